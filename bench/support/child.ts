@@ -1,0 +1,14 @@
+import type { Task } from './question.ts';
+import { QUESTIONS } from './questions.ts';
+
+/** A process of its own for one measurement: it is told the task, answers the figures and ends. */
+process.once('message', (message) => {
+  const { question, task } = message as { question: string; task: Task };
+  void answer(question, task);
+});
+
+async function answer(name: string, task: Task): Promise<void> {
+  const question = await QUESTIONS[name]?.();
+  const figures = await question?.measure(task);
+  process.send?.(figures, undefined, undefined, () => process.exit());
+}

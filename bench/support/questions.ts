@@ -1,0 +1,12 @@
+import type { Question } from './question.ts';
+
+/** Every question by its name on the command line. Loaded one at a time: a child measures in a process without the others. */
+export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
+  span: async () => (await import('../span.ts')).span,
+  'end-to-end': async () => (await import('../end-to-end.ts')).endToEnd,
+  memory: async () => (await import('../memory.ts')).memory,
+  tenants: async () => (await import('../tenants.ts')).tenants,
+  lookup: async () => (await import('../lookup.ts')).lookup,
+  burst: async () => (await import('../burst.ts')).burst,
+  import: async () => (await import('../import.ts')).imports,
+};

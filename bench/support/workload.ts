@@ -1,0 +1,31 @@
+import type { Attributes } from '@opentelemetry/api';
+
+/** How a span is made: started and ended, as the active child of an active parent, or around a wrapped function. */
+export const SHAPES = ['span0', 'span8', 'child', 'child8', 'sync', 'async'] as const;
+export type Shape = (typeof SHAPES)[number];
+
+/** What a peer's tenant can be asked to do. Each call answers how many spans it made. */
+export interface Work {
+  /** `count` spans of a shape; those of the activated shapes under one more span, their parent. */
+  repeat(shape: Shape, count: number): number | Promise<number>;
+  /** One traced request: a root with three children, each with 8 attributes. */
+  request(): number;
+  /** One root span with 8 attributes. */
+  single(): number;
+}
+
+const PATHS = Array.from({ length: 64 }, (_, index) => `/orders/${1_000 + index}`);
+
+/** The 8 attributes of a usual HTTP span: five strings, two integers and a boolean. */
+export function eightAttributes(turn: number): Attributes {
+  return {
+    'http.request.method': 'GET',
+    'http.route': '/orders/:id',
+    'url.path': PATHS[turn & 63] as string,
+    'http.response.status_code': 200,
+    'server.address': 'shop.example',
+    'user.plan': 'professional',
+    'cart.items': turn & 15,
+    'cache.hit': (turn & 1) === 0,
+  };
+}

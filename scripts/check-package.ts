@@ -1,0 +1,121 @@
+/**
+ * Packs the package as `npm publish` would and checks what users get: the list and size of the files, the manifest
+ * (publint), how the types resolve (attw), the declarations under a strict compiler, and the public API at run time.
+ * Needs a build in `dist`. Exits with 1 and the list of problems when something is wrong.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { listPublicApi } from './public-api.ts';
+
+const MAX_PACKED_BYTES = 512 * 1024;
+const REQUIRED_FILES = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'dist/index.js'];
+const ALLOWED_FILE =
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/;
+
+interface Manifest {
+  readonly name: string;
+  readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+}
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const workspace = path.join(root, '.package-check');
+const installed = path.join(workspace, 'node_modules', 'isotrace');
+
+rmSync(workspace, { recursive: true, force: true });
+mkdirSync(installed, { recursive: true });
+const problems: string[] = [];
+try {
+  const tarball = pack();
+  unpack(tarball);
+  const manifest = JSON.parse(readFileSync(path.join(installed, 'package.json'), 'utf8')) as Manifest;
+  const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
+  checkFiles(tarball);
+  await checkManifest();
+  run('attw', 'node_modules/@arethetypeswrong/cli/dist/index.js', [tarball, '--profile', 'esm-only', '--no-emoji']);
+  checkDeclarations(entries);
+  await checkPublicApi(manifest, entries);
+} finally {
+  rmSync(workspace, { recursive: true, force: true });
+}
+for (const problem of problems) console.error(`package: ${problem}`);
+if (problems.length > 0) process.exitCode = 1;
+else console.log('package: good');
+
+function pack(): string {
+  const npm = process.env['npm_execpath'];
+  const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', workspace];
+  if (npm === undefined) execFileSync('npm', args, { cwd: root, stdio: 'ignore' });
+  else execFileSync(process.execPath, [npm, ...args], { cwd: root, stdio: 'ignore' });
+  const name = readdirSync(workspace).find((file) => file.endsWith('.tgz'));
+  if (name === undefined) throw new Error('npm pack wrote no tarball');
+  return path.join(workspace, name);
+}
+
+function unpack(tarball: string): void {
+  execFileSync('tar', ['-xzf', path.basename(tarball), '--strip-components=1', '-C', 'node_modules/isotrace'], {
+    cwd: workspace,
+  });
+}
+
+function checkFiles(tarball: string): void {
+  const files = readdirSync(installed, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(installed, path.join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
+  const has = new Set(files);
+  for (const file of REQUIRED_FILES) if (!has.has(file)) problems.push(`${file} is missing from the tarball`);
+  for (const file of files) if (!ALLOWED_FILE.test(file)) problems.push(`${file} does not belong in the tarball`);
+  for (const file of files.filter((name) => name.startsWith('dist/'))) {
+    const source = file.replace(/^dist/, 'src').replace(/(\.js|\.d\.ts)(\.map)?$/, '.ts');
+    if (!has.has(source)) problems.push(`${file} is left over from an old build: ${source} does not exist`);
+  }
+  const { size } = statSync(tarball);
+  if (size > MAX_PACKED_BYTES) problems.push(`the tarball has ${size} bytes, ${MAX_PACKED_BYTES} at most`);
+  console.log(`package: ${files.length} files, ${Math.round(size / 1024)} KiB packed`);
+}
+
+async function checkManifest(): Promise<void> {
+  const { messages, pkg } = await publint({ pkgDir: installed, strict: true, pack: false });
+  for (const message of messages) problems.push(`publint: ${formatMessage(message, pkg, { color: false })}`);
+}
+
+/** Compiles a file that imports every entry, with the compiler as strict as a user can set it. */
+function checkDeclarations(entries: readonly string[]): void {
+  const imports = entries.map((entry, index) => `export * as e${index} from '${entry.replace(/^\./, 'isotrace')}';\n`);
+  writeFileSync(path.join(workspace, 'package.json'), '{ "type": "module" }');
+  writeFileSync(path.join(workspace, 'consumer.ts'), imports.join(''));
+  const flags = ['--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--strict', '--noEmit'];
+  const strictest = ['--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--isolatedModules'];
+  const file = path.join(workspace, 'consumer.ts');
+  run('tsc', 'node_modules/typescript/bin/tsc', [...flags, ...strictest, '--ignoreConfig', file]);
+}
+
+async function checkPublicApi(manifest: Manifest, entries: readonly string[]): Promise<void> {
+  const listings: string[] = [];
+  for (const entry of entries) {
+    const target = manifest.exports[entry];
+    if (typeof target !== 'object') continue;
+    const file = path.join(installed, target.default);
+    const source = path.join(installed, target.default.replace(/^\.\/dist/, 'src').replace(/\.js$/, '.ts'));
+    try {
+      const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+      listings.push(listPublicApi(entry, readFileSync(source, 'utf8'), module));
+    } catch (error: unknown) {
+      problems.push(`${entry} cannot be imported: ${String(error)}`);
+    }
+  }
+  const snapshot = readFileSync(path.join(root, 'test/public-api.snapshot'), 'utf8');
+  if (listings.join('\n') !== snapshot) problems.push('the built exports differ from test/public-api.snapshot');
+}
+
+function run(name: string, script: string, args: readonly string[]): void {
+  try {
+    execFileSync(process.execPath, [path.join(root, script), ...args], { cwd: root, encoding: 'utf8', stdio: 'pipe' });
+  } catch (error: unknown) {
+    const { stdout = '', stderr = '' } = error as { readonly stdout?: string; readonly stderr?: string };
+    problems.push(`${name}: ${stdout}${stderr}`);
+  }
+}

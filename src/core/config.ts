@@ -1,0 +1,165 @@
+import type { EnvironmentOptions, EnvironmentReading } from '../infra/environment.ts';
+import type { Clock } from '../utils/clock.ts';
+import type { DiagnosticLogger } from '../utils/diagnostics.ts';
+import { type ConfigIssue, IsotraceError } from '../utils/errors.ts';
+import { INTEGER_OPTIONS, type IntegerOptionPath } from '../utils/integer-options.ts';
+import { callable, integer, objectWith, oneOf } from '../utils/option-checks.ts';
+import { type Check, IssueLog, OptionReader } from '../utils/option-reader.ts';
+import { isTenantId } from '../utils/tenant-id.ts';
+import { readEndpointPolicy } from './endpoint-rules.ts';
+import type {
+  ConfigureFunction,
+  CreateTracerOptions,
+  EndpointPolicy,
+  RegistryOptions,
+  TracerClass,
+} from './options.ts';
+import {
+  BUILT_IN_DEFAULTS,
+  DEFAULT_CLOCK,
+  DEFAULT_TENANT_ID,
+  type HostSettings,
+  PLATFORM_TENANT_ID,
+  type RegistrySettings,
+  type StandaloneSettings,
+  type TracerDefaults,
+  type TracerSettings,
+} from './settings.ts';
+import { applyEnvironment, applyOptions, completeSettings, KNOWN_TRACER, TRACER_KEYS } from './tracer-config.ts';
+
+export interface Resolved<T> {
+  readonly settings: T;
+  /** Every problem found; empty when there was none. */
+  readonly issues: readonly ConfigIssue[];
+}
+
+/** What a tracer's options are laid over: a registry's defaults, or for the platform tracer only the environment. */
+export type TracerContext = {
+  readonly tenantId: string;
+  /** Which endpoints the options may name; not asked about those of the defaults. Default: `'any'`. */
+  readonly endpointPolicy?: EndpointPolicy | undefined;
+} & (
+  | { readonly defaults?: TracerDefaults | undefined; readonly environment?: undefined }
+  | { readonly defaults?: undefined; readonly environment: EnvironmentOptions }
+);
+
+const KNOWN_STANDALONE: ReadonlySet<string> = new Set(
+  Object.keys({
+    ...TRACER_KEYS,
+    tenantId: true,
+    logger: true,
+    strict: true,
+    clock: true,
+  } satisfies Record<keyof CreateTracerOptions, true>),
+);
+const KNOWN_REGISTRY: ReadonlySet<string> = new Set(
+  Object.keys({
+    ...TRACER_KEYS,
+    configure: true,
+    endpointPolicy: true,
+    maxTenants: true,
+    idleTimeoutMillis: true,
+    drainTimeoutMillis: true,
+    maxTotalBytes: true,
+    platform: true,
+    tracer: true,
+    logger: true,
+    strict: true,
+    clock: true,
+  } satisfies Record<keyof RegistryOptions, true>),
+);
+
+const LOGGER = objectWith<DiagnosticLogger>('debug', 'info', 'warn', 'error');
+const CLOCK = objectWith<Clock>('now', 'monotonic', 'random', 'schedule');
+const STRICT = oneOf(true, false);
+const CONFIGURE = callable<ConfigureFunction>('a function');
+const TRACER_CLASS = callable<TracerClass>('a class');
+const TENANT_ID: Check<string> = {
+  accepted: 'a string of 1 to 128 printable characters',
+  parse: (value) => (isTenantId(value) ? value : undefined),
+};
+
+/**
+ * The complete settings of one tracer. Never throws, whatever `input` is; reports every problem at once. Each option
+ * comes from `input`, else from `defaults` or `environment`, else it is the built-in default. `attributes` are merged;
+ * `destination` is taken as a whole.
+ */
+export function resolveTracerSettings(input: unknown, context: TracerContext): Resolved<TracerSettings> {
+  const issues = new IssueLog();
+  const { environment, defaults = BUILT_IN_DEFAULTS, endpointPolicy, tenantId } = context;
+  const base = environment === undefined ? defaults : applyEnvironment(environment, issues);
+  const reader = OptionReader.open(input, '', KNOWN_TRACER, issues);
+  const own = reader === undefined ? base : applyOptions(reader, base, endpointPolicy);
+  const settings = completeSettings(own, tenantId, issues);
+  return { settings, issues: issues.list() };
+}
+
+/** The settings of a registry and of its platform tracer. Never throws; reports every problem at once. */
+export function resolveRegistrySettings(input: unknown, environment: EnvironmentReading): Resolved<RegistrySettings> {
+  const issues = new IssueLog();
+  const reader = OptionReader.open(input, '', KNOWN_REGISTRY, issues);
+  const settings: RegistrySettings = Object.freeze({
+    defaults: reader === undefined ? BUILT_IN_DEFAULTS : applyOptions(reader, BUILT_IN_DEFAULTS),
+    platform: resolvePlatform(reader, environment, issues),
+    configure: reader?.read('configure', CONFIGURE),
+    endpointPolicy: readEndpointPolicy(reader),
+    maxTenants: readInteger(reader, 'maxTenants'),
+    idleTimeoutMillis: readInteger(reader, 'idleTimeoutMillis'),
+    drainTimeoutMillis: readInteger(reader, 'drainTimeoutMillis'),
+    maxTotalBytes: readInteger(reader, 'maxTotalBytes'),
+    tracer: reader?.read('tracer', TRACER_CLASS),
+    ...readHost(reader),
+  });
+  return { settings, issues: issues.list() };
+}
+
+/** The settings of a tracer without a registry; no environment applies. Never throws; reports every problem at once. */
+export function resolveStandaloneSettings(input: unknown): Resolved<StandaloneSettings> {
+  const issues = new IssueLog();
+  const reader = OptionReader.open(input, '', KNOWN_STANDALONE, issues);
+  const tenantId = reader?.read('tenantId', TENANT_ID) ?? DEFAULT_TENANT_ID;
+  const defaults = reader === undefined ? BUILT_IN_DEFAULTS : applyOptions(reader, BUILT_IN_DEFAULTS);
+  const settings: StandaloneSettings = Object.freeze({
+    tracer: completeSettings(defaults, tenantId, issues),
+    ...readHost(reader),
+  });
+  return { settings, issues: issues.list() };
+}
+
+/** What `strict: true` throws: one error that names every problem. */
+export function configError(issues: readonly ConfigIssue[]): IsotraceError {
+  const lines = issues.map(
+    ({ option, accepted, received }) => `\n- ${option}: expected ${accepted}, received ${received}`,
+  );
+  return new IsotraceError('config_invalid', `Invalid isotrace options:${lines.join('')}`, { issues });
+}
+
+/** The platform tracer has its own options, over the registry's, over the environment. */
+function resolvePlatform(
+  registry: OptionReader | undefined,
+  environment: EnvironmentReading,
+  issues: IssueLog,
+): TracerSettings | false {
+  if (environment.disabled || registry?.get('platform') === false) return false;
+  issues.addAll(environment.issues);
+  let settings = applyEnvironment(environment.options, issues);
+  if (registry !== undefined) {
+    // A second reading of the same options, so their issues are known already.
+    settings = applyOptions(registry.reportingTo(new IssueLog()), settings);
+    const own = registry.open('platform', KNOWN_TRACER);
+    if (own !== undefined) settings = applyOptions(own, settings);
+  }
+  return completeSettings(settings, PLATFORM_TENANT_ID, issues);
+}
+
+function readHost(reader: OptionReader | undefined): HostSettings {
+  return {
+    logger: reader?.read('logger', LOGGER),
+    strict: reader?.read('strict', STRICT) ?? false,
+    clock: reader?.read('clock', CLOCK) ?? DEFAULT_CLOCK,
+  };
+}
+
+function readInteger(reader: OptionReader | undefined, option: IntegerOptionPath & keyof RegistryOptions): number {
+  return reader?.read(option, integer(option)) ?? INTEGER_OPTIONS[option].default;
+}

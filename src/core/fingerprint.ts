@@ -1,0 +1,68 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import type { TlsOptions } from '../infra/transport.ts';
+import type { RedactOptions } from '../processing/redaction.ts';
+import { Secret } from '../utils/secret.ts';
+import { REDACTED } from '../utils/secret-shapes.ts';
+import type { DestinationSettings, TracerDefaults } from './settings.ts';
+
+/**
+ * Makes a function that answers the same text for settings that behave the same, and another when an endpoint, a
+ * header, the resource or anything else differs. Functions and objects of the user's (header functions, samplers …)
+ * count by identity. The text is a keyed hash: nothing can be read from it, and it means nothing to another
+ * fingerprint function.
+ */
+export function createFingerprint(): (settings: TracerDefaults) => string {
+  const key = randomBytes(32);
+  const identities = new WeakMap<object, number>();
+  let identityCount = 0;
+
+  function identify(value: object | undefined): number {
+    if (value === undefined) return 0;
+    let identity = identities.get(value);
+    if (identity === undefined) {
+      identityCount += 1;
+      identity = identityCount;
+      identities.set(value, identity);
+    }
+    return identity;
+  }
+
+  function describeDestination(destination: DestinationSettings): unknown {
+    const { urls, protocol, headers, tenantHeader, tls, addresses, compression, timeoutMillis, redact } = destination;
+    const credentials = headers instanceof Secret ? sorted(headers.reveal()) : identify(headers);
+    return [
+      [urls.traces.reveal(), protocol, compression, timeoutMillis, addresses],
+      [credentials, tenantHeader, tls && describeTls(tls.reveal())],
+      describeRedact(redact),
+    ];
+  }
+
+  function describeRedact(redact: RedactOptions | undefined): unknown {
+    if (redact === undefined) return undefined;
+    const { keys = [], values = true, custom, replacement = REDACTED } = redact;
+    return [keys.map((key) => (typeof key === 'string' ? key : identify(key))), values, identify(custom), replacement];
+  }
+
+  return (settings) => {
+    const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation } = settings;
+    const { destinations, redact, spanProcessors, exporter, idGenerator } = settings;
+    const description = JSON.stringify([
+      [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
+      [destinations.map(describeDestination), describeRedact(redact)],
+      sampling.kind === 'ratio' ? [sampling.ratio, sampling.parentBased] : identify(sampling.sampler),
+      [sorted(limits), sorted(batch), boundary, resilience],
+      [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
+      typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),
+    ]);
+    return createHmac('sha256', key).update(description).digest('base64url');
+  };
+}
+
+function describeTls({ ca, cert, key, serverName }: TlsOptions): unknown {
+  const hashes = [ca, cert, key].map((part) => part && createHash('sha256').update(part).digest('base64url'));
+  return [...hashes, serverName];
+}
+
+function sorted(record: object): [key: string, value: unknown][] {
+  return Object.entries(record).sort(([left], [right]) => (left < right ? -1 : 1));
+}

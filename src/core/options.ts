@@ -1,0 +1,265 @@
+import type { Attributes } from '@opentelemetry/api';
+import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { TlsOptions } from '../infra/transport.ts';
+import type { RedactOptions } from '../processing/redaction.ts';
+import type { OtlpProtocol } from '../processing/span-sender.ts';
+import type { Clock } from '../utils/clock.ts';
+import type { DiagnosticLogger } from '../utils/diagnostics.ts';
+import type { ResilienceLevel } from '../utils/guard.ts';
+
+/**
+ * The options of one tenant. Given to a registry they are the defaults of all its tenants. Precedence, for each
+ * option by itself: the tenant's own, then the registry's, then the default. `OTEL_*` variables apply to the platform
+ * tracer only, between the registry's options and the defaults.
+ *
+ * Options are copied and never modified. A value that is not acceptable, or an option that does not exist, is an
+ * issue in `health()`, and the option counts as not given; with `strict: true` all issues together are thrown.
+ */
+export interface TracerOptions {
+  /** Who produces the telemetry: the `service.*` resource attributes. */
+  service?: ServiceOptions | undefined;
+  /**
+   * Resource attribute `deployment.environment.name`: 1 to 255 characters. Default: none.
+   * Variable: `OTEL_RESOURCE_ATTRIBUTES`.
+   */
+  environment?: string | undefined;
+  /**
+   * Resource attributes, added to the registry's; up to 256, strings up to 8,192 characters. Those that `service` and
+   * `environment` set may be given here too, but give way to them. Default: none. Variable: `OTEL_RESOURCE_ATTRIBUTES`.
+   */
+  attributes?: Attributes | undefined;
+  /**
+   * Where spans are sent; all of up to 16 destinations get every span. A tenant's own destinations replace the
+   * registry's, also when one of its own is not acceptable: spans are never sent where the tenant did not say.
+   * Default: none, and spans are counted as dropped.
+   */
+  destination?: DestinationOptions | readonly DestinationOptions[] | undefined;
+  /**
+   * What is hidden in spans before they are queued for anyone; `true` is short for `{}`. What is not acceptable in it
+   * never switches it off. A tenant cannot switch off the registry's. Default: none.
+   */
+  redact?: RedactOptions | true | undefined;
+  /**
+   * Which traces are recorded: a ratio, or an OpenTelemetry sampler. A sampler given to the registry is shared by its
+   * tenants. Default: `{ ratio: 1 }`. Variables: `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
+   */
+  sampling?: SamplingOptions | Sampler | undefined;
+  /** Bounds on waiting spans and on what one span may hold. */
+  limits?: LimitOptions | undefined;
+  /** How spans are gathered into requests. */
+  batch?: BatchOptions | undefined;
+  /**
+   * What a new root span knows of the other tenant's span around it: nothing (`'isolate'`) or a span link
+   * (`'link'`, for workflows of one owner). Default: `'isolate'`.
+   */
+  boundary?: 'isolate' | 'link' | undefined;
+  /**
+   * How soon a hook (sampler, processor, exporter …) that fails again and again is switched off: at its first failure
+   * (`'strict'`), after 10 failures within a minute (`'balanced'`), or as that but tried again after 30 seconds
+   * (`'resilient'`). Failures never reach the application. Default: `'balanced'`.
+   */
+  resilience?: ResilienceLevel | undefined;
+  /**
+   * OpenTelemetry span processors that see every span, up to 32. They replace the registry's, whose instances are
+   * shared by its tenants. Default: none.
+   */
+  spanProcessors?: readonly SpanProcessor[] | undefined;
+  /**
+   * An OpenTelemetry exporter that gets every sampled span, beside the destinations. One given to the registry is
+   * shared by its tenants. Default: none.
+   */
+  exporter?: SpanExporter | undefined;
+  /** Makes trace and span ids. Default: random ids. */
+  idGenerator?: IdGenerator | undefined;
+  /** What crosses the border of the process. */
+  propagation?: PropagationOptions | undefined;
+}
+
+/** All 1 to 255 characters long. */
+export interface ServiceOptions {
+  /** `service.name`. Default: `unknown_service:node`. Variable: `OTEL_SERVICE_NAME`. */
+  name?: string | undefined;
+  /** `service.version`. Default: none. Variable: `OTEL_RESOURCE_ATTRIBUTES`. */
+  version?: string | undefined;
+  /** `service.namespace`. Default: none. Variable: `OTEL_RESOURCE_ATTRIBUTES`. */
+  namespace?: string | undefined;
+  /** `service.instance.id`. Default: a random UUID for each process. Variable: `OTEL_RESOURCE_ATTRIBUTES`. */
+  instanceId?: string | undefined;
+}
+
+export interface DestinationOptions {
+  /**
+   * Base URL of an OTLP receiver, `http` or `https`; `/v1/traces` is appended, except for `grpc`, which has no path.
+   * Without user name and password: credentials belong in `headers`. Required. Variables:
+   * `OTEL_EXPORTER_OTLP_ENDPOINT`, and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, which is used as it is.
+   */
+  endpoint: string;
+  /**
+   * How spans are sent; `grpc` needs the package `@grpc/grpc-js`. Default: `'http/protobuf'`. Variables:
+   * `OTEL_EXPORTER_OTLP_PROTOCOL`, `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`.
+   */
+  protocol?: OtlpProtocol | undefined;
+  /** Replaces the path of the endpoint, with what was appended, for one signal. Not for `grpc`. */
+  paths?: DestinationPaths | undefined;
+  /**
+   * Credentials and other headers, or a function that is asked when they are needed. Names are tokens, values latin1
+   * text without line breaks; others, and those that the transport sets itself, are left out. Default: none.
+   * Variables: `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TRACES_HEADERS`.
+   */
+  headers?: HeaderOptions | undefined;
+  /**
+   * Name of a header that carries the tenant's id, such as `X-Scope-OrgID`; it comes over the same name in `headers`.
+   * Without it nothing is sent: a name that cannot be used, or a tenant id with other than visible ASCII characters
+   * and spaces inside, makes the destination not acceptable. Default: none.
+   */
+  tenantHeader?: string | undefined;
+  /**
+   * Authorities to trust instead of Node's own, the client's certificate and key (both or neither), the name to verify.
+   * What is not acceptable in it makes the destination not acceptable. Default: none.
+   */
+  tls?: TlsOptions | undefined;
+  /**
+   * Whether `headers` may be sent over `http:` to a host that is not loopback, where others may read them; if not, such
+   * a destination is not acceptable. Default: `false`. Variables: `OTEL_EXPORTER_OTLP_INSECURE`,
+   * `OTEL_EXPORTER_OTLP_TRACES_INSECURE`.
+   */
+  insecure?: boolean | undefined;
+  /**
+   * Compression of requests. Default: `'none'`. Variables: `OTEL_EXPORTER_OTLP_COMPRESSION`,
+   * `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`.
+   */
+  compression?: 'gzip' | 'none' | undefined;
+  /**
+   * Deadline of one attempt in milliseconds, with the body of the answer: 1 to 600,000. Default: 10,000. Variables:
+   * `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_BSP_EXPORT_TIMEOUT`.
+   */
+  timeoutMillis?: number | undefined;
+  /** What is hidden at this destination only, after the tenant's own `redact`; `true` is short for `{}`. Default: none. */
+  redact?: RedactOptions | true | undefined;
+}
+
+export interface DestinationPaths {
+  /** Begins with `/`; may have a query. Default: the path of the endpoint and `/v1/traces`. */
+  traces?: string | undefined;
+}
+
+export type HeaderRecord = Readonly<Record<string, string>>;
+export type HeaderOptions = HeaderRecord | HeaderFunction;
+/** Returns the headers of a tenant; what it returns is checked like a record, each time. */
+export type HeaderFunction = (tenantId: string) => HeaderRecord | Promise<HeaderRecord>;
+
+export interface SamplingOptions {
+  /**
+   * Share of traces that are recorded, 0 to 1, decided by trace id; a span with a parent in the same tenant, or a
+   * remote parent, follows it. Default: 1. Variable: `OTEL_TRACES_SAMPLER_ARG`.
+   */
+  ratio?: number | undefined;
+}
+
+export interface LimitOptions {
+  /** Most spans that wait to be sent; more are dropped and counted. 1 to 1,000,000. Default: 10,000. Variable: `OTEL_BSP_MAX_QUEUE_SIZE`. */
+  maxQueueSize?: number | undefined;
+  /** Most bytes of encoded spans that wait to be sent. 1 KiB to 1 GiB. Default: 4 MiB. */
+  maxQueueBytes?: number | undefined;
+  /**
+   * Most spans a second that are accepted, on average; more are dropped and counted. More than 0, up to 1,000,000.
+   * Default: no limit.
+   */
+  spansPerSecond?: number | undefined;
+  /** Most attributes of a span. 0 to 65,536. Default: 128. Variables: `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT`. */
+  attributeCountLimit?: number | undefined;
+  /**
+   * Longest string in an attribute, in UTF-16 units; longer ones are cut. 0 to 1,048,576. Default: 8,192. Variables:
+   * `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`.
+   */
+  attributeValueLengthLimit?: number | undefined;
+  /** Most events of a span. 0 to 65,536. Default: 128. Variable: `OTEL_SPAN_EVENT_COUNT_LIMIT`. */
+  eventCountLimit?: number | undefined;
+  /** Most links of a span. 0 to 65,536. Default: 128. Variable: `OTEL_SPAN_LINK_COUNT_LIMIT`. */
+  linkCountLimit?: number | undefined;
+  /** Most attributes of an event. 0 to 65,536. Default: 128. Variable: `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`. */
+  attributePerEventCountLimit?: number | undefined;
+  /** Most attributes of a link. 0 to 65,536. Default: 128. Variable: `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT`. */
+  attributePerLinkCountLimit?: number | undefined;
+}
+
+export interface BatchOptions {
+  /** Longest wait for a batch to fill, in milliseconds. 0 to 3,600,000. Default: 5,000. Variable: `OTEL_BSP_SCHEDULE_DELAY`. */
+  delayMillis?: number | undefined;
+  /**
+   * Most spans in a request, and how many waiting spans start one. 1 to 65,536, never more than `limits.maxQueueSize`.
+   * Default: 512. Variable: `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
+   */
+  maxSize?: number | undefined;
+  /** Most bytes of encoded spans in a request. 1 KiB to 64 MiB, never more than `limits.maxQueueBytes`. Default: 512 KiB. */
+  maxBytes?: number | undefined;
+}
+
+export interface PropagationOptions {
+  /**
+   * The baggage keys that may enter and leave the process: a list of up to 128, or a function that says for each.
+   * Default: none.
+   */
+  baggage?: readonly string[] | BaggageFilter | undefined;
+}
+
+export type BaggageFilter = (key: string) => boolean;
+
+/**
+ * Which endpoints a tenant's own destinations may have: any; those on public addresses (the literal one, and whatever
+ * the name leads to when it is connected to); or those for which a function answers `true`.
+ */
+export type EndpointPolicy = 'any' | 'public' | ((url: URL) => boolean);
+
+/** The options of a registry; those of {@link TracerOptions} are the defaults of its tenants. */
+export interface RegistryOptions<T extends object = object> extends TracerOptions {
+  /**
+   * The options of a tenant, asked once when the tenant is first used. `undefined` or `null`: the tenant is unknown and
+   * gets a tracer that does nothing. Default: every tenant has the registry's options.
+   */
+  configure?: ConfigureFunction | undefined;
+  /**
+   * Holds for the destinations that `configure` returns, not for the registry's own and the platform's. One that it
+   * refuses is not acceptable. Default: `'any'`; when what is given is not acceptable, `'public'`.
+   */
+  endpointPolicy?: EndpointPolicy | undefined;
+  /** Most tenants that are live at a time; the least recently used is evicted and loses no span. 1 to 1,000,000. Default: 1,000. */
+  maxTenants?: number | undefined;
+  /** A tenant unused for so long is evicted, in milliseconds. 1 to 86,400,000. Default: 1,800,000 (30 minutes). */
+  idleTimeoutMillis?: number | undefined;
+  /** Longest time that an evicted tenant may take to end its spans and deliver its queue, in milliseconds. 0 to 3,600,000. Default: 60,000. */
+  drainTimeoutMillis?: number | undefined;
+  /** Most bytes that wait in the queues of all tenants together. 1 KiB to 64 GiB. Default: 256 MiB. */
+  maxTotalBytes?: number | undefined;
+  /**
+   * The process owner's own tracer: its options, over the registry's and the `OTEL_*` variables, or `false` for none.
+   * Default: the registry's options. Variable: `OTEL_SDK_DISABLED` (`true` means none, whatever is given here).
+   */
+  platform?: TracerOptions | false | undefined;
+  /** The class of the tenants' tracers, composed of mixins. Default: `Tracer`. */
+  tracer?: TracerClass<T> | undefined;
+  /** Where isotrace writes about itself, such as a pino logger. Default: a pino logger at level `warn`. */
+  logger?: DiagnosticLogger | undefined;
+  /** Whether unacceptable options throw an `IsotraceError` with code `config_invalid` from the constructor. Default: `false`. */
+  strict?: boolean | undefined;
+  /** Time and randomness, for tests. Default: the system's. */
+  clock?: Clock | undefined;
+}
+
+export type ConfigureFunction = (tenantId: string) => ConfigureAnswer | Promise<ConfigureAnswer>;
+/** The options of a tenant; `undefined` or `null`: there is no such tenant. */
+export type ConfigureAnswer = TracerOptions | undefined | null;
+/** A class that the registry makes tracers with; only the registry calls it. */
+export type TracerClass<T extends object = object> = new (...args: never[]) => T;
+
+/** The options of a tracer without a registry. No `OTEL_*` variable applies to it. */
+export interface CreateTracerOptions extends TracerOptions {
+  /** Names the tenant in diagnostics and for `headers`: 1 to 128 printable characters. Default: `default`. */
+  tenantId?: string | undefined;
+  /** As in {@link RegistryOptions}. */
+  logger?: DiagnosticLogger | undefined;
+  /** As in {@link RegistryOptions}. */
+  strict?: boolean | undefined;
+  /** As in {@link RegistryOptions}. */
+  clock?: Clock | undefined;
+}

@@ -1,0 +1,74 @@
+import type { Context, Link, Span, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+import { trace } from '@opentelemetry/api';
+import { enterScope, scopeOfOwner } from '../processing/scope.ts';
+import { parseBaggage, serializeBaggage } from '../utils/baggage.ts';
+import { readHeader, writeHeader } from '../utils/carrier.ts';
+import { formatTraceparent, parseTraceparent } from '../utils/traceparent.ts';
+import { parseTracestate, serializeTracestate } from '../utils/tracestate.ts';
+import type { TracerRuntime } from './tracer-runtime.ts';
+
+/** What an inbound trace context is good for. It is the caller's word: at a public endpoint prefer `'link'`. */
+export type IncomingTrust =
+  /** New spans become its children and follow its sampling decision. */
+  | 'parent'
+  /** New spans start a trace of their own, with a link to it. */
+  | 'link'
+  /** It is not looked at, nor is its baggage. */
+  | 'ignore';
+
+/** Writes the tenant's active span and allowed baggage into a carrier. */
+export function injectContext(
+  runtime: TracerRuntime,
+  context: Context,
+  carrier: unknown,
+  setter?: TextMapSetter,
+): void {
+  // A tracer that does nothing is shared by tenants that do not exist: what one put there is not for another.
+  if (runtime.state === 'disabled') return;
+  const scope = scopeOfOwner(context, runtime);
+  const spanContext = scope?.ownSpan?.spanContext();
+  const traceparent = formatTraceparent(spanContext);
+  if (traceparent !== undefined && writeHeader(carrier, 'traceparent', traceparent, setter)) {
+    const tracestate = serializeTracestate(spanContext?.traceState);
+    if (tracestate !== undefined) writeHeader(carrier, 'tracestate', tracestate, setter);
+  }
+  const baggage = serializeBaggage(scope?.baggage, baggageFilter(runtime));
+  if (baggage !== undefined) writeHeader(carrier, 'baggage', baggage, setter);
+}
+
+/** The tenant's context that continues what a carrier brought. A malformed header is as good as none. */
+export function extractContext(
+  runtime: TracerRuntime,
+  context: Context,
+  carrier: unknown,
+  incoming: IncomingTrust,
+  getter?: TextMapGetter,
+): Context {
+  if (incoming === 'ignore')
+    return enterScope(context, runtime, { activeSpan: undefined, ownSpan: undefined, links: undefined });
+  const remote = readRemoteSpan(carrier, getter);
+  const baggage = parseBaggage(readHeader(carrier, 'baggage', getter), baggageFilter(runtime));
+  const continued = incoming === 'parent' ? remote : undefined;
+  const links: Link[] | undefined =
+    incoming === 'link' && remote !== undefined ? [{ context: remote.spanContext() }] : undefined;
+  return enterScope(context, runtime, {
+    activeSpan: continued,
+    ownSpan: continued,
+    links,
+    ...(baggage !== undefined && { baggage }),
+  });
+}
+
+function readRemoteSpan(carrier: unknown, getter: TextMapGetter | undefined): Span | undefined {
+  const parent = parseTraceparent(readHeader(carrier, 'traceparent', getter));
+  if (parent === undefined) return undefined;
+  const traceState = parseTracestate(readHeader(carrier, 'tracestate', getter));
+  return trace.wrapSpanContext({ ...parent, isRemote: true, ...(traceState !== undefined && { traceState }) });
+}
+
+function baggageFilter(runtime: TracerRuntime): (key: string) => boolean {
+  const allowed = runtime.path.settings.propagation.baggage;
+  if (typeof allowed === 'function')
+    return (key) => runtime.guard.run('propagation', 'baggage', () => allowed(key), false);
+  return (key) => allowed.includes(key);
+}

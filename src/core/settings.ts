@@ -1,0 +1,148 @@
+import type { Attributes } from '@opentelemetry/api';
+import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { ResourceSettings } from '../infra/resources.ts';
+import type { AddressRule, TlsOptions } from '../infra/transport.ts';
+import type { RedactOptions } from '../processing/redaction.ts';
+import type { OtlpProtocol } from '../processing/span-sender.ts';
+import { type Clock, systemClock } from '../utils/clock.ts';
+import type { DiagnosticLogger } from '../utils/diagnostics.ts';
+import type { ResilienceLevel } from '../utils/guard.ts';
+import type { Headers } from '../utils/headers.ts';
+import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
+import type { Secret } from '../utils/secret.ts';
+import type { BaggageFilter, ConfigureFunction, EndpointPolicy, HeaderFunction, TracerClass } from './options.ts';
+
+/** {@link TracerOptions} complete, checked, copied and frozen; what was not given is shared with the defaults. */
+export interface TracerDefaults extends ResourceSettings {
+  readonly service: ServiceSettings;
+  readonly environment: string | undefined;
+  readonly attributes: Readonly<Attributes>;
+  readonly destinations: readonly DestinationSettings[];
+  readonly redact: RedactOptions | undefined;
+  readonly sampling: SamplingSettings;
+  readonly limits: LimitSettings;
+  readonly batch: BatchSettings;
+  readonly boundary: 'isolate' | 'link';
+  readonly resilience: ResilienceLevel;
+  readonly spanProcessors: readonly SpanProcessor[];
+  readonly exporter: SpanExporter | undefined;
+  readonly idGenerator: IdGenerator | undefined;
+  readonly propagation: PropagationSettings;
+}
+
+/** The settings of one tenant. A batch is never larger than the queue. */
+export interface TracerSettings extends TracerDefaults {
+  readonly tenantId: string;
+}
+
+export type ServiceSettings = ResourceSettings['service'];
+
+export interface DestinationSettings {
+  /** Origin and path that spans are sent to, for people; without the query, which may carry a key. */
+  readonly endpoint: string;
+  readonly protocol: OtlpProtocol;
+  /** For `grpc` the origin alone. */
+  readonly urls: { readonly traces: Secret };
+  readonly headers: Secret<Headers> | HeaderFunction;
+  /** Name, in lower case, of the header for the tenant's id. */
+  readonly tenantHeader: string | undefined;
+  readonly tls: Secret<TlsOptions> | undefined;
+  readonly addresses: AddressRule;
+  readonly compression: 'gzip' | 'none';
+  readonly timeoutMillis: number;
+  readonly redact: RedactOptions | undefined;
+}
+
+export type SamplingSettings =
+  | {
+      readonly kind: 'ratio';
+      readonly ratio: number;
+      /** Whether a span follows the decision of its parent, if it has one; false only by `OTEL_TRACES_SAMPLER`. */
+      readonly parentBased: boolean;
+    }
+  | { readonly kind: 'sampler'; readonly sampler: Sampler };
+
+export interface LimitSettings {
+  readonly maxQueueSize: number;
+  readonly maxQueueBytes: number;
+  /** `Infinity`: no limit. */
+  readonly spansPerSecond: number;
+  readonly attributeCountLimit: number;
+  readonly attributeValueLengthLimit: number;
+  readonly eventCountLimit: number;
+  readonly linkCountLimit: number;
+  readonly attributePerEventCountLimit: number;
+  readonly attributePerLinkCountLimit: number;
+}
+
+export interface BatchSettings {
+  readonly delayMillis: number;
+  readonly maxSize: number;
+  readonly maxBytes: number;
+}
+
+export interface PropagationSettings {
+  readonly baggage: readonly string[] | BaggageFilter;
+}
+
+export interface RegistrySettings extends HostSettings {
+  /** What a tenant without options of its own gets. */
+  readonly defaults: TracerDefaults;
+  /** `false`: there is no platform tracer. */
+  readonly platform: TracerSettings | false;
+  readonly configure: ConfigureFunction | undefined;
+  readonly endpointPolicy: EndpointPolicy;
+  readonly maxTenants: number;
+  readonly idleTimeoutMillis: number;
+  readonly drainTimeoutMillis: number;
+  readonly maxTotalBytes: number;
+  readonly tracer: TracerClass | undefined;
+}
+
+/** The settings of a tracer without a registry. */
+export interface StandaloneSettings extends HostSettings {
+  readonly tracer: TracerSettings;
+}
+
+/** What the host lends to isotrace, and how it wants to hear of bad options. */
+export interface HostSettings {
+  readonly logger: DiagnosticLogger | undefined;
+  readonly strict: boolean;
+  readonly clock: Clock;
+}
+
+export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
+  service: Object.freeze({ name: undefined, version: undefined, namespace: undefined, instanceId: undefined }),
+  environment: undefined,
+  attributes: Object.freeze(Object.create(null)),
+  destinations: Object.freeze([]),
+  redact: undefined,
+  sampling: Object.freeze({ kind: 'ratio', ratio: 1, parentBased: true }),
+  limits: Object.freeze({
+    maxQueueSize: INTEGER_OPTIONS['limits.maxQueueSize'].default,
+    maxQueueBytes: INTEGER_OPTIONS['limits.maxQueueBytes'].default,
+    spansPerSecond: Number.POSITIVE_INFINITY,
+    attributeCountLimit: INTEGER_OPTIONS['limits.attributeCountLimit'].default,
+    attributeValueLengthLimit: INTEGER_OPTIONS['limits.attributeValueLengthLimit'].default,
+    eventCountLimit: INTEGER_OPTIONS['limits.eventCountLimit'].default,
+    linkCountLimit: INTEGER_OPTIONS['limits.linkCountLimit'].default,
+    attributePerEventCountLimit: INTEGER_OPTIONS['limits.attributePerEventCountLimit'].default,
+    attributePerLinkCountLimit: INTEGER_OPTIONS['limits.attributePerLinkCountLimit'].default,
+  }),
+  batch: Object.freeze({
+    delayMillis: INTEGER_OPTIONS['batch.delayMillis'].default,
+    maxSize: INTEGER_OPTIONS['batch.maxSize'].default,
+    maxBytes: INTEGER_OPTIONS['batch.maxBytes'].default,
+  }),
+  boundary: 'isolate',
+  resilience: 'balanced',
+  spanProcessors: Object.freeze([]),
+  exporter: undefined,
+  idGenerator: undefined,
+  propagation: Object.freeze({ baggage: Object.freeze([]) }),
+});
+
+export const DEFAULT_TENANT_ID = 'default';
+/** What the platform tracer is called in diagnostics and for `headers`. */
+export const PLATFORM_TENANT_ID = 'platform';
+export const DEFAULT_CLOCK: Clock = systemClock;

@@ -1,0 +1,76 @@
+import type { TracerState } from '../lifecycle/tracer-state.ts';
+import type { LaneCondition } from '../processing/lane.ts';
+import type { LedgerSnapshot } from '../processing/ledger.ts';
+import type { ConfigIssue } from '../utils/errors.ts';
+import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
+import type { TracerRuntime } from './tracer-runtime.ts';
+
+/** Counts of one tracer since it was made. */
+export interface TracerStats {
+  readonly tenantId: string;
+  readonly state: TracerState;
+  /** Spans started, also those that sampling turned away. */
+  readonly started: number;
+  /** Spans started and not ended. */
+  readonly open: number;
+  /** Bytes that wait or are under way. */
+  readonly bytes: number;
+  /** The account of the traces signal: `created = exported + queued + spooled + sum of dropped`. */
+  readonly traces: LedgerSnapshot;
+}
+
+export interface DestinationHealth {
+  /** Origin and path; never the query or credentials. */
+  readonly destination: string;
+  readonly condition: LaneCondition;
+  readonly queued: number;
+  /** Attempts that failed since the last that did not. */
+  readonly failures: number;
+  readonly lastError?: string;
+}
+
+/** How one tracer does. */
+export interface TracerHealth {
+  readonly tenantId: string;
+  readonly state: TracerState;
+  /** True when the tracer is in use, its options are good and nothing fails. */
+  readonly ok: boolean;
+  /** Why it is degraded or disabled. */
+  readonly reason?: string;
+  /** Options that were not acceptable; their defaults are in force. */
+  readonly issues: readonly ConfigIssue[];
+  /** Contained failures, by component, since the tracer was made. */
+  readonly errors: Readonly<Partial<Record<GuardedComponent, number>>>;
+  /** The latest of them. */
+  readonly recentErrors: readonly ContainedError[];
+  /** Hooks of the user's that were switched off because they failed again and again. */
+  readonly switchedOff: readonly string[];
+  readonly destinations: readonly DestinationHealth[];
+}
+
+export function tracerStats(runtime: TracerRuntime): TracerStats {
+  const { tenantId, state, started, open, path, ledger } = runtime;
+  return { tenantId, state, started, open, bytes: path.bytes, traces: ledger.snapshot(path.queued) };
+}
+
+export function tracerHealth(runtime: TracerRuntime): TracerHealth {
+  const { tenantId, state, reason, issues, guard, path } = runtime;
+  const switchedOff = guard.switchedOff();
+  const destinations = path.lanes.map((lane): DestinationHealth => {
+    const { condition, destination, failures, lastError, queued } = lane;
+    return { destination, condition, queued, failures, ...(failures > 0 && lastError !== undefined && { lastError }) };
+  });
+  const failing = destinations.some(({ failures }) => failures > 0) || switchedOff.length > 0;
+  const inUse = state !== 'degraded' && state !== 'disabled' && state !== 'closed';
+  return {
+    tenantId,
+    state,
+    ok: inUse && !failing && issues.length === 0,
+    ...(reason !== undefined && { reason }),
+    issues,
+    errors: guard.counts(),
+    recentErrors: guard.recent(),
+    switchedOff,
+    destinations,
+  };
+}

@@ -1,0 +1,24 @@
+import { isComplete, type TenantReport } from '../lifecycle/report.ts';
+import type { Ledger } from '../processing/ledger.ts';
+import type { SpanPath } from './span-path.ts';
+
+/**
+ * What becomes of a tenant's telemetry while `work` goes on.
+ *
+ * @param work resolves with the reason why not everything was delivered, when that is known; must not reject
+ */
+export async function reportWhile(
+  { tenantId, ledger, path }: { readonly tenantId: string; readonly ledger: Ledger; readonly path: SpanPath },
+  work: () => Promise<string | undefined>,
+): Promise<TenantReport> {
+  const exportedBefore = ledger.exported;
+  const droppedBefore = new Map(ledger.dropped);
+  const failure = await work();
+  const dropped: Record<string, number> = {};
+  for (const [reason, count] of ledger.dropped) {
+    const more = count - (droppedBefore.get(reason) ?? 0);
+    if (more > 0) dropped[reason] = more;
+  }
+  const report = { tenantId, delivered: ledger.exported - exportedBefore, pending: path.queued, dropped };
+  return isComplete(report) || failure === undefined ? report : { ...report, error: failure };
+}

@@ -1,0 +1,350 @@
+import type { Attributes, Context, Span, SpanOptions } from '@opentelemetry/api';
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
+import { tenantResource } from '../infra/resources.ts';
+import { within } from '../lifecycle/deadline.ts';
+import type { TenantReport } from '../lifecycle/report.ts';
+import { Signal } from '../lifecycle/signal.ts';
+import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
+import type { Job } from '../processing/agenda.ts';
+import { Ledger } from '../processing/ledger.ts';
+import type { Pipeline } from '../processing/pipeline.ts';
+import type { SpanSampler } from '../processing/sampling.ts';
+import type { ScopeOwner } from '../processing/scope.ts';
+import { RecordingSpan } from '../processing/span.ts';
+import type { SpanHooks } from '../processing/span-hooks.ts';
+import type { SpanScope } from '../processing/span-host.ts';
+import { type SpanStarter, startSpan } from '../processing/start-span.ts';
+import { NOOP_SPAN } from '../processing/unsampled-span.ts';
+import type { Clock } from '../utils/clock.ts';
+import { publishDiagnostic } from '../utils/diagnostics.ts';
+import type { ConfigIssue } from '../utils/errors.ts';
+import type { Guard } from '../utils/guard.ts';
+import type { PooledIdGenerator } from '../utils/ids.ts';
+import { VERSION } from '../utils/version.ts';
+import type { HookLeases } from './hook-leases.ts';
+import type { TracerDefaults } from './settings.ts';
+import { SpanPath } from './span-path.ts';
+import { reportWhile } from './tenant-report.ts';
+
+/** What the tracers of a registry share, and what they tell it. */
+export interface TracerHouse {
+  readonly pipeline: Pipeline;
+  readonly ledger: Ledger;
+  readonly leases: HookLeases;
+  /** Resource attributes of the process. */
+  readonly baseResource: Readonly<Attributes>;
+  /** In force until a tenant's own configuration comes. */
+  readonly defaults: TracerDefaults;
+  readonly drainTimeoutMillis: number;
+  createGuard(tenantId: string): Guard;
+  /** An evicted tenant is used again: takes it back in. */
+  readmit(runtime: TracerRuntime): void;
+  /** A tenant that was evicted or disabled has nothing left. */
+  drained(runtime: TracerRuntime): void;
+  /** A tenant is being shut down, for good. */
+  closing(runtime: TracerRuntime): void;
+  /** It is shut down, and has so much time left. Never rejects. */
+  closed(runtime: TracerRuntime, timeLeftMillis: number): Promise<void>;
+}
+
+const OWN_SCOPE: SpanScope = { index: 0, name: 'isotrace', version: VERSION };
+
+/**
+ * The engine behind one tenant's tracer: its state and its spans. One object for each tenant as long as anybody holds
+ * its tracer; what costs memory is made on first use and let go when the tenant is evicted.
+ */
+export class TracerRuntime implements ScopeOwner, SpanStarter {
+  readonly tenantId: string;
+  readonly house: TracerHouse;
+  readonly guard: Guard;
+  readonly ledger: Ledger;
+  readonly path: SpanPath;
+  /** Set at each use, cleared by the registry's sweep. */
+  touched = true;
+  /** Whether host code may hold the tracer. */
+  handedOut = false;
+  /** Does nothing for all tenants that do not exist; cannot be shut down. */
+  standsIn = false;
+  issues: readonly ConfigIssue[] = [];
+  /** The tracer in the host's hands; it lives as long as this does. */
+  handle: object | undefined;
+  /** Counts the configurations that were put in force. */
+  generation = 0;
+  #state: TracerState = 'pending';
+  #reason: string | undefined;
+  #resource: Resource | undefined;
+  #open = 0;
+  #started = 0;
+  #grace: Job | undefined;
+  #accepting = true;
+  #shutdown: Promise<TenantReport> | undefined;
+  /** The configuration came, or cannot be had, or is not wanted any more. */
+  #answered: Signal | undefined;
+  /** When `shutdown` has to end, by the monotonic clock. */
+  #endsAt = Number.POSITIVE_INFINITY;
+  /** The time of a later, shorter call of `shutdown` is over. */
+  #overdue: Signal | undefined;
+
+  constructor(house: TracerHouse, tenantId: string) {
+    const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
+    this.house = house;
+    this.tenantId = tenantId;
+    this.guard = house.createGuard(tenantId);
+    this.ledger = new Ledger(house.ledger);
+    this.path = new SpanPath({
+      tenantId,
+      pipeline,
+      leases,
+      guard: this.guard,
+      ledger: this.ledger,
+      baseResource,
+      defaults,
+      drainTimeoutMillis,
+      progressed: () => this.#checkDrained(),
+    });
+  }
+
+  get owner(): ScopeOwner {
+    return this;
+  }
+
+  get state(): TracerState {
+    return this.#state;
+  }
+
+  /** Why the tracer is degraded or disabled. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  get boundary(): 'isolate' | 'link' {
+    return this.path.configured ? this.path.settings.boundary : 'isolate';
+  }
+
+  get clock(): Clock {
+    return this.house.pipeline.clock;
+  }
+
+  get ids(): PooledIdGenerator {
+    return this.house.pipeline.ids;
+  }
+
+  get spanLimits() {
+    return this.path.settings.limits;
+  }
+
+  get sampler(): SpanSampler {
+    return this.path.sampler;
+  }
+
+  get hooks(): SpanHooks {
+    return this.path.hooks;
+  }
+
+  get hostIds() {
+    return this.path.hostIds;
+  }
+
+  /** Spans that were started and have not ended. */
+  get open(): number {
+    return this.#open;
+  }
+
+  get started(): number {
+    return this.#started;
+  }
+
+  resource(): Resource {
+    this.#resource ??= resourceFromAttributes(tenantResource(this.house.baseResource, this.path.settings));
+    return this.#resource;
+  }
+
+  /** Starts a span, or one that does nothing while the tracer does not record. May throw what the host's values throw. */
+  start(name: string, options: SpanOptions | undefined, context: Context, isExplicit: boolean): Span & Disposable {
+    this.touched = true;
+    if (!isRecordingState(this.#state)) {
+      if (this.#state === 'draining' || this.#state === 'dormant') this.house.readmit(this);
+      if (!isRecordingState(this.#state)) return NOOP_SPAN;
+    }
+    const span = startSpan(this, OWN_SCOPE, name, options, context, isExplicit);
+    if (this.path.deciding && span instanceof RecordingSpan) this.path.started(span);
+    return span;
+  }
+
+  spanStarted(): void {
+    this.#open += 1;
+    this.#started += 1;
+  }
+
+  spanUnsampled(): void {
+    this.#started += 1;
+    this.path.discard('sampled', 1);
+  }
+
+  spanEnding(span: RecordingSpan): void {
+    if (!this.hooks.empty) this.hooks.ending(span);
+  }
+
+  spanEnded(span: RecordingSpan): void {
+    this.#open -= 1;
+    if (this.#state === 'dormant') this.house.readmit(this);
+    if (this.#state === 'disabled') this.path.discard('tenant_unknown', 1);
+    // Still dormant: the registry has been shut down.
+    else if (!this.#accepting || this.#state === 'dormant') this.path.discard('shutdown_deadline', 1);
+    else this.path.keep(span);
+    if (this.#open === 0) this.path.allEnded();
+    this.#checkDrained();
+  }
+
+  /** Puts a configuration in force: the first one, or a changed one, whose predecessor delivers what it has. */
+  configure(settings: TracerDefaults, issues: readonly ConfigIssue[]): void {
+    if (!this.#accepting) return;
+    this.confirm(issues);
+    this.#resource = undefined;
+    this.generation += 1;
+    this.guard.level = settings.resilience;
+    this.path.configure(settings);
+    if (this.#state !== 'draining' && this.#state !== 'closed') this.#become('active');
+    this.#answered?.raise();
+    this.#checkDrained();
+  }
+
+  /** The configuration in force was confirmed. */
+  confirm(issues: readonly ConfigIssue[]): void {
+    this.issues = issues;
+    this.#reason = undefined;
+  }
+
+  /** The configuration cannot be had at the moment. One that is in force stays; without one it records and keeps. */
+  degrade(reason: string): void {
+    if (this.#state === 'closed') return;
+    this.#reason = reason;
+    if (this.#state === 'pending') this.#become('degraded');
+    this.#answered?.raise();
+    publishDiagnostic('isotrace:tenant:degraded', { tenantId: this.tenantId, reason });
+  }
+
+  /** There is no such tenant: what was recorded without a configuration is dropped, what is queued still delivered. */
+  disable(): void {
+    if (this.#state !== 'closed') {
+      this.#endGrace();
+      this.#become('disabled');
+      this.#reason = 'configure knows no such tenant';
+    }
+    this.path.discardHold('tenant_unknown');
+    this.path.unconfigure();
+    this.#answered?.raise();
+  }
+
+  /** Stops holding memory: delivers what is there and waits for open spans, both within the grace. */
+  evict(): void {
+    if (!isRecordingState(this.#state)) return;
+    this.#become('draining');
+    this.path.hurry();
+    const { drainTimeoutMillis, pipeline } = this.house;
+    this.#grace = { due: () => this.#release() };
+    pipeline.agenda.schedule(this.#grace, pipeline.agenda.now() + drainTimeoutMillis);
+    this.#checkDrained();
+  }
+
+  /** Takes a draining tracer back into use, as it was. */
+  revive(): void {
+    if (this.#state !== 'draining') return;
+    this.#endGrace();
+    this.path.relax();
+    this.#become(this.path.configured ? 'active' : this.#reason === undefined ? 'pending' : 'degraded');
+  }
+
+  /** A dormant or disabled tracer records again, until it is told its configuration. */
+  reopen(): void {
+    this.#become('pending');
+    this.#reason = undefined;
+    this.path.unconfigure();
+  }
+
+  /** Delivers what is there now. Never rejects; ends in time. */
+  flush(timeoutMillis: number): Promise<TenantReport> {
+    return reportWhile(this, async () => {
+      const ended = await within(this.clock, timeoutMillis, this.#deliver('attempted'), true);
+      return this.#failure(ended);
+    });
+  }
+
+  /**
+   * Delivers what is there, then stops for good. Never rejects; ends in time. Later calls get the same report, but may
+   * give it less time.
+   */
+  shutdown(timeoutMillis: number): Promise<TenantReport> {
+    if (this.standsIn) return this.flush(timeoutMillis);
+    this.#endsAt = Math.min(this.#endsAt, this.clock.monotonic() + timeoutMillis);
+    if (this.#shutdown === undefined) this.#shutdown = this.#close(timeoutMillis);
+    else void within(this.clock, timeoutMillis, this.#shutdown, true).then((ended) => ended || this.#overdue?.raise());
+    return this.#shutdown;
+  }
+
+  async #close(timeoutMillis: number): Promise<TenantReport> {
+    const { clock, path, tenantId } = this;
+    this.#overdue = new Signal();
+    const overdue = this.#overdue.wait();
+    this.#endGrace();
+    this.#become('closed');
+    this.house.closing(this);
+    const report = await reportWhile(this, async () => {
+      const ended = await within(clock, timeoutMillis, Promise.race([this.#deliver('empty'), overdue]), true);
+      const failure = this.#failure(ended);
+      this.#accepting = false;
+      const closed = path.close('shutdown_deadline');
+      this.#answered?.raise();
+      await within(clock, this.#timeLeft, Promise.race([closed, overdue]), true);
+      return failure;
+    });
+    await this.house.closed(this, this.#timeLeft);
+    publishDiagnostic('isotrace:tenant:closed', { tenantId });
+    return report;
+  }
+
+  get #timeLeft(): number {
+    return Math.max(this.#endsAt - this.clock.monotonic(), 0);
+  }
+
+  async #deliver(until: 'attempted' | 'empty'): Promise<void> {
+    while (this.path.holds && (until === 'empty' || this.#reason === undefined)) {
+      this.#answered ??= new Signal();
+      await this.#answered.wait();
+    }
+    await this.path.deliver(until);
+  }
+
+  /** Why not everything was delivered, if so. */
+  #failure(ended: boolean): string | undefined {
+    const failing = this.path.lanes.find(({ failures }) => failures > 0);
+    return failing?.lastError ?? this.#reason ?? (ended ? undefined : 'the time was over');
+  }
+
+  #checkDrained(): void {
+    const draining = this.#state === 'draining' && this.#open === 0;
+    if ((!draining && this.#state !== 'disabled') || !this.path.empty) return;
+    if (draining) this.#release();
+    else this.house.drained(this);
+  }
+
+  #release(): void {
+    if (this.#state !== 'draining') return;
+    this.#endGrace();
+    this.#become('dormant');
+    void this.path.close('evicted');
+    this.#answered?.raise();
+    this.house.drained(this);
+  }
+
+  #endGrace(): void {
+    if (this.#grace !== undefined) this.house.pipeline.agenda.cancel(this.#grace);
+    this.#grace = undefined;
+  }
+
+  #become(next: TracerState): void {
+    if (this.#state === next) return;
+    if (canBecome(this.#state, next)) this.#state = next;
+    else this.guard.report('api', 'state', `no step from ${this.#state} to ${next}`);
+  }
+}

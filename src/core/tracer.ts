@@ -1,0 +1,6 @@
+import { WithContext } from './context.ts';
+import { WithOperations } from './operations.ts';
+import { TracerBase } from './tracer-base.ts';
+
+/** One tenant's isolated telemetry. Get it from a registry, or from `createTracer`; extend it with mixins of your own. */
+export class Tracer extends WithContext(WithOperations(TracerBase)) {}

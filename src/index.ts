@@ -1,0 +1,50 @@
+export { type ContextOperations, type ContinueOptions, type SessionOptions, WithContext } from './core/context.ts';
+export { createTracer } from './core/create-tracer.ts';
+export type { Mixed, MixinBase } from './core/mixin.ts';
+export { type DisposableSpan, type Operations, WithOperations } from './core/operations.ts';
+export type {
+  BaggageFilter,
+  BatchOptions,
+  ConfigureAnswer,
+  ConfigureFunction,
+  CreateTracerOptions,
+  DestinationOptions,
+  DestinationPaths,
+  EndpointPolicy,
+  HeaderFunction,
+  HeaderOptions,
+  HeaderRecord,
+  LimitOptions,
+  PropagationOptions,
+  RegistryOptions,
+  SamplingOptions,
+  ServiceOptions,
+  TracerClass,
+  TracerOptions,
+} from './core/options.ts';
+export type { IncomingTrust } from './core/propagation.ts';
+export { type ReconfigureOutcome, TracerRegistry } from './core/registry.ts';
+export type { RegistryHealth, RegistryStats } from './core/registry-status.ts';
+export type { DestinationHealth, TracerHealth, TracerStats } from './core/status.ts';
+export { Tracer } from './core/tracer.ts';
+export { TracerBase, type TracerInit } from './core/tracer-base.ts';
+export type { TlsOptions } from './infra/transport.ts';
+export { currentTracer, traced } from './instrumentation/traced.ts';
+export {
+  type ContainOptions,
+  createErrorHandling,
+  type ErrorHandling,
+  type ErrorHandlingHealth,
+  type ErrorHandlingOptions,
+} from './integration/error-handling.ts';
+export type { ProcessHookOptions } from './lifecycle/process-hooks.ts';
+export type { FlushOptions, FlushReport, TenantReport } from './lifecycle/report.ts';
+export type { TracerState } from './lifecycle/tracer-state.ts';
+export type { DropReason, LedgerSnapshot } from './processing/ledger.ts';
+export type { RedactFunction, RedactOptions } from './processing/redaction.ts';
+export type { OtlpProtocol } from './processing/span-sender.ts';
+export type { TraceDecorator, TraceFunction, TraceOptions } from './processing/trace-function.ts';
+export type { Clock, Timer } from './utils/clock.ts';
+export type { DiagnosticEvents, DiagnosticLogger } from './utils/diagnostics.ts';
+export { type ConfigIssue, IsotraceError, type IsotraceErrorCode } from './utils/errors.ts';
+export type { ContainedError, GuardedComponent, ResilienceLevel } from './utils/guard.ts';

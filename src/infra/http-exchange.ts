@@ -1,0 +1,146 @@
+import type { Dispatcher } from 'undici';
+import type { Clock, Timer } from '../utils/clock.ts';
+import { networkFailure, networkMessage } from './network-error.ts';
+import type { Connection, OriginPool } from './origin-pool.ts';
+import { scrubMessage } from './scrub-message.ts';
+import type { TransportFailure, TransportRequest, TransportResult } from './transport.ts';
+
+const RESPONSE_HEADERS = ['content-type', 'content-encoding', 'retry-after'] as const;
+const CONNECTION_HEADERS = new Set([
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+export interface HttpExchangeSettings {
+  readonly clock: Clock;
+  readonly maxResponseBytes: number;
+}
+
+/**
+ * One request and its response on one connection, with an absolute deadline. Settles exactly once; as soon
+ * as there is a status line, every later fault yields that response, marked `truncated`.
+ */
+export class HttpExchange implements Dispatcher.DispatchHandler {
+  readonly #pool: OriginPool;
+  readonly #request: TransportRequest;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #maxResponseBytes: number;
+  readonly #clock: Clock;
+  readonly #onSignal = (): void => this.abort('the caller gave up');
+  #resolve: ((result: TransportResult) => void) | undefined;
+  #deadline: Timer | undefined;
+  #cancelWait: (() => void) | undefined;
+  #connection: Connection | undefined;
+  #head: { readonly status: number; readonly headers: Readonly<Record<string, string>> } | undefined;
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(pool: OriginPool, request: TransportRequest, { clock, maxResponseBytes }: HttpExchangeSettings) {
+    this.#pool = pool;
+    this.#request = request;
+    this.#headers = requestHeaders(request.headers);
+    this.#clock = clock;
+    this.#maxResponseBytes = maxResponseBytes;
+  }
+
+  /** To be called once; never rejects. */
+  run(): Promise<TransportResult> {
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#start();
+    });
+  }
+
+  abort(message: string): void {
+    this.#fail('aborted', message);
+  }
+
+  /** Without it undici would take this for a handler of the old interface. */
+  onRequestStart(): void {}
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: object): void {
+    if (status >= 200) this.#head = { status, headers: responseHeaders(headers as Record<string, unknown>) };
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const room = this.#maxResponseBytes - this.#size;
+    this.#size += chunk.length;
+    this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
+    if (chunk.length > room) this.#settle(this.#response(true), false);
+  }
+
+  onResponseEnd(): void {
+    this.#settle(this.#response(false), true);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(networkFailure(error), networkMessage(error));
+  }
+
+  #start(): void {
+    const { signal, timeoutMillis } = this.#request;
+    if (signal?.aborted) {
+      this.#onSignal();
+      return;
+    }
+    signal?.addEventListener('abort', this.#onSignal, { once: true });
+    const expire = (): void => this.#fail('timeout', `no answer within ${timeoutMillis} ms`);
+    this.#deadline = this.#clock.schedule(expire, timeoutMillis);
+    try {
+      this.#cancelWait = this.#pool.acquire((connection) => this.#dispatch(connection));
+    } catch (error) {
+      this.#fail(networkFailure(error), networkMessage(error));
+    }
+  }
+
+  #dispatch(connection: Connection): void {
+    this.#connection = connection;
+    const { url, body } = this.#request;
+    const path = `${url.pathname}${url.search}`;
+    connection.client.dispatch({ method: 'POST', path, headers: this.#headers, body }, this);
+  }
+
+  #fail(reason: TransportFailure, message: string): void {
+    const failed = { kind: 'failed', reason, message: scrubMessage(message, this.#headers) } as const;
+    this.#settle(this.#response(true) ?? failed, false);
+  }
+
+  #response(truncated: boolean): TransportResult | undefined {
+    return this.#head && { kind: 'response', ...this.#head, body: Buffer.concat(this.#chunks), truncated };
+  }
+
+  #settle(result: TransportResult | undefined, reusable: boolean): void {
+    const resolve = this.#resolve;
+    if (!resolve || !result) return;
+    this.#resolve = undefined;
+    this.#deadline?.cancel();
+    this.#request.signal?.removeEventListener('abort', this.#onSignal);
+    this.#cancelWait?.();
+    this.#chunks = [];
+    resolve(result);
+    if (this.#connection) this.#pool.release(this.#connection, reusable);
+  }
+}
+
+function requestHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const kept = Object.entries(headers).filter(([name]) => !CONNECTION_HEADERS.has(name.toLowerCase()));
+  return Object.freeze(Object.fromEntries(kept));
+}
+
+/** A header that occurs twice is ambiguous and left out. */
+function responseHeaders(headers: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const kept: Record<string, string> = {};
+  for (const name of RESPONSE_HEADERS) {
+    const value = headers[name];
+    if (typeof value === 'string') kept[name] = value;
+  }
+  return kept;
+}

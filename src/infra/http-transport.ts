@@ -1,0 +1,128 @@
+import { lookup as systemLookup } from 'node:dns';
+import type { LookupFunction, Socket } from 'node:net';
+import type { Clock } from '../utils/clock.ts';
+import { HttpExchange } from './http-exchange.ts';
+import { networkMessage } from './network-error.ts';
+import { OriginCache } from './origin-cache.ts';
+import { OriginPool } from './origin-pool.ts';
+import { scrubMessage } from './scrub-message.ts';
+import type { Transport, TransportFailure, TransportRequest, TransportResult } from './transport.ts';
+import { untraced } from './untraced.ts';
+
+export interface HttpTransportOptions {
+  readonly clock: Clock;
+  /** Hard limit for each origin and TLS identity; further requests wait. Default 32. */
+  readonly connectionsPerOrigin?: number;
+  /** Origins with kept connections; beyond, the one unused for longest is closed. Default 256. */
+  readonly maxOrigins?: number;
+  /** An origin unused for so long is closed, at the latest after twice the time. Default 60,000. */
+  readonly idleOriginMillis?: number;
+  /** The rest of a longer response is not read. Default 4 MiB, as OTLP/HTTP recommends. */
+  readonly maxResponseBytes?: number;
+  /** Finds the addresses of a name, for tests. Default: the system's. */
+  readonly lookup?: LookupFunction;
+}
+
+const CLOSED = 'the transport is closed';
+
+/**
+ * OTLP/HTTP over connections that all tenants share: one set for each origin, TLS identity and rule for addresses.
+ * Follows no redirects, asks for no compression, uses no proxy, the environment's included. Its requests are never
+ * traced and hold on to no async context of the caller; its sockets and timers never keep the process alive.
+ */
+export function createHttpTransport(options: HttpTransportOptions): Transport {
+  return new HttpTransport(options);
+}
+
+class HttpTransport implements Transport {
+  readonly #clock: Clock;
+  readonly #connectionsPerOrigin: number;
+  readonly #maxResponseBytes: number;
+  readonly #lookup: LookupFunction;
+  readonly #pools: OriginCache<OriginPool>;
+  readonly #exchanges = new Set<HttpExchange>();
+  readonly #sockets = new Set<Socket>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: HttpTransportOptions) {
+    this.#clock = options.clock;
+    this.#connectionsPerOrigin = options.connectionsPerOrigin ?? 32;
+    this.#maxResponseBytes = options.maxResponseBytes ?? 4 * 1024 * 1024;
+    this.#lookup = options.lookup ?? systemLookup;
+    this.#pools = new OriginCache({
+      clock: options.clock,
+      maxOrigins: options.maxOrigins ?? 256,
+      idleMillis: options.idleOriginMillis ?? 60_000,
+      letGo: (pool) => pool.retire(),
+    });
+  }
+
+  send(request: TransportRequest): Promise<TransportResult> {
+    return untraced(() => this.#send(request));
+  }
+
+  openSockets(): number {
+    return this.#sockets.size;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #send(request: TransportRequest): Promise<TransportResult> {
+    if (this.#closing) return failed('aborted', CLOSED);
+    if (!/^https?:$/.test(request.url.protocol)) return failed('protocol', 'the URL is neither http: nor https:');
+    try {
+      const exchange = new HttpExchange(this.#poolFor(request), request, {
+        clock: this.#clock,
+        maxResponseBytes: this.#maxResponseBytes,
+      });
+      this.#exchanges.add(exchange);
+      const result = await exchange.run();
+      this.#exchanges.delete(exchange);
+      return result;
+    } catch (error) {
+      return failed('protocol', scrubMessage(networkMessage(error)));
+    }
+  }
+
+  #poolFor(request: TransportRequest): OriginPool {
+    const { url, addresses = 'any' } = request;
+    return this.#pools.use(
+      { ...request, addresses },
+      '',
+      (tls) =>
+        new OriginPool({
+          origin: url.origin,
+          tls,
+          addresses,
+          lookup: this.#lookup,
+          maxConnections: this.#connectionsPerOrigin,
+          onSocket: (socket) => this.#track(socket),
+        }),
+    );
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  async #close(): Promise<void> {
+    this.#pools.clear();
+    for (const exchange of [...this.#exchanges]) exchange.abort(CLOSED);
+    await Promise.all([...this.#sockets].map(closed));
+  }
+}
+
+function failed(reason: TransportFailure, message: string): TransportResult {
+  return { kind: 'failed', reason, message };
+}
+
+/** Not `events.once`, which would reject for the error that the socket was destroyed with. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+  });
+}

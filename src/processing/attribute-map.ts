@@ -1,0 +1,79 @@
+import type { Attributes } from '@opentelemetry/api';
+import { copyAttributeValue, MAX_KEY_LENGTH } from '../utils/attribute-value.ts';
+import { recordKeys } from '../utils/record-keys.ts';
+import type { AttributeList, AttributeValue } from './ended-span.ts';
+
+/** Above this many attributes keys are found through a map instead of by search. */
+const SEARCH_LIMIT = 24;
+
+/** Attributes while they are collected: kept once, in the order in which the keys were first set. */
+export class AttributeMap implements AttributeList {
+  readonly keys: string[] = [];
+  readonly values: AttributeValue[] = [];
+  droppedCount = 0;
+  #positions: Map<string, number> | undefined;
+
+  /**
+   * Sets one attribute from a host's value. Empty and non-string keys and values that cannot be attributes are
+   * ignored; a new key above `maxCount`, and one that is too long, is counted as dropped. Throws what the value
+   * itself throws when read.
+   */
+  set(key: unknown, value: unknown, maxCount: number, maxLength: number): void {
+    if (typeof key !== 'string' || key === '' || value === undefined || value === null) return;
+    const position = this.#find(key);
+    if (position < 0 && (this.keys.length >= maxCount || key.length > MAX_KEY_LENGTH)) {
+      if (typeof value !== 'function' && typeof value !== 'symbol') this.droppedCount += 1;
+      return;
+    }
+    const copy = copyAttributeValue(value, maxLength);
+    if (copy === undefined) return;
+    if (position >= 0) {
+      this.values[position] = copy;
+      return;
+    }
+    this.#positions?.set(key, this.keys.length);
+    this.keys.push(key);
+    this.values.push(copy);
+  }
+
+  /** Sets each own enumerable property; one that throws when read is skipped and told to `failed`. */
+  setAll(attributes: unknown, maxCount: number, maxLength: number, failed: (error: unknown) => void): void {
+    let keys: string[];
+    try {
+      keys = recordKeys(attributes);
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    for (const key of keys) {
+      try {
+        this.set(key, (attributes as Record<string, unknown>)[key], maxCount, maxLength);
+      } catch (error) {
+        failed(error);
+      }
+    }
+  }
+
+  get(key: string): AttributeValue {
+    const position = this.#find(key);
+    return position < 0 ? undefined : this.values[position];
+  }
+
+  /** Sets the attributes, or those of some keys, on a plain object, and answers it. */
+  copyTo(object: Attributes, keys: readonly string[] = this.keys): Attributes {
+    for (const key of keys) {
+      const position = this.#find(key);
+      if (position < 0) continue;
+      // Assigning `__proto__` would not set it.
+      const value = this.values[position];
+      Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
+    }
+    return object;
+  }
+
+  #find(key: string): number {
+    if (this.keys.length <= SEARCH_LIMIT) return this.keys.indexOf(key);
+    this.#positions ??= new Map(this.keys.map((present, index) => [present, index]));
+    return this.#positions.get(key) ?? -1;
+  }
+}

@@ -1,0 +1,62 @@
+/** A queue that counts against the process's budget. */
+export interface BudgetUser {
+  /** What it holds, also what it cannot give up. */
+  readonly bytes: number;
+  /** Gives up the newest items until about `bytes` are free, and answers how many bytes that freed. */
+  shed(bytes: number): number;
+}
+
+/** Freed at least, so that a full budget is not shed span by span. */
+const SHED_BYTES = 64 * 1_024;
+
+/**
+ * The bytes that may wait in memory, of all tenants together. When they are used up, whoever holds most gives up
+ * its newest items first; a tenant below the largest never loses anything to make room for it.
+ */
+export class ByteBudget {
+  readonly maxBytes: number;
+  readonly #users = new Set<BudgetUser>();
+  #used = 0;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  join(user: BudgetUser): void {
+    this.#users.add(user);
+  }
+
+  leave(user: BudgetUser): void {
+    this.#users.delete(user);
+  }
+
+  /**
+   * Makes room for `bytes` more of `user` at the cost of those who hold more. False when nobody who does has anything
+   * left to give up: then the user has to do without.
+   */
+  reserve(user: BudgetUser, bytes: number): boolean {
+    if (this.#used + bytes > this.maxBytes && !this.#makeRoom(user, bytes)) return false;
+    this.#used += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#used -= bytes;
+  }
+
+  #makeRoom(user: BudgetUser, bytes: number): boolean {
+    /** What they hold is under way, so they cannot give it up. */
+    const spent = new Set<BudgetUser>();
+    while (this.#used + bytes > this.maxBytes) {
+      let largest = user;
+      for (const other of this.#users) if (other.bytes > largest.bytes && !spent.has(other)) largest = other;
+      if (largest === user) return false;
+      if (largest.shed(Math.max(bytes, SHED_BYTES)) === 0) spent.add(largest);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,61 @@
+import { recordEnd } from './record-chunk.ts';
+import type { SpanBatch } from './span-batch.ts';
+
+const EMPTY_SCOPE = Buffer.from('{}');
+const REQUEST_START = '{"resourceSpans":[{"resource":';
+const GROUPS_START = ',"scopeSpans":[';
+const SCOPE_START = '{"scope":';
+const SPANS_START = ',"spans":[';
+const SPANS_END = ']}';
+const REQUEST_END = ']}]}';
+const REQUEST_BYTES = REQUEST_START.length + GROUPS_START.length + REQUEST_END.length;
+const GROUP_BYTES = SCOPE_START.length + SPANS_START.length + SPANS_END.length + 1;
+
+/**
+ * The body of an OTLP/HTTP request in JSON, with one resource, of a batch of spans in JSON. `scopes` holds the
+ * instrumentation scopes by the index that the spans were queued with; one that is missing is sent empty.
+ */
+export function frameJsonRequest(resource: Uint8Array, scopes: readonly Uint8Array[], batch: SpanBatch): Buffer {
+  const groups = batch.runs.map(({ scopeIndex, parts }) => ({ scope: scopes[scopeIndex] ?? EMPTY_SCOPE, parts }));
+  const scopeBytes = groups.reduce((sum, { scope }) => sum + GROUP_BYTES + scope.length, 0);
+  // The head of a record, which is left out, is longer than the comma that may take its place.
+  const body = Buffer.allocUnsafeSlow(REQUEST_BYTES + resource.length + scopeBytes + batch.bytes);
+
+  let offset = 0;
+  const write = (text: string): void => {
+    offset += body.write(text, offset, 'latin1');
+  };
+  const copy = (bytes: Uint8Array): void => {
+    body.set(bytes, offset);
+    offset += bytes.length;
+  };
+
+  write(REQUEST_START);
+  copy(resource);
+  write(GROUPS_START);
+  for (const [index, { scope, parts }] of groups.entries()) {
+    if (index > 0) write(',');
+    write(SCOPE_START);
+    copy(scope);
+    write(SPANS_START);
+    const spansAt = offset;
+    for (const part of parts) {
+      for (let record = 0; record < part.length; ) {
+        const end = recordEnd(part, record);
+        if (offset > spansAt) write(',');
+        copy(part.subarray(payloadStart(part, record), end));
+        record = end;
+      }
+    }
+    write(SPANS_END);
+  }
+  write(REQUEST_END);
+  return body.subarray(0, offset);
+}
+
+/** Behind the tag and the length of the record at `offset`. */
+function payloadStart(records: Uint8Array, offset: number): number {
+  let position = offset + 1;
+  while ((records[position] ?? 0) >= 0x80) position++;
+  return position + 1;
+}

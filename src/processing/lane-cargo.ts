@@ -1,0 +1,30 @@
+import type { Origin } from './dispatcher.ts';
+import type { DeliveryOutcome } from './outcome.ts';
+
+/** A batch on its way: taken from a queue, held until it is delivered or dropped. */
+export interface Batch {
+  readonly count: number;
+}
+
+/** The queue and the wire of a lane; what differs between encoded bytes and span objects. */
+export interface LaneCargo<B extends Batch = Batch> {
+  /** For people: where it goes. */
+  readonly destination: string;
+  /** Lanes of one origin share its slots. */
+  readonly origin: Origin;
+  /** Spans that wait. */
+  readonly size: number;
+  /** Bytes that wait or are under way. */
+  readonly bytes: number;
+  /** Whether a whole batch waits. */
+  readonly full: boolean;
+  take(): B | undefined;
+  /** One try to deliver. Must not reject; ends soon after `signal` is aborted. */
+  attempt(batch: B, signal: AbortSignal): Promise<DeliveryOutcome>;
+  /** Two halves for a destination that found the batch too large; `undefined` when it cannot be divided. */
+  split(batch: B): readonly [B, B] | undefined;
+  /** The batch is done with: its memory may be used again. */
+  release(batch: B): void;
+  /** Empties the queue for good and answers how many spans were in it. */
+  clear(): number;
+}

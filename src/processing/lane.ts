@@ -1,0 +1,343 @@
+import { untraced } from '../infra/untraced.ts';
+import type { Clock } from '../utils/clock.ts';
+import { publishDiagnostic } from '../utils/diagnostics.ts';
+import { describeError } from '../utils/errors.ts';
+import type { Guard } from '../utils/guard.ts';
+import type { Agenda, Job } from './agenda.ts';
+import { Breaker, type Trouble } from './breaker.ts';
+import type { Dispatcher, Gate, Sender } from './dispatcher.ts';
+import type { Batch, LaneCargo } from './lane-cargo.ts';
+import { type DropReason, type Ledger, recordDrop } from './ledger.ts';
+import type { DeliveryOutcome, FailureReason } from './outcome.ts';
+import { watchOverdue } from './overdue-watch.ts';
+import type { RetryPolicy } from './retry-policy.ts';
+
+export interface LaneOptions {
+  readonly tenantId: string;
+  readonly cargo: LaneCargo;
+  /** How long a batch may wait to fill. */
+  readonly delayMillis: number;
+  readonly ledger: Ledger;
+  readonly guard: Guard;
+  readonly clock: Clock;
+  readonly agenda: Agenda;
+  readonly dispatcher: Dispatcher;
+  readonly retryPolicy: RetryPolicy;
+  /** Told after each settled attempt, and after a loss. */
+  readonly progressed: () => void;
+}
+
+/** How a lane does, for `health()`. */
+export type LaneCondition = 'idle' | 'delivering' | Trouble;
+
+/** Requests under way of a lane that does well. */
+const HEALTHY_REQUESTS = 2;
+
+/** What a batch is counted under when its destination is in trouble until the give-up time; else it is kept. */
+const GIVE_UP_REASONS: Readonly<Record<Trouble, DropReason | undefined>> = {
+  retrying: 'retry_exhausted',
+  unauthorized: 'unauthorized',
+  misconfigured: undefined,
+};
+
+interface Attempt {
+  readonly batch: Batch;
+  /** How many spans the lane had taken from its queue before these. */
+  readonly position: number;
+  readonly firstAt: number;
+}
+
+/**
+ * Brings one tenant's telemetry to one destination: decides when a batch is due, holds it while it is under way, and
+ * counts what became of it. Many lanes share the agenda and the dispatcher; a lane never has more than two requests
+ * under way, and starts none beside another while its destination fails.
+ */
+export class Lane implements Job, Sender {
+  readonly #options: LaneOptions;
+  readonly #gate: Gate;
+  readonly #breaker: Breaker;
+  readonly #retries: Attempt[] = [];
+  readonly #underWay = new Map<Attempt, AbortController>();
+  readonly #waiters = new Set<() => void>();
+  /** Spans taken from the queue since the beginning, and those of them that are not settled. */
+  #taken = 0;
+  #held = 0;
+  #overdue = 0;
+  #hurried = 0;
+  #waiting = false;
+  #closed = false;
+  readonly #afterLoss: Job = { due: () => this.#notify() };
+
+  constructor(options: LaneOptions) {
+    const { cargo, clock, dispatcher, retryPolicy } = options;
+    this.#options = options;
+    this.#gate = dispatcher.gate(cargo.origin);
+    this.#breaker = new Breaker(clock, retryPolicy);
+  }
+
+  /** Spans that are not settled: waiting, to be retried, or in a request. */
+  get queued(): number {
+    return this.#options.cargo.size + this.#held;
+  }
+
+  get bytes(): number {
+    return this.#options.cargo.bytes;
+  }
+
+  get condition(): LaneCondition {
+    return this.#breaker.trouble ?? (this.#underWay.size > 0 ? 'delivering' : 'idle');
+  }
+
+  /** For people: where the lane leads. */
+  get destination(): string {
+    return this.#options.cargo.destination;
+  }
+
+  /** What the latest failure said. */
+  get lastError(): string | undefined {
+    return this.#breaker.lastError;
+  }
+
+  /** Attempts that failed since the last one that did not; those under way at the same time count once. */
+  get failures(): number {
+    return this.#breaker.failures;
+  }
+
+  get suspect(): boolean {
+    return this.#breaker.failures > 0 || this.#overdue > 0;
+  }
+
+  /** To be called after something was put into the queue. */
+  added(): void {
+    if (this.#hurried > 0 || this.#options.cargo.full) this.#offer();
+    else if (!this.#waiting) this.#wait();
+  }
+
+  /** To be called after the queue had to give up `count` spans. */
+  lost(count: number): void {
+    this.#drop('queue_full', count);
+    // Later: this happens in the middle of another tenant's push.
+    const { agenda } = this.#options;
+    agenda.schedule(this.#afterLoss, agenda.now());
+  }
+
+  /** The delay of the batch, or the wait for the next attempt, is over. */
+  due(): void {
+    this.#waiting = false;
+    this.#offer();
+  }
+
+  /** Whether there is something that may be sent now; asked by the dispatcher. */
+  sendable(): boolean {
+    if (this.#closed || this.#underWay.size >= (this.#breaker.failures > 0 ? 1 : HEALTHY_REQUESTS)) return false;
+    if (this.#retries.length === 0 && this.#options.cargo.size === 0) return false;
+    return !this.#breaker.open;
+  }
+
+  /** Sends the next batch; called by the dispatcher when `sendable()` and a slot is free. */
+  send(overdue: () => void, finished: () => void): void {
+    const attempt = this.#next();
+    if (attempt === undefined) {
+      finished();
+      return;
+    }
+    const { agenda, cargo, guard } = this.#options;
+    const { round } = this.#breaker;
+    const controller = new AbortController();
+    let isOverdue = false;
+    const watch = watchOverdue(agenda, () => {
+      isOverdue = true;
+      this.#overdue += 1;
+      overdue();
+    });
+    this.#underWay.set(attempt, controller);
+    const settle = (outcome: DeliveryOutcome): void => {
+      agenda.cancel(watch);
+      this.#underWay.delete(attempt);
+      if (isOverdue) this.#overdue -= 1;
+      guard.run('delivery', 'settle', () => this.#settle(attempt, round, outcome), undefined);
+      finished();
+      this.#again();
+    };
+    // `async`, so that nothing is thrown into the host's code that ended a span.
+    untraced(async () => cargo.attempt(attempt.batch, controller.signal)).then(settle, (error: unknown) => {
+      guard.report('delivery', 'attempt', error);
+      settle({ status: 'retryable', reason: 'hook', message: describeError(error) });
+    });
+    if (cargo.full) this.#gate.offer(this);
+  }
+
+  /** Sends without waiting for full batches until `relax` is called as often. */
+  hurry(): void {
+    this.#hurried += 1;
+    this.#breaker.lift();
+    this.#offer();
+  }
+
+  relax(): void {
+    this.#hurried -= 1;
+  }
+
+  /**
+   * Resolves when nothing is left; with `attempted`, as soon as what is there now is settled or no attempt may be made
+   * for the time being. Never rejects.
+   */
+  settled(until: 'empty' | 'attempted'): Promise<void> {
+    const end = this.#taken + this.#options.cargo.size;
+    const done = (): boolean => {
+      if (this.#closed || this.queued === 0) return true;
+      if (until === 'empty') return false;
+      return this.#isSettledUpTo(end) || (this.#underWay.size === 0 && this.#breaker.open);
+    };
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!done()) return;
+        this.#waiters.delete(check);
+        resolve();
+      };
+      this.#waiters.add(check);
+      check();
+    });
+  }
+
+  /** Stops: aborts what is under way and counts everything that is left under `reason`. Answers how much that was. */
+  close(reason: DropReason): number {
+    if (this.#closed) return 0;
+    this.#closed = true;
+    const { agenda, cargo, dispatcher } = this.#options;
+    agenda.cancel(this);
+    agenda.cancel(this.#afterLoss);
+    this.#gate.withdraw(this);
+    dispatcher.leave(this.#gate);
+    const left = cargo.clear() + this.#held;
+    for (const { batch } of this.#retries) cargo.release(batch);
+    this.#retries.length = 0;
+    // Their memory is still being read: it is released when they have ended.
+    for (const controller of this.#underWay.values()) controller.abort();
+    this.#held = 0;
+    this.#drop(reason, left);
+    this.#notify();
+    return left;
+  }
+
+  #wait(): void {
+    const { clock, delayMillis } = this.#options;
+    // Up to a tenth earlier, so that tenants which started together do not all send in the same moment.
+    const delay = delayMillis * (1 - clock.random() / 10);
+    this.#wakeAt(Math.max(clock.monotonic() + delay, this.#breaker.blockedUntil));
+  }
+
+  #wakeAt(at: number): void {
+    this.#waiting = true;
+    this.#options.agenda.schedule(this, at);
+  }
+
+  #offer(): void {
+    if (this.#closed) return;
+    if (this.#breaker.open) {
+      this.#wakeAt(this.#breaker.blockedUntil);
+      return;
+    }
+    if (this.#waiting) this.#options.agenda.cancel(this);
+    this.#waiting = false;
+    this.#gate.offer(this);
+  }
+
+  /** After an attempt: goes on with retries and full batches, else waits for the batch to fill. */
+  #again(): void {
+    if (this.#closed) return;
+    if (this.#retries.length > 0) this.#offer();
+    else if (this.#options.cargo.size > 0) this.added();
+  }
+
+  #next(): Attempt | undefined {
+    const retry = this.#retries.shift();
+    if (retry !== undefined) return retry;
+    const batch = this.#options.cargo.take();
+    if (batch === undefined) return undefined;
+    const attempt = { batch, position: this.#taken, firstAt: this.#options.clock.monotonic() };
+    this.#taken += batch.count;
+    this.#held += batch.count;
+    return attempt;
+  }
+
+  #settle(attempt: Attempt, round: number, outcome: DeliveryOutcome): void {
+    if (this.#closed) {
+      this.#options.cargo.release(attempt.batch);
+      return;
+    }
+    if (outcome.status === 'success') {
+      this.#breaker.succeeded(round);
+      this.#delivered(attempt, outcome.rejected, outcome.message);
+    } else if (outcome.status === 'retryable') {
+      this.#breaker.failed(round, 'retrying', outcome.message, outcome.retryAfterMillis);
+      this.#failed(attempt, 'retrying', outcome.message);
+    } else {
+      this.#refused(attempt, round, outcome.reason, outcome.message);
+    }
+    this.#notify();
+  }
+
+  #delivered(attempt: Attempt, rejected: number, message: string | undefined): void {
+    const { guard, ledger } = this.#options;
+    const { count } = attempt.batch;
+    const refused = Math.min(Math.max(rejected, 0), count);
+    if (message !== undefined) guard.report('delivery', 'partial success', message);
+    ledger.countExported(count - refused);
+    this.#finish(attempt, 'rejected', refused);
+  }
+
+  #refused(attempt: Attempt, round: number, reason: FailureReason, message: string): void {
+    if (reason === 'unauthorized' || reason === 'config') {
+      const trouble = reason === 'config' ? 'misconfigured' : reason;
+      this.#breaker.failed(round, trouble, message);
+      this.#failed(attempt, trouble, message);
+      return;
+    }
+    this.#breaker.succeeded(round);
+    const halves = reason === 'too_large' ? this.#options.cargo.split(attempt.batch) : undefined;
+    if (halves !== undefined) {
+      this.#retries.push(...halves.map((batch) => ({ ...attempt, batch })));
+      return;
+    }
+    this.#announceFailure(message, false);
+    this.#finish(attempt, 'rejected', attempt.batch.count);
+  }
+
+  /** Keeps the batch for another attempt, unless its time is over. */
+  #failed(attempt: Attempt, trouble: Trouble, message: string): void {
+    const reason = GIVE_UP_REASONS[trouble];
+    const givesUp = reason !== undefined && this.#breaker.open && this.#options.retryPolicy.exhausted(attempt.firstAt);
+    this.#announceFailure(message, !givesUp);
+    if (givesUp) this.#finish(attempt, reason, attempt.batch.count);
+    else this.#retries.push(attempt);
+  }
+
+  #announceFailure(reason: string, willRetry: boolean): void {
+    const { guard, tenantId } = this.#options;
+    guard.report('delivery', 'export', reason);
+    publishDiagnostic('isotrace:export:failed', { tenantId, reason, willRetry });
+  }
+
+  #finish(attempt: Attempt, reason: DropReason, dropped: number): void {
+    this.#held -= attempt.batch.count;
+    this.#drop(reason, dropped);
+    this.#options.cargo.release(attempt.batch);
+  }
+
+  #drop(reason: DropReason, count: number): void {
+    recordDrop(this.#options.ledger, this.#options.tenantId, reason, count);
+  }
+
+  /** Whether all of the first `end` spans that were ever queued are settled. */
+  #isSettledUpTo(end: number): boolean {
+    // Spans that the queue gave up were never taken: an empty queue has none of the first ones either.
+    if (this.#taken < end && this.#options.cargo.size > 0) return false;
+    return [...this.#underWay.keys(), ...this.#retries].every(({ position }) => position >= end);
+  }
+
+  #notify(): void {
+    for (const check of [...this.#waiters]) check();
+    this.#options.progressed();
+  }
+}

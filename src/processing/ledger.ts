@@ -1,0 +1,86 @@
+import { publishDiagnostic } from '../utils/diagnostics.ts';
+
+/** Why telemetry was not delivered. */
+export const DROP_REASONS = [
+  /** The tenant's queue, or the process's byte budget, was full. */
+  'queue_full',
+  /** Above the tenant's `limits.spansPerSecond`. */
+  'rate_limited',
+  /** Not selected by sampling. */
+  'sampled',
+  /** The destination refused it for good: a permanent answer, or its share of a partial success. */
+  'rejected',
+  /** It could not be encoded. */
+  'unserializable',
+  /** Retried until the give-up time. */
+  'retry_exhausted',
+  /** Still undelivered, or ended, when shutdown was over. */
+  'shutdown_deadline',
+  /** The destination refused the credentials until the give-up time. */
+  'unauthorized',
+  /** `configure` said that there is no such tenant. */
+  'tenant_unknown',
+  /** Still undelivered when the grace of an evicted tenant was over. */
+  'evicted',
+  /** The tenant has no destination and no exporter. */
+  'no_destination',
+] as const;
+
+export type DropReason = (typeof DROP_REASONS)[number];
+
+export type DropCounts = { readonly [Reason in DropReason]?: number };
+
+/** The account of one signal: `created = exported + queued + spooled + sum of dropped`, at any time. */
+export interface LedgerSnapshot {
+  /** Ended spans handed over for export, and spans that sampling turned away; once for each destination. */
+  readonly created: number;
+  /** Accepted by the destination. */
+  readonly exported: number;
+  /** Waiting in memory or in a request. */
+  readonly queued: number;
+  /** Waiting on disk. */
+  readonly spooled: number;
+  /** Not delivered, by reason; reasons that never happened are absent. */
+  readonly dropped: DropCounts;
+}
+
+/** Counts what happened to telemetry. What is counted here is also counted in `parent`. */
+export class Ledger {
+  created = 0;
+  exported = 0;
+  readonly dropped = new Map<DropReason, number>();
+  readonly #parent: Ledger | undefined;
+
+  constructor(parent?: Ledger) {
+    this.#parent = parent;
+  }
+
+  countCreated(count: number): void {
+    this.created += count;
+    this.#parent?.countCreated(count);
+  }
+
+  countExported(count: number): void {
+    this.exported += count;
+    this.#parent?.countExported(count);
+  }
+
+  countDropped(reason: DropReason, count: number): void {
+    if (count <= 0) return;
+    this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + count);
+    this.#parent?.countDropped(reason, count);
+  }
+
+  /** The account, with what the queues say they hold at this moment. */
+  snapshot(queued: number): LedgerSnapshot {
+    const { created, exported, dropped } = this;
+    return { created, exported, queued, spooled: 0, dropped: Object.fromEntries(dropped) };
+  }
+}
+
+/** Counts a loss of a tenant's and tells the diagnostics channel of it. */
+export function recordDrop(ledger: Ledger, tenantId: string, reason: DropReason, count: number): void {
+  if (count <= 0) return;
+  ledger.countDropped(reason, count);
+  publishDiagnostic('isotrace:dropped', { tenantId, reason, count });
+}

@@ -1,0 +1,55 @@
+import type { GrpcTransport } from '../infra/grpc-request.ts';
+import type { Transport } from '../infra/transport.ts';
+import type { Clock } from '../utils/clock.ts';
+import { PooledIdGenerator } from '../utils/ids.ts';
+import { Agenda } from './agenda.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { type ChunkPool, createChunkPool } from './chunk-pool.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { ProtoWriter } from './proto-writer.ts';
+import { createRetryPolicy, type RetryPolicy } from './retry-policy.ts';
+
+export interface PipelineOptions {
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly grpc: GrpcTransport;
+  /** Bytes that may wait in memory, of all tenants together. */
+  readonly maxTotalBytes: number;
+}
+
+/** The machinery that all tenants of a registry share: one timer, one set of connections, one byte budget. */
+export interface Pipeline {
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly grpc: GrpcTransport;
+  readonly agenda: Agenda;
+  readonly dispatcher: Dispatcher;
+  readonly retryPolicy: RetryPolicy;
+  readonly chunks: ChunkPool;
+  readonly budget: ByteBudget;
+  readonly ids: PooledIdGenerator;
+  /** Each span is encoded here first, then copied to its queues. */
+  readonly scratch: ProtoWriter;
+  /** Stops the timer and closes all connections. Never rejects. */
+  close(): Promise<void>;
+}
+
+export function createPipeline({ clock, transport, grpc, maxTotalBytes }: PipelineOptions): Pipeline {
+  const agenda = new Agenda(clock);
+  return {
+    clock,
+    transport,
+    grpc,
+    agenda,
+    dispatcher: new Dispatcher(),
+    retryPolicy: createRetryPolicy({ clock }),
+    chunks: createChunkPool(),
+    budget: new ByteBudget(maxTotalBytes),
+    ids: new PooledIdGenerator(),
+    scratch: new ProtoWriter(),
+    close: async () => {
+      agenda.close();
+      await Promise.all([transport.close(), grpc.close()]);
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import type { SpanContext, SpanStatus } from '@opentelemetry/api';
+
+import type { AttributeList, AttributeValue, EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
+import { ProtoWriter } from './proto-writer.ts';
+
+/*
+ * Field numbers of opentelemetry/proto/trace/v1/trace.proto, common/v1/common.proto and
+ * resource/v1/resource.proto (OTLP 1.x).
+ */
+const SPAN = {
+  traceId: 1,
+  spanId: 2,
+  traceState: 3,
+  parentSpanId: 4,
+  name: 5,
+  kind: 6,
+  startTimeUnixNano: 7,
+  endTimeUnixNano: 8,
+  attributes: 9,
+  droppedAttributesCount: 10,
+  events: 11,
+  droppedEventsCount: 12,
+  links: 13,
+  droppedLinksCount: 14,
+  status: 15,
+  flags: 16,
+} as const;
+const EVENT = { timeUnixNano: 1, name: 2, attributes: 3, droppedAttributesCount: 4 } as const;
+const LINK = { traceId: 1, spanId: 2, traceState: 3, attributes: 4, droppedAttributesCount: 5, flags: 6 } as const;
+const STATUS = { message: 2, code: 3 } as const;
+const KEY_VALUE = { key: 1, value: 2 } as const;
+const ANY_VALUE = { string: 1, bool: 2, int: 3, double: 4, array: 5, kvlist: 6, bytes: 7 } as const;
+const ARRAY_VALUE = { values: 1 } as const;
+const KEY_VALUE_LIST = { values: 1 } as const;
+const SCOPE = { name: 1, version: 2 } as const;
+const RESOURCE = { attributes: 1 } as const;
+
+export const TRACE_ID_BYTES = 16;
+export const SPAN_ID_BYTES = 8;
+
+/** `SpanFlags`: the low byte is the W3C trace flags; the other two say whether the parent's `isRemote` is known, and its value. */
+const FLAG_HAS_IS_REMOTE = 0x100;
+const FLAG_IS_REMOTE = 0x200;
+
+const MIN_INT64 = -(2 ** 63);
+const INT64_END = 2 ** 63;
+const MAX_UINT32 = 2 ** 32 - 1;
+
+/**
+ * Messages inside the value of an attribute. Protobuf decoders refuse a request nested deeper than 100
+ * messages as a whole; above the value are at most 6 (request, ResourceSpans, ScopeSpans, Span, Event,
+ * KeyValue).
+ */
+export const MAX_VALUE_MESSAGES = 93;
+/** What one level of a list (AnyValue, ArrayValue) and of a map (AnyValue, KeyValueList, KeyValue) takes of them. */
+export const LIST_MESSAGES = 2;
+export const MAP_MESSAGES = 3;
+
+export interface InstrumentationScopeLike {
+  readonly name: string;
+  readonly version?: string | undefined;
+}
+
+/**
+ * Appends the OTLP `Span` message of `span`, the same message that OpenTelemetry's own exporter sends.
+ * An id that is not hex of the right length or a time outside 64 bits throws; so does a span larger than
+ * the writer allows. The writer then holds half a message: `rewind` it and go on with the next span.
+ */
+export function encodeSpan(writer: ProtoWriter, span: EndedSpan): void {
+  const { context, parentContext } = span;
+  writer.hexField(SPAN.traceId, context.traceId, TRACE_ID_BYTES);
+  writer.hexField(SPAN.spanId, context.spanId, SPAN_ID_BYTES);
+  writeTraceState(writer, SPAN.traceState, context);
+  if (parentContext?.spanId) writer.hexField(SPAN.parentSpanId, parentContext.spanId, SPAN_ID_BYTES);
+  writer.stringField(SPAN.name, span.name);
+  // The API's SpanKind has no value for "unspecified", which is OTLP's 0.
+  writer.uint32Field(SPAN.kind, span.kind + 1);
+  writer.timeField(SPAN.startTimeUnixNano, span.startTime);
+  writer.timeField(SPAN.endTimeUnixNano, span.endTime);
+  writeAttributes(writer, SPAN.attributes, span.attributeList);
+  writeCount(writer, SPAN.droppedAttributesCount, span.droppedAttributesCount);
+  for (const event of span.eventList) writeEvent(writer, event);
+  writeCount(writer, SPAN.droppedEventsCount, span.droppedEventsCount);
+  for (const link of span.linkList) writeLink(writer, link);
+  writeCount(writer, SPAN.droppedLinksCount, span.droppedLinksCount);
+  writeStatus(writer, span.status);
+  writer.fixed32Field(SPAN.flags, spanFlags(context.traceFlags, parentContext?.isRemote));
+}
+
+/** An OTLP `Resource` message, to be made once and kept. Throws on attributes larger than 16 MiB. */
+export function encodeResource(attributes: AttributeList): Uint8Array {
+  const writer = new ProtoWriter();
+  writeAttributes(writer, RESOURCE.attributes, attributes);
+  return writer.toBytes();
+}
+
+/** An OTLP `InstrumentationScope` message, to be made once and kept. */
+export function encodeScope(scope: InstrumentationScopeLike): Uint8Array {
+  const writer = new ProtoWriter();
+  writer.stringField(SCOPE.name, scope.name);
+  if (scope.version) writer.stringField(SCOPE.version, scope.version);
+  return writer.toBytes();
+}
+
+function writeEvent(writer: ProtoWriter, event: EndedEvent): void {
+  const mark = writer.beginMessage(SPAN.events);
+  writer.timeField(EVENT.timeUnixNano, event.time);
+  writer.stringField(EVENT.name, event.name);
+  writeAttributes(writer, EVENT.attributes, event.attributes);
+  writeCount(writer, EVENT.droppedAttributesCount, event.droppedAttributesCount);
+  writer.endMessage(mark);
+}
+
+function writeLink(writer: ProtoWriter, link: EndedLink): void {
+  const { context } = link;
+  const mark = writer.beginMessage(SPAN.links);
+  writer.hexField(LINK.traceId, context.traceId, TRACE_ID_BYTES);
+  writer.hexField(LINK.spanId, context.spanId, SPAN_ID_BYTES);
+  writeTraceState(writer, LINK.traceState, context);
+  writeAttributes(writer, LINK.attributes, link.attributes);
+  writeCount(writer, LINK.droppedAttributesCount, link.droppedAttributesCount);
+  writer.fixed32Field(LINK.flags, spanFlags(context.traceFlags, context.isRemote));
+  writer.endMessage(mark);
+}
+
+function writeStatus(writer: ProtoWriter, status: SpanStatus): void {
+  const mark = writer.beginMessage(SPAN.status);
+  if (status.message) writer.stringField(STATUS.message, status.message);
+  writeCount(writer, STATUS.code, status.code);
+  writer.endMessage(mark);
+}
+
+function writeTraceState(writer: ProtoWriter, field: number, context: SpanContext): void {
+  const traceState = context.traceState?.serialize();
+  if (traceState) writer.stringField(field, traceState);
+}
+
+/** Zero is the default of proto3 and not written. */
+function writeCount(writer: ProtoWriter, field: number, count: number): void {
+  if (count > 0) writer.uint32Field(field, toUint32(count));
+}
+
+/** A count or an enum as the protocol can hold it. */
+export function toUint32(value: number): number {
+  return Math.min(value, MAX_UINT32) >>> 0;
+}
+
+export function spanFlags(traceFlags: number, isRemote: boolean | undefined): number {
+  return (traceFlags & 0xff) | FLAG_HAS_IS_REMOTE | (isRemote ? FLAG_IS_REMOTE : 0);
+}
+
+function writeAttributes(writer: ProtoWriter, field: number, { keys, values }: AttributeList): void {
+  for (let index = 0; index < keys.length; index++) {
+    writeKeyValue(writer, field, keys[index] as string, values[index], MAX_VALUE_MESSAGES);
+  }
+}
+
+function writeKeyValue(writer: ProtoWriter, field: number, key: string, value: AttributeValue, room: number): void {
+  const mark = writer.beginMessage(field);
+  writer.stringField(KEY_VALUE.key, key);
+  writeAnyValue(writer, KEY_VALUE.value, value, room);
+  writer.endMessage(mark);
+}
+
+/** Whatever OTLP has no value for, and what is nested too deep, becomes an empty `AnyValue`, which means null. */
+function writeAnyValue(writer: ProtoWriter, field: number, value: AttributeValue, room: number): void {
+  const mark = writer.beginMessage(field);
+  if (typeof value === 'string') writer.stringField(ANY_VALUE.string, value);
+  else if (typeof value === 'number') writeNumber(writer, value);
+  else if (typeof value === 'boolean') writer.uint32Field(ANY_VALUE.bool, value ? 1 : 0);
+  else if (typeof value === 'object' && value !== null) writeComposite(writer, value, room);
+  writer.endMessage(mark);
+}
+
+function writeNumber(writer: ProtoWriter, value: number): void {
+  if (isInt64(value)) writer.int64Field(ANY_VALUE.int, value);
+  else writer.doubleField(ANY_VALUE.double, value);
+}
+
+/** Whether a number is sent as an integer; all others are doubles. */
+export function isInt64(value: number): boolean {
+  return Number.isInteger(value) && value >= MIN_INT64 && value < INT64_END;
+}
+
+function writeComposite(writer: ProtoWriter, value: AttributeValue & object, room: number): void {
+  if (value instanceof Uint8Array) {
+    writer.bytesField(ANY_VALUE.bytes, value);
+  } else if (Array.isArray(value)) {
+    if (room < LIST_MESSAGES) return;
+    const mark = writer.beginMessage(ANY_VALUE.array);
+    const items: readonly AttributeValue[] = value;
+    for (const item of items) writeAnyValue(writer, ARRAY_VALUE.values, item, room - LIST_MESSAGES);
+    writer.endMessage(mark);
+  } else {
+    if (room < MAP_MESSAGES) return;
+    const mark = writer.beginMessage(ANY_VALUE.kvlist);
+    for (const [key, item] of Object.entries(value))
+      writeKeyValue(writer, KEY_VALUE_LIST.values, key, item, room - MAP_MESSAGES);
+    writer.endMessage(mark);
+  }
+}

@@ -1,0 +1,79 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { GrpcTransport } from '../infra/grpc-request.ts';
+import type { AddressRule, TlsOptions, Transport } from '../infra/transport.ts';
+import type { Clock } from '../utils/clock.ts';
+import type { Headers } from '../utils/headers.ts';
+import { classifyGrpc } from './grpc-outcome.ts';
+import { classifyHttp, type DeliveryOutcome } from './outcome.ts';
+import { JSON_FORMAT, PROTOBUF, type WireFormat } from './wire-format.ts';
+
+export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
+
+/** Where and how a destination's requests go. */
+export interface WireSettings {
+  readonly url: URL;
+  readonly protocol: OtlpProtocol;
+  readonly compression: 'gzip' | 'none';
+  readonly tls: TlsOptions | undefined;
+  readonly addresses: AddressRule;
+}
+
+export interface SenderParts {
+  readonly transport: Transport;
+  readonly grpc: GrpcTransport;
+  readonly clock: Clock;
+}
+
+/** One attempt with a framed body. */
+export interface SendRequest {
+  readonly body: Uint8Array;
+  readonly headers: Headers;
+  readonly timeoutMillis: number;
+  readonly signal: AbortSignal;
+}
+
+/** Makes one attempt and judges the answer. Never rejects. */
+export type SpanSender = (request: SendRequest) => Promise<DeliveryOutcome>;
+
+const EXPORT_METHOD = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+const gzipAsync = promisify(gzip);
+/** Bodies below this do not get smaller enough to pay for it. */
+const MIN_GZIP_BYTES = 1_024;
+/** Level 1: a quarter of the time of level 6 for nearly the same size (PERFORMANCE: 385 against 1,347 ns a span). */
+const GZIP_LEVEL = 1;
+
+/** How spans are written for a protocol; gRPC's message is that of `http/protobuf`. */
+export function wireFormatOf(protocol: OtlpProtocol): WireFormat {
+  return protocol === 'http/json' ? JSON_FORMAT : PROTOBUF;
+}
+
+export function createSpanSender(settings: WireSettings, parts: SenderParts): SpanSender {
+  return settings.protocol === 'grpc' ? grpcSender(settings, parts) : httpSender(settings, parts);
+}
+
+function httpSender(settings: WireSettings, { clock, transport }: SenderParts): SpanSender {
+  const { addresses, compression, protocol, tls, url } = settings;
+  const { contentType } = wireFormatOf(protocol);
+  return async ({ body, headers, signal, timeoutMillis }) => {
+    const compressed = compression === 'gzip' && body.length >= MIN_GZIP_BYTES;
+    const result = await transport.send({
+      url,
+      headers: { ...headers, 'content-type': contentType, ...(compressed && { 'content-encoding': 'gzip' }) },
+      body: compressed ? await gzipAsync(body, { level: GZIP_LEVEL }) : body,
+      timeoutMillis,
+      tls,
+      addresses,
+      signal,
+    });
+    return classifyHttp(result, clock.now(), headers);
+  };
+}
+
+function grpcSender(settings: WireSettings, { grpc }: SenderParts): SpanSender {
+  const { addresses, compression, tls, url } = settings;
+  return async ({ body, headers, signal, timeoutMillis }) => {
+    const request = { url, path: EXPORT_METHOD, headers, body, compression, timeoutMillis, tls, addresses, signal };
+    return classifyGrpc(await grpc.send(request), headers);
+  };
+}

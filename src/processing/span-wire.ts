@@ -1,0 +1,39 @@
+import type { Attributes } from '@opentelemetry/api';
+import type { Guard } from '../utils/guard.ts';
+import { AttributeMap } from './attribute-map.ts';
+import type { SpanBatch } from './span-batch.ts';
+import type { SpanScope } from './span-host.ts';
+import type { WireFormat } from './wire-format.ts';
+
+/** One tenant's spans in one format: the format, and the tenant's resource and scopes in it, encoded once. */
+export class SpanWire {
+  readonly format: WireFormat;
+  readonly #guard: Guard;
+  readonly #readResource: () => Readonly<Attributes>;
+  readonly #scopes: Uint8Array[] = [];
+  #resource: Uint8Array | undefined;
+
+  constructor(format: WireFormat, readResource: () => Readonly<Attributes>, guard: Guard) {
+    this.format = format;
+    this.#readResource = readResource;
+    this.#guard = guard;
+  }
+
+  /** To be called for each span that is queued: its scope goes into the request. */
+  noteScope(scope: SpanScope): void {
+    this.#scopes[scope.index] ??= this.format.encodeScope(scope);
+  }
+
+  frame(batch: SpanBatch): Uint8Array {
+    this.#resource ??= this.#encodeResource();
+    return this.format.frame(this.#resource, this.#scopes, batch);
+  }
+
+  #encodeResource(): Uint8Array {
+    const attributes = new AttributeMap();
+    attributes.setAll(this.#readResource(), Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, (error) => {
+      this.#guard.report('encoder', 'resource', error);
+    });
+    return this.format.encodeResource(attributes);
+  }
+}

@@ -1,0 +1,323 @@
+import type { Attributes, HrTime, Link, SpanContext, SpanStatus } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { Resource } from '@opentelemetry/resources';
+import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
+import { cutString } from '../utils/cut-string.ts';
+import { hrTimeDuration, isTimeInput, millisToHrTime, timeInputToHrTime } from '../utils/span-time.ts';
+import { AttributeMap } from './attribute-map.ts';
+import type { EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
+import { exceptionAttributes } from './exception.ts';
+import { type OwnedSpan, type ScopeOwner, SPAN_OWNER } from './scope.ts';
+import type { SpanHost, SpanScope, SpanStart } from './span-host.ts';
+import { readEvents, readLinkContext, readLinks, viewEvent, viewLink } from './span-view.ts';
+
+const UNSET: SpanStatus = { code: SpanStatusCode.UNSET };
+/** Names and status messages are cut here (UTF-16 units); the specification gives them no limit of their own. */
+const MAX_TEXT_LENGTH = 8_192;
+const NO_LIMIT = Number.POSITIVE_INFINITY;
+
+/**
+ * A recording span of one tenant: OpenTelemetry's `Span` for the host, its `ReadableSpan` for processors and
+ * exporters, and the `EndedSpan` that the encoder reads. It follows the SDK's rules for limits, statuses, late
+ * calls and times; unlike the SDK's span, no method throws, whatever it is given, and it ends on dispose.
+ *
+ * As with the SDK's span, a processor may change `name`, `status` and what `attributes`, `events` and `links` hold
+ * until it is through with `onEnd`: what is exported is what it left.
+ */
+export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Disposable {
+  readonly kind: SpanKind;
+  readonly context: SpanContext;
+  /** `undefined` for a root span; declared as OpenTelemetry's `ReadableSpan` declares it. */
+  readonly parentSpanContext: SpanContext;
+  readonly startTime: HrTime;
+  readonly scope: SpanScope;
+  name: string;
+  status: SpanStatus = UNSET;
+  endTime: HrTime = [0, 0];
+  droppedEventsCount = 0;
+  droppedLinksCount = 0;
+  readonly #host: SpanHost<RecordingSpan>;
+  /** Where durations are measured from, on the monotonic clock; negative when the host gave the start time. */
+  readonly #startedAt: number = -1;
+  readonly #startedAtEpoch: number = 0;
+  readonly #attributes = new AttributeMap();
+  #events: EndedEvent[] | undefined;
+  #links: EndedLink[] | undefined;
+  /** What was handed out to be read; once there is one it is what counts. */
+  #attributesView: Attributes | undefined;
+  #eventsView: TimedEvent[] | undefined;
+  #linksView: Link[] | undefined;
+  #progress: 'recording' | 'ending' | 'ended' = 'recording';
+
+  constructor(host: SpanHost<RecordingSpan>, start: SpanStart) {
+    this.#host = host;
+    this.name = cutString(start.name, MAX_TEXT_LENGTH);
+    this.kind = typeof start.kind === 'number' && start.kind in SpanKind ? start.kind : SpanKind.INTERNAL;
+    this.context = start.context;
+    this.parentSpanContext = start.parentContext as SpanContext;
+    this.scope = start.scope;
+    const given = start.startTime === undefined ? undefined : timeInputToHrTime(start.startTime);
+    if (given === undefined) {
+      this.#startedAt = host.clock.monotonic();
+      this.#startedAtEpoch = host.clock.toEpoch(this.#startedAt);
+      this.startTime = millisToHrTime(this.#startedAtEpoch);
+    } else {
+      this.startTime = given;
+    }
+    if (start.links !== undefined) this.addLinks(start.links);
+    if (start.attributes !== undefined) this.setAttributes(start.attributes as Attributes);
+  }
+
+  get [SPAN_OWNER](): ScopeOwner {
+    return this.#host.owner;
+  }
+
+  spanContext(): SpanContext {
+    return this.context;
+  }
+
+  get ended(): boolean {
+    return this.#progress === 'ended';
+  }
+
+  isRecording(): boolean {
+    return !this.ended;
+  }
+
+  setAttribute(key: string, value: unknown): this {
+    if (this.ended) return this;
+    const { attributeCountLimit, attributeValueLengthLimit } = this.#host.spanLimits;
+    try {
+      this.#attributes.set(key, value, attributeCountLimit, attributeValueLengthLimit);
+      if (this.#attributesView !== undefined) this.#attributes.copyTo(this.#attributesView, [key]);
+    } catch (error) {
+      this.#host.guard.report('api', 'setAttribute', error);
+    }
+    return this;
+  }
+
+  setAttributes(attributes: Attributes): this {
+    if (this.ended) return this;
+    if (this.#attributesView === undefined) {
+      this.#setAll(this.#attributes, attributes, this.#host.spanLimits.attributeCountLimit);
+    } else {
+      const copy = this.#copy(attributes);
+      for (const key of copy.keys) this.setAttribute(key, copy.get(key));
+    }
+    return this;
+  }
+
+  addEvent(name: string, attributesOrTime?: unknown, time?: unknown): this {
+    if (this.ended) return this;
+    try {
+      this.#addEvent(name, attributesOrTime, time);
+    } catch (error) {
+      this.#host.guard.report('api', 'addEvent', error);
+    }
+    return this;
+  }
+
+  addLink(link: Link): this {
+    if (this.ended) return this;
+    try {
+      this.#addLink(link);
+    } catch (error) {
+      this.#host.guard.report('api', 'addLink', error);
+    }
+    return this;
+  }
+
+  addLinks(links: readonly Link[]): this {
+    if (this.ended) return this;
+    try {
+      if (!Array.isArray(links)) return this;
+      // The latest are kept, so that the others need not be looked at, however many there are.
+      const first = Math.max(links.length - this.#host.spanLimits.linkCountLimit, 0);
+      this.droppedLinksCount += first;
+      for (let index = first; index < links.length; index += 1) this.addLink(links[index] as Link);
+    } catch (error) {
+      this.#host.guard.report('api', 'addLinks', error);
+    }
+    return this;
+  }
+
+  setStatus(status: SpanStatus): this {
+    if (this.ended) return this;
+    try {
+      this.#setStatus(status);
+    } catch (error) {
+      this.#host.guard.report('api', 'setStatus', error);
+    }
+    return this;
+  }
+
+  updateName(name: string): this {
+    if (!this.ended && typeof name === 'string') this.name = cutString(name, MAX_TEXT_LENGTH);
+    return this;
+  }
+
+  recordException(exception: unknown, time?: unknown): void {
+    if (this.ended) return;
+    try {
+      const attributes = exceptionAttributes(exception);
+      if (attributes !== undefined) this.#addEvent('exception', attributes, time);
+    } catch (error) {
+      this.#host.guard.report('api', 'recordException', error);
+    }
+  }
+
+  end(endTime?: unknown): void {
+    // A processor that ends the span in `onEnding` is already being told.
+    if (this.#progress !== 'recording') return;
+    this.#progress = 'ending';
+    try {
+      const end = this.#time(endTime);
+      const before = end[0] < this.startTime[0] || (end[0] === this.startTime[0] && end[1] < this.startTime[1]);
+      this.endTime = before ? [this.startTime[0], this.startTime[1]] : end;
+      this.#host.spanEnding(this);
+    } catch (error) {
+      this.#host.guard.report('api', 'end', error);
+    }
+    this.#progress = 'ended';
+    try {
+      this.#host.spanEnded(this);
+    } catch (error) {
+      this.#host.guard.report('api', 'end', error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
+  }
+
+  get attributes(): Attributes {
+    this.#attributesView ??= this.#attributes.copyTo({});
+    return this.#attributesView;
+  }
+
+  set attributes(attributes: Attributes) {
+    this.#attributesView = attributes;
+  }
+
+  get events(): TimedEvent[] {
+    this.#eventsView ??= (this.#events ?? []).map(viewEvent);
+    return this.#eventsView;
+  }
+
+  get links(): Link[] {
+    this.#linksView ??= (this.#links ?? []).map(viewLink);
+    return this.#linksView;
+  }
+
+  get attributeList(): AttributeMap {
+    return this.#attributesView === undefined ? this.#attributes : this.#copy(this.#attributesView);
+  }
+
+  get eventList(): readonly EndedEvent[] {
+    if (this.#eventsView === undefined) return this.#events ?? [];
+    return readEvents(this.#eventsView, (attributes) => this.#copy(attributes));
+  }
+
+  get linkList(): readonly EndedLink[] {
+    if (this.#linksView === undefined) return this.#links ?? [];
+    return readLinks(this.#linksView, (attributes) => this.#copy(attributes));
+  }
+
+  get droppedAttributesCount(): number {
+    return this.#attributes.droppedCount;
+  }
+
+  get duration(): HrTime {
+    return this.ended ? hrTimeDuration(this.startTime, this.endTime) : [-1, -1];
+  }
+
+  get parentContext(): SpanContext | undefined {
+    return this.parentSpanContext;
+  }
+
+  get instrumentationScope(): SpanScope {
+    return this.scope;
+  }
+
+  get resource(): Resource {
+    return this.#host.resource();
+  }
+
+  #addEvent(name: unknown, attributesOrTime: unknown, time: unknown): void {
+    const { eventCountLimit, attributePerEventCountLimit } = this.#host.spanLimits;
+    if (typeof name !== 'string') return;
+    if (eventCountLimit === 0) {
+      this.droppedEventsCount += 1;
+      return;
+    }
+    const timeFirst = isTimeInput(attributesOrTime);
+    const attributes = new AttributeMap();
+    if (!timeFirst) this.#setAll(attributes, attributesOrTime, attributePerEventCountLimit);
+    const when = timeFirst && !isTimeInput(time) ? attributesOrTime : time;
+    const event: EndedEvent = {
+      name: cutString(name, MAX_TEXT_LENGTH),
+      time: this.#time(when),
+      attributes,
+      droppedAttributesCount: attributes.droppedCount,
+    };
+    this.#events ??= [];
+    if (this.#events.length >= eventCountLimit) {
+      this.#events.shift();
+      this.#eventsView?.shift();
+      this.droppedEventsCount += 1;
+    }
+    this.#events.push(event);
+    this.#eventsView?.push(viewEvent(event));
+  }
+
+  #addLink(link: Link): void {
+    const { linkCountLimit, attributePerLinkCountLimit } = this.#host.spanLimits;
+    const context = readLinkContext(link.context);
+    if (context === undefined || linkCountLimit === 0) {
+      this.droppedLinksCount += 1;
+      return;
+    }
+    const attributes = new AttributeMap();
+    this.#setAll(attributes, link.attributes, attributePerLinkCountLimit);
+    const copy: EndedLink = { context, attributes, droppedAttributesCount: attributes.droppedCount };
+    this.#links ??= [];
+    if (this.#links.length >= linkCountLimit) {
+      this.#links.shift();
+      this.#linksView?.shift();
+      this.droppedLinksCount += 1;
+    }
+    this.#links.push(copy);
+    this.#linksView?.push(viewLink(copy));
+  }
+
+  #setStatus(status: SpanStatus): void {
+    const { code, message } = status;
+    if (code !== SpanStatusCode.OK && code !== SpanStatusCode.ERROR) return;
+    if (this.status.code === SpanStatusCode.OK) return;
+    this.status =
+      code === SpanStatusCode.ERROR && typeof message === 'string'
+        ? { code, message: cutString(message, MAX_TEXT_LENGTH) }
+        : { code };
+  }
+
+  #setAll(target: AttributeMap, attributes: unknown, maxCount: number): void {
+    target.setAll(attributes, maxCount, this.#host.spanLimits.attributeValueLengthLimit, (error) => {
+      this.#host.guard.report('api', 'attributes', error);
+    });
+  }
+
+  #copy(attributes: unknown): AttributeMap {
+    const copy = new AttributeMap();
+    this.#setAll(copy, attributes, NO_LIMIT);
+    return copy;
+  }
+
+  /** The time that was given, or now: measured from the start on the monotonic clock unless the start was given. */
+  #time(input: unknown): HrTime {
+    const given = input === undefined ? undefined : timeInputToHrTime(input);
+    if (given !== undefined) return given;
+    const { clock } = this.#host;
+    if (this.#startedAt < 0) return millisToHrTime(clock.now());
+    return millisToHrTime(this.#startedAtEpoch + clock.monotonic() - this.#startedAt);
+  }
+}

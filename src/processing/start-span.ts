@@ -1,0 +1,161 @@
+import { types } from 'node:util';
+import type { Context, Link, Span, SpanContext, SpanOptions } from '@opentelemetry/api';
+import { SpanKind, TraceFlags, trace } from '@opentelemetry/api';
+import { isTracingSuppressed } from '@opentelemetry/core';
+import type { IdGenerator } from '@opentelemetry/sdk-trace';
+import type { HookSwitch } from '../utils/guard.ts';
+import { isSpanId, isTraceId, type PooledIdGenerator } from '../utils/ids.ts';
+import { RANDOM_FLAG } from '../utils/traceparent.ts';
+import type { SpanSampler } from './sampling.ts';
+import {
+  enterScope,
+  innermostOf,
+  ownerOfSpan,
+  remoteParent,
+  type ScopeContext,
+  type ScopeOwner,
+  scopeOf,
+  scopeOfOwner,
+} from './scope.ts';
+import { RecordingSpan } from './span.ts';
+import type { SpanHooks } from './span-hooks.ts';
+import type { SpanHost, SpanScope } from './span-host.ts';
+import { NOOP_SPAN, UnsampledSpan } from './unsampled-span.ts';
+
+/** What starting a span needs beyond what the span itself needs. */
+export interface SpanStarter extends SpanHost<RecordingSpan> {
+  readonly sampler: SpanSampler;
+  readonly hooks: SpanHooks;
+  readonly ids: PooledIdGenerator;
+  /** The user's id generator, behind its switch. */
+  readonly hostIds: { readonly generator: IdGenerator; readonly hook: HookSwitch } | undefined;
+  spanStarted(): void;
+  spanUnsampled(): void;
+}
+
+/**
+ * Starts a span of one tenant. Its parent is the tenant's own innermost span in `context`, or a remote span that was
+ * set inside the tenant's scope; outside every scope a remote span counts only in a context that the caller
+ * passed (`isExplicit`). Another tenant's span, sampling decision, trace state and suppression never count.
+ */
+export function startSpan(
+  host: SpanStarter,
+  instrumentation: SpanScope,
+  name: string,
+  options: SpanOptions | undefined,
+  context: Context,
+  isExplicit: boolean,
+): Span & Disposable {
+  const scope = scopeOf(context);
+  const own = innermostOf(scope, host.owner);
+  if (isSuppressed(context, scope, own)) return NOOP_SPAN;
+  const parentSpan = options?.root === true ? undefined : parentIn(context, scope, own, isExplicit);
+  const parent = parentSpan?.spanContext();
+  const kind = options?.kind ?? SpanKind.INTERNAL;
+  const spanName = typeof name === 'string' ? name : 'unnamed';
+  const traceId = parent?.traceId ?? newTraceId(host);
+  const links = parent === undefined ? rootLinks(host, scope, options?.links) : options?.links;
+  const attributes = options?.attributes;
+  const ownContext = contextOf(host, context, own, parentSpan);
+  const verdict = host.sampler(parent, traceId, { context: ownContext, name: spanName, kind, attributes, links });
+  const traceState = verdict.traceState ?? parent?.traceState;
+  const random =
+    parent === undefined ? (host.hostIds === undefined ? RANDOM_FLAG : 0) : parent.traceFlags & RANDOM_FLAG;
+  const spanContext: SpanContext = {
+    traceId,
+    spanId: newSpanId(host),
+    traceFlags: (verdict.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE) | random,
+  };
+  if (traceState !== undefined) spanContext.traceState = traceState;
+  if (!verdict.record) {
+    host.spanUnsampled();
+    return new UnsampledSpan(host.owner, spanContext);
+  }
+  const span = new RecordingSpan(host, {
+    name: spanName,
+    kind,
+    context: spanContext,
+    parentContext: parent,
+    scope: instrumentation,
+    startTime: options?.startTime,
+    attributes,
+    links,
+  });
+  if (verdict.attributes !== undefined) span.setAttributes(verdict.attributes);
+  if (own?.session !== undefined) span.setAttribute('session.id', own.session.id);
+  host.spanStarted();
+  if (!host.hooks.empty) host.hooks.started(span, ownContext);
+  return span;
+}
+
+/** The tenant's own active span in a context: a span that recording and enriching may touch. */
+export function activeSpanIn(context: Context, host: { readonly owner: ScopeOwner }): Span | undefined {
+  const span = scopeOfOwner(context, host.owner)?.ownSpan;
+  return ownerOfSpan(span) === host.owner ? span : undefined;
+}
+
+function parentIn(
+  context: Context,
+  scope: ScopeContext | undefined,
+  own: ScopeContext | undefined,
+  isExplicit: boolean,
+): Span | undefined {
+  if (own !== undefined) return own.ownSpan;
+  return scope === undefined && isExplicit ? remoteParent(trace.getSpan(context)) : undefined;
+}
+
+/** What the tenant suppressed itself, or the host before it entered any tenant. */
+function isSuppressed(context: Context, scope: ScopeContext | undefined, own: ScopeContext | undefined): boolean {
+  if (own !== undefined) return own.suppressed;
+  return scope === undefined ? isTracingSuppressed(context) : scope.hostSuppressed;
+}
+
+/** Where samplers and processors look for the parent: they must find this one, and nothing of anybody else. */
+function contextOf(
+  host: SpanStarter,
+  context: Context,
+  own: ScopeContext | undefined,
+  parent: Span | undefined,
+): Context {
+  if (own === context && own.activeSpan === parent && own.ownSpan === parent) return context;
+  return enterScope(context, host.owner, { activeSpan: parent, ownSpan: parent });
+}
+
+/** A root gets the links that `continueFrom` left for it, and one to the tenant around it where both tenants allow that. */
+function rootLinks(
+  host: SpanStarter,
+  scope: ScopeContext | undefined,
+  given: Link[] | undefined,
+): readonly Link[] | undefined {
+  if (scope === undefined) return given;
+  const waiting = scope.owner === host.owner ? scope.links : undefined;
+  const around = scope.owner === host.owner ? scope.outer : scope;
+  const crosses = around !== undefined && around.owner.boundary === 'link' && host.owner.boundary === 'link';
+  const outer = crosses ? around.ownSpan?.spanContext() : undefined;
+  if (waiting === undefined && outer === undefined) return given;
+  const links = Array.isArray(given) ? given : [];
+  return [...links, ...(waiting ?? []), ...(outer === undefined ? [] : [{ context: outer }])];
+}
+
+function newTraceId(host: SpanStarter): string {
+  const own = host.hostIds;
+  if (own === undefined) return host.ids.generateTraceId();
+  return idFrom(own.hook, () => own.generator.generateTraceId(), isTraceId) ?? host.ids.generateTraceId();
+}
+
+function newSpanId(host: SpanStarter): string {
+  const own = host.hostIds;
+  if (own === undefined) return host.ids.generateSpanId();
+  return idFrom(own.hook, () => own.generator.generateSpanId(), isSpanId) ?? host.ids.generateSpanId();
+}
+
+/** An id of the user's generator; one that is none counts as a failure, like throwing. */
+function idFrom(hook: HookSwitch, generate: () => unknown, isId: (id: unknown) => id is string): string | undefined {
+  const generateChecked = (): string => {
+    const id = generate();
+    if (isId(id)) return id;
+    if (types.isPromise(id)) id.catch(() => undefined);
+    throw new TypeError('an id generator must answer ids');
+  };
+  return hook.run(generateChecked, undefined);
+}

@@ -1,0 +1,71 @@
+import type { Span, SpanContext } from '@opentelemetry/api';
+import { INVALID_SPAN_CONTEXT } from '@opentelemetry/api';
+import { type OwnedSpan, type ScopeOwner, SPAN_OWNER } from './scope.ts';
+
+/** A span that records nothing: not sampled, or made by a tracer that does nothing. Its ids still propagate. */
+class QuietSpan implements Span, Disposable {
+  readonly #context: SpanContext;
+
+  constructor(context: SpanContext) {
+    this.#context = context;
+  }
+
+  spanContext(): SpanContext {
+    return this.#context;
+  }
+
+  setAttribute(): this {
+    return this;
+  }
+
+  setAttributes(): this {
+    return this;
+  }
+
+  addEvent(): this {
+    return this;
+  }
+
+  addLink(): this {
+    return this;
+  }
+
+  addLinks(): this {
+    return this;
+  }
+
+  setStatus(): this {
+    return this;
+  }
+
+  updateName(): this {
+    return this;
+  }
+
+  isRecording(): boolean {
+    return false;
+  }
+
+  recordException(): void {}
+
+  end(): void {}
+
+  [Symbol.dispose](): void {}
+}
+
+/** A span that sampling turned away: it belongs to its tenant, and its children are turned away with it. */
+export class UnsampledSpan extends QuietSpan implements OwnedSpan {
+  readonly #owner: ScopeOwner;
+
+  constructor(owner: ScopeOwner, context: SpanContext) {
+    super(context);
+    this.#owner = owner;
+  }
+
+  get [SPAN_OWNER](): ScopeOwner {
+    return this.#owner;
+  }
+}
+
+/** The span of a tracer that does nothing; never a parent, never on the wire. */
+export const NOOP_SPAN: Span & Disposable = new QuietSpan(INVALID_SPAN_CONTEXT);

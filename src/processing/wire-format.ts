@@ -1,0 +1,38 @@
+import type { AttributeList, EndedSpan } from './ended-span.ts';
+import { frameJsonRequest } from './json-frame.ts';
+import { frameTraceRequest } from './otlp-frame.ts';
+import type { ProtoWriter } from './proto-writer.ts';
+import type { SpanBatch } from './span-batch.ts';
+import { encodeResource, encodeScope, encodeSpan, type InstrumentationScopeLike } from './span-encoder.ts';
+import { encodeResourceJson, encodeScopeJson, encodeSpanJson } from './span-json.ts';
+
+/** How spans look in a queue and in a request. All that goes into one request is of one format. */
+export interface WireFormat {
+  readonly contentType: string;
+  /** Appends the payload of one queue record. Throws for a span that cannot be sent; `rewind` the writer then. */
+  encode(writer: ProtoWriter, span: EndedSpan): void;
+  /** To be made once and kept. Throws on attributes larger than 16 MiB. */
+  encodeResource(attributes: AttributeList): Uint8Array;
+  /** To be made once and kept. */
+  encodeScope(scope: InstrumentationScopeLike): Uint8Array;
+  /** The body of a request; `scopes` by the index that the spans were queued with. */
+  frame(resource: Uint8Array, scopes: readonly Uint8Array[], batch: SpanBatch): Buffer;
+}
+
+/** OTLP `http/protobuf`; the body alone is also the message of `grpc`. */
+export const PROTOBUF: WireFormat = {
+  contentType: 'application/x-protobuf',
+  encode: encodeSpan,
+  encodeResource,
+  encodeScope,
+  frame: (resource, scopes, batch) => frameTraceRequest(resource, scopes, batch),
+};
+
+/** OTLP `http/json`. */
+export const JSON_FORMAT: WireFormat = {
+  contentType: 'application/json',
+  encode: encodeSpanJson,
+  encodeResource: encodeResourceJson,
+  encodeScope: encodeScopeJson,
+  frame: frameJsonRequest,
+};

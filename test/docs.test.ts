@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import type { Express } from 'express';
+import type { TracerRegistry } from 'isotrace';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ENVIRONMENT_VARIABLES } from '../src/infra/environment.ts';
+import { INTEGER_OPTIONS } from '../src/utils/integer-options.ts';
+import { type OtlpReceiver, startReceiver } from './support/otlp-receiver.ts';
+
+const root = new URL('../', import.meta.url);
+/** Hidden, so that the project's own tools pass it by. */
+const snippets = new URL('test/.snippets/', root);
+
+interface Snippet {
+  readonly id: string;
+  readonly code: string;
+}
+
+/** The TypeScript blocks of the README and of every page, in order. */
+function readSnippets(): Snippet[] {
+  const pages = readdirSync(new URL('docs/', root)).filter((file) => file.endsWith('.md'));
+  return ['README.md', ...pages.map((page) => `docs/${page}`)].flatMap((file) => {
+    const text = readFileSync(new URL(file, root), 'utf8');
+    const blocks = [...text.matchAll(/^```ts\n(.*?)^```$/gms)];
+    const name = file.replace(/^docs\//, '').replace(/\.md$/, '');
+    return blocks.map(([, code = ''], index) => ({ id: `${name}-${index + 1}`, code }));
+  });
+}
+
+const all = readSnippets();
+
+interface Expectation {
+  readonly printed?: readonly string[];
+  /** Names of the spans at the first and at the second receiver, sorted. */
+  readonly spans?: readonly string[];
+  readonly others?: readonly string[];
+  /** Uses what the block exports. */
+  readonly use?: (exported: Record<string, never>) => Promise<void>;
+}
+
+/** What each block must print and deliver; a block without an entry fails. */
+const expectations: Readonly<Record<string, Expectation>> = {
+  'README-1': { printed: ['true 4'], spans: ['pay', 'checkout'], others: ['pay', 'checkout'] },
+  'README-2': { spans: ['load order', 'load order'], use: useApp },
+  'concepts-1': { printed: ['true', 'true'], spans: ['inner', 'innermost', 'outer'] },
+  'configuration-1': { printed: ['config_invalid batch.maxSize destination.endpoint destination.timeoutMillis'] },
+  'context-1': { spans: ['job done'] },
+  'context-2': {
+    printed: [expect.stringMatching(/^00-[\da-f]{32}-[\da-f]{16}-03 plan=pro$/) as string],
+    spans: ['call'],
+  },
+  'failures-1': { printed: ['0 1'] },
+  'mixins-1': { printed: ['planned'], spans: ['step plan'] },
+  'registry-1': { printed: ['pending', 'active 1'], spans: ['early', 'work'] },
+  'registry-2': { printed: ['changed'], spans: ['one', 'two'] },
+  'tracing-1': { printed: ['42'], spans: ['checkout'] },
+  'tracing-2': { printed: ['3 charged 42 placed o-1', 'one', 'two'], spans: ['add', 'charge', 'place', 'read lines'] },
+};
+
+async function useApp({
+  app,
+  registry,
+}: {
+  readonly app?: Express;
+  readonly registry?: TracerRegistry;
+}): Promise<void> {
+  const server = (app as Express).listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  for (const tenant of ['acme', 'globex']) {
+    const response = await fetch(`http://127.0.0.1:${port}/orders/7`, { headers: { 'x-org': tenant } });
+    expect(await response.json()).toEqual({ id: '7' });
+  }
+  server.close();
+  await registry?.shutdown();
+  expect(
+    first.requests
+      .slice(-2)
+      .map(({ path }) => path)
+      .sort(),
+  ).toEqual(['/acme/v1/traces', '/globex/v1/traces']);
+}
+
+let first: OtlpReceiver;
+let second: OtlpReceiver;
+
+beforeAll(async () => {
+  first = await startReceiver();
+  second = await startReceiver();
+  rmSync(snippets, { recursive: true, force: true });
+  mkdirSync(snippets);
+  for (const { id, code } of all) {
+    const text = code.replaceAll('http://localhost:4318', first.url).replaceAll('http://localhost:4319', second.url);
+    writeFileSync(new URL(`${id}.ts`, snippets), `export {};\n${text}`);
+  }
+});
+
+afterAll(async () => {
+  await first.close();
+  await second.close();
+  rmSync(snippets, { recursive: true, force: true });
+});
+
+describe('the documentation', () => {
+  it('has an expectation for every block of code', () => {
+    expect(all.map(({ id }) => id).sort()).toEqual(Object.keys(expectations).sort());
+  });
+
+  it('names every option that has bounds and every environment variable', () => {
+    const page = readFileSync(new URL('docs/configuration.md', root), 'utf8');
+    const options = Object.keys(INTEGER_OPTIONS).map((option) => option.split('.').at(-1) as string);
+    const missing = [...options, ...Object.keys(ENVIRONMENT_VARIABLES)].filter((name) => !page.includes(name));
+    expect(missing).toEqual([]);
+  });
+
+  it('has only blocks that compile', () => {
+    const extended = fileURLToPath(new URL('tsconfig.json', root));
+    const config = { extends: extended, compilerOptions: { noUnusedLocals: false }, include: ['*.ts'] };
+    writeFileSync(new URL('tsconfig.json', snippets), JSON.stringify(config));
+    const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root));
+    let output = '';
+    try {
+      execFileSync(process.execPath, [tsc, '-p', fileURLToPath(snippets)], { encoding: 'utf8' });
+    } catch (error) {
+      output = (error as { stdout: string }).stdout;
+    }
+    expect(output).toBe('');
+  });
+
+  it.each(all)('runs $id', async ({ id }) => {
+    const printed: string[] = [];
+    const log = vi.spyOn(console, 'log').mockImplementation((...values: unknown[]) => {
+      printed.push(values.map((value) => (typeof value === 'string' ? value : inspect(value))).join(' '));
+    });
+    const before = [first.spans().length, second.spans().length];
+    try {
+      const exported = (await import(new URL(`${id}.ts`, snippets).pathname)) as Record<string, never>;
+      await expectations[id]?.use?.(exported);
+    } finally {
+      log.mockRestore();
+    }
+    const { printed: lines = [], spans = [], others = [] } = expectations[id] ?? {};
+    expect(printed).toEqual(lines);
+    const names = (receiver: OtlpReceiver, from = 0): string[] =>
+      receiver
+        .spans()
+        .slice(from)
+        .map(({ name }) => name)
+        .sort();
+    expect(names(first, before[0])).toEqual([...spans].sort());
+    expect(names(second, before[1])).toEqual([...others].sort());
+  });
+});
