@@ -19,12 +19,12 @@ export type TraceDecision = 'unconfigured' | 'waiting' | 'kept' | 'dropped' | 'u
  * the root did not decide about them. They reach it through each other, so that it lives as long as any of them, and no
  * table of traces is needed.
  */
-export class LocalTrace<S extends { readonly status: SpanStatus }> {
+export class LocalTrace<S extends { readonly ended: boolean; readonly status: SpanStatus }> {
   decision: TraceDecision = 'unconfigured';
   rules: TailRules | undefined;
   /** Let go once the trace is decided. */
   root: S | undefined;
-  /** A span of it ended with an error. */
+  /** A span of it ended with an error, and not later than the root. */
   failed = false;
   /** Ended spans that wait for the decision, in order, and about how much memory they take. */
   spans: S[] = [];
@@ -53,7 +53,8 @@ export class LocalTrace<S extends { readonly status: SpanStatus }> {
   }
 
   /** Notes how a span ended. */
-  note({ status }: S): void {
-    if (status.code === SpanStatusCode.ERROR) this.failed = true;
+  note(span: S): void {
+    const isLate = span !== this.root && this.root?.ended === true;
+    if (span.status.code === SpanStatusCode.ERROR && !isLate) this.failed = true;
   }
 }

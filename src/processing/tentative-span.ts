@@ -27,7 +27,7 @@ export class TentativeSpan extends RecordingSpan {
     return this.#propagated;
   }
 
-  /** To be called before it is exported: only sampled spans are (OpenTelemetry specification, tracing SDK, "Sampling"). */
+  /** To be called before it is exported: exporters get sampled spans only (OpenTelemetry specification, "Sampling"). */
   markSampled(): void {
     const { traceFlags } = this.context;
     if ((traceFlags & TraceFlags.SAMPLED) !== 0) return;

@@ -159,7 +159,7 @@ export class TraceHold implements BudgetUser {
 }
 
 function isToBeKept({ failed, rules }: Trace): boolean {
-  return failed && rules !== undefined && rules.keepErrors;
+  return failed && rules?.keepErrors === true;
 }
 
 function isDecided({ decision }: Trace): boolean {
