@@ -196,8 +196,7 @@ export class SpanPath {
     localTrace.note(span);
     const route = this.#route;
     if (route !== undefined && localTrace.decision === 'unconfigured') sampleLate(localTrace, this.#sampler);
-    const isUntold = route === undefined ? localTrace.isLost : localTrace.decision === 'unrecorded';
-    if (isUntold) this.discard('sampled', 1);
+    if (localTrace.decision === 'unrecorded') this.discard('sampled', 1);
     else if (route === undefined) this.#holdBack(span);
     else {
       if (!route.hooks.empty) route.hooks.ended(span);

@@ -476,6 +476,27 @@ describe('a trace that is not decided', () => {
 });
 
 describe('a change of the rules', () => {
+  it('to no tenant at all decides open traces by what is known, and delivers what is kept', async () => {
+    const answers: (boolean | undefined)[] = [true];
+    const world = await tenants({ acme: {} }, {}, (_, own) => (answers.shift() ? { ...own, sampling } : undefined));
+    const sampling = { ratio: 0, keepSlowerThanMillis: 100 };
+    const { clock, exported, registry } = world;
+    const tracer = registry.get('acme');
+    const slow = tracer.startSpan('slow');
+    child(tracer, slow, 'slow child').end();
+    clock.advance(100);
+    const fast = tracer.startSpan('fast');
+    child(tracer, fast, 'fast child').end();
+    expect(await registry.reconfigure('acme')).toBe('unknown');
+    expect(tracer.stats().traces).toMatchObject({ created: 2, queued: 1, dropped: { sampled: 1 } });
+    for (const root of [fast, slow]) root.end();
+    await clock.advanceAsync(1_000);
+    await resolveWith(clock, registry.shutdown());
+    expect(exported('acme')).toEqual(['slow child']);
+    expect(tracer.stats().traces).toMatchObject({ created: 4, exported: 1, queued: 0 });
+    expectBalance(tracer.stats().traces);
+  });
+
   it('is in force for new traces at once, and not for those that are open', async () => {
     const answers: TracerOptions['sampling'][] = [
       { ratio: 0, keepErrors: true },
@@ -617,6 +638,25 @@ describe('traces that began before the configuration came', () => {
     await configure();
     await flush();
     expect(names()).toEqual(all('first'));
+  });
+
+  it('take one token of it for each span', async () => {
+    const { configure, flush, names, tracer } = await pending({ sampling: { spansPerSecond: 3 } });
+    for (const name of ['a', 'b', 'c', 'd']) tracer.startSpan(name).end();
+    await configure();
+    await flush();
+    expect(names()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('are not kept for an error that came after their local root', async () => {
+    const { configure, flush, names, tracer } = await pending({ sampling: { ratio: 0, keepErrors: true } });
+    const root = tracer.startSpan('root');
+    const late = child(tracer, root, 'late');
+    root.end();
+    late.setStatus(ERROR).end();
+    await configure();
+    await flush();
+    expect(names()).toEqual([]);
   });
 
   it('are judged by the tail rules when a remote parent does not want them', async () => {
@@ -784,8 +824,8 @@ it('exports every local trace whole or not at all, as its rules say, in whatever
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.nat({ max: 60 }), async (steps, configureAt) => {
       runs += 1;
-      await runTrees(world, `tenant-${runs}`, steps, configureAt % 2 === 0 ? 0 : configureAt);
+      await runTrees(world, `tenant-${runs}`, steps, configureAt % 3 === 0 ? 0 : configureAt);
     }),
-    { numRuns: 80 },
+    { numRuns: 120 },
   );
 });
