@@ -673,6 +673,27 @@ describe('traces that began before the configuration came', () => {
     expect(spans('acme')[0]?.flags).toBe(0x301);
   });
 
+  it('that its sampler wants recorded only are shown to processors and not exported', async () => {
+    const ended: string[] = [];
+    const { configure, flush, names, tracer, traces } = await pending({
+      spanProcessors: [
+        {
+          onStart: () => {},
+          onEnd: ({ name }: ReadableSpan) => void ended.push(name),
+          forceFlush: async () => {},
+          shutdown: async () => {},
+        },
+      ],
+      sampling: { shouldSample: () => ({ decision: SamplingDecision.RECORD }), toString: () => 'record' },
+    });
+    workThrough(tracer, 'work');
+    await configure();
+    await flush();
+    expect(ended.sort()).toEqual(all('work'));
+    expect(names()).toEqual([]);
+    expect(traces()).toMatchObject({ created: 3, queued: 0, dropped: { sampled: 3 } });
+  });
+
   it('are shown to its sampler, root by root, and follow its answer', async () => {
     const asked: unknown[][] = [];
     const processed = new InMemorySpanExporter();
