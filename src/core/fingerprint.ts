@@ -49,7 +49,7 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
     const description = JSON.stringify([
       [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
       [destinations.map(describeDestination), describeRedact(redact)],
-      sampling.kind === 'ratio' ? [sampling.ratio, sampling.parentBased] : identify(sampling.sampler),
+      sampling.kind === 'rules' ? sorted(sampling) : identify(sampling.sampler),
       [sorted(limits), sorted(batch), boundary, resilience],
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),

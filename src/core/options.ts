@@ -40,8 +40,8 @@ export interface TracerOptions {
    */
   redact?: RedactOptions | true | undefined;
   /**
-   * Which traces are recorded: a ratio, or an OpenTelemetry sampler. A sampler given to the registry is shared by its
-   * tenants. Default: `{ ratio: 1 }`. Variables: `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
+   * Which traces are exported: rules, or an OpenTelemetry sampler, which has none of them. Each rule by itself takes the
+   * place of the registry's. A sampler given to the registry is shared by its tenants. Default: all traces. Variables: `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
    */
   sampling?: SamplingOptions | Sampler | undefined;
   /** Bounds on waiting spans and on what one span may hold. */
@@ -154,6 +154,22 @@ export interface SamplingOptions {
    * remote parent, follows it. Default: 1. Variable: `OTEL_TRACES_SAMPLER_ARG`.
    */
   ratio?: number | undefined;
+  /**
+   * How many spans a second are to be recorded on average: once so many are, new traces are turned away. Traces stay
+   * whole, and those that a remote parent wants recorded are: what is above the rate is made up for later, up to a
+   * minute's worth. More than 0, up to 1,000,000. Default: no rate.
+   */
+  spansPerSecond?: number | undefined;
+  /**
+   * Whether traces that ratio, rate or remote parent turn away are kept after all when a span of theirs ends with status
+   * `ERROR`. Their spans wait in memory until the local root ends. Default: `false`.
+   */
+  keepErrors?: boolean | undefined;
+  /**
+   * As `keepErrors`, for traces whose local root lasts at least so many milliseconds. 0 to 86,400,000. Default: no such
+   * rule.
+   */
+  keepSlowerThanMillis?: number | undefined;
 }
 
 export interface LimitOptions {

@@ -53,14 +53,19 @@ export interface DestinationSettings {
   readonly redact: RedactOptions | undefined;
 }
 
-export type SamplingSettings =
-  | {
-      readonly kind: 'ratio';
-      readonly ratio: number;
-      /** Whether a span follows the decision of its parent, if it has one; false only by `OTEL_TRACES_SAMPLER`. */
-      readonly parentBased: boolean;
-    }
-  | { readonly kind: 'sampler'; readonly sampler: Sampler };
+export type SamplingSettings = SamplingRuleSettings | { readonly kind: 'sampler'; readonly sampler: Sampler };
+
+export interface SamplingRuleSettings {
+  readonly kind: 'rules';
+  readonly ratio: number;
+  /** `Infinity`: no such rule. */
+  readonly spansPerSecond: number;
+  readonly keepErrors: boolean;
+  /** `Infinity`: no such rule. */
+  readonly keepSlowerThanMillis: number;
+  /** Whether a span follows the decision of its parent, if it has one; false only by `OTEL_TRACES_SAMPLER`. */
+  readonly parentBased: boolean;
+}
 
 export interface LimitSettings {
   readonly maxQueueSize: number;
@@ -111,13 +116,22 @@ export interface HostSettings {
   readonly clock: Clock;
 }
 
+export const DEFAULT_SAMPLING: SamplingRuleSettings = Object.freeze({
+  kind: 'rules',
+  ratio: 1,
+  spansPerSecond: Number.POSITIVE_INFINITY,
+  keepErrors: false,
+  keepSlowerThanMillis: INTEGER_OPTIONS['sampling.keepSlowerThanMillis'].default,
+  parentBased: true,
+});
+
 export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
   service: Object.freeze({ name: undefined, version: undefined, namespace: undefined, instanceId: undefined }),
   environment: undefined,
   attributes: Object.freeze(Object.create(null)),
   destinations: Object.freeze([]),
   redact: undefined,
-  sampling: Object.freeze({ kind: 'ratio', ratio: 1, parentBased: true }),
+  sampling: DEFAULT_SAMPLING,
   limits: Object.freeze({
     maxQueueSize: INTEGER_OPTIONS['limits.maxQueueSize'].default,
     maxQueueBytes: INTEGER_OPTIONS['limits.maxQueueBytes'].default,

@@ -1,15 +1,21 @@
-import { type SpanContext, TraceFlags } from '@opentelemetry/api';
+import { TraceFlags } from '@opentelemetry/api';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { Job } from '../processing/agenda.ts';
 import type { Lane } from '../processing/lane.ts';
+import { sampleLate } from '../processing/late-sampling.ts';
 import { type DropReason, recordDrop } from '../processing/ledger.ts';
-import { createHostSampler, createRatioSampler, isInRatio, type SpanSampler } from '../processing/sampling.ts';
+import type { LocalTrace } from '../processing/local-trace.ts';
+import { type SpanSampler, unconfiguredSampler } from '../processing/sampling.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import { SpanHold } from '../processing/span-hold.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
+import { TentativeSpan } from '../processing/tentative-span.ts';
+import type { TokenBucket } from '../processing/token-bucket.ts';
+import { TraceHold } from '../processing/trace-hold.ts';
 import type { HookSwitch } from '../utils/guard.ts';
 import type { TracerDefaults } from './settings.ts';
 import { SpanRoute, type SpanRouteOptions } from './span-route.ts';
+import { rateOf, samplerOf } from './span-sampling.ts';
 
 export interface SpanPathOptions extends SpanRouteOptions {
   /** In force until the tenant's own configuration comes. */
@@ -25,13 +31,14 @@ export class SpanPath {
   readonly #options: SpanPathOptions;
   #route: SpanRoute | undefined;
   #retiring: SpanRoute[] = [];
-  #sampler: SpanSampler = createRatioSampler(1);
+  #sampler: SpanSampler = unconfiguredSampler;
+  /** That of `sampling.spansPerSecond`; one that stays the same survives a change of other options. */
+  #rate: TokenBucket | undefined;
   #hostIds: { readonly generator: IdGenerator; readonly hook: HookSwitch } | undefined;
   /** The registry's processors, for spans that start before the configuration comes. */
   #defaultHooks: SpanHooks | undefined;
   #hold: SpanHold | undefined;
-  /** Spans of traces that began before the configuration came: its ratio is applied to them when they end. */
-  #undecided: WeakSet<SpanContext> | undefined;
+  #traces: TraceHold | undefined;
   #hurried = false;
 
   constructor(options: SpanPathOptions) {
@@ -70,13 +77,20 @@ export class SpanPath {
     return this.#hold !== undefined && this.#hold.size > 0;
   }
 
+  /** Ended spans of open traces that the tail rules of sampling have still to decide. */
+  get undecided(): number {
+    return this.#traces?.size ?? 0;
+  }
+
   /** Spans that are neither delivered nor dropped. */
   get queued(): number {
-    return this.#routes.reduce((sum, route) => sum + route.queued, this.#hold?.size ?? 0);
+    const waiting = (this.#hold?.size ?? 0) + this.undecided;
+    return this.#routes.reduce((sum, route) => sum + route.queued, waiting);
   }
 
   get bytes(): number {
-    return this.#routes.reduce((sum, route) => sum + route.bytes, this.#hold?.bytes ?? 0);
+    const waiting = (this.#hold?.bytes ?? 0) + (this.#traces?.bytes ?? 0);
+    return this.#routes.reduce((sum, route) => sum + route.bytes, waiting);
   }
 
   get empty(): boolean {
@@ -89,56 +103,38 @@ export class SpanPath {
 
   /** Puts a configuration in force: the first one, or a changed one. */
   configure(settings: TracerDefaults): void {
-    const { guard } = this.#options;
+    const { guard, pipeline } = this.#options;
     const { sampling, idGenerator } = settings;
     const previous = this.#route;
     guard.forgetHooks();
     this.#route = new SpanRoute(this.#options, settings);
     if (previous !== undefined) this.#retire(previous);
     if (this.#hurried) this.#route.hurry();
-    this.#sampler =
-      sampling.kind === 'ratio'
-        ? createRatioSampler(sampling.ratio, sampling.parentBased)
-        : createHostSampler(sampling.sampler, guard.hook('sampler', 'shouldSample'));
+    this.#rate = rateOf(sampling, this.#rate, pipeline.clock);
+    this.#sampler = samplerOf(sampling, this.#rate, guard);
     this.#hostIds = idGenerator && { generator: idGenerator, hook: guard.hook('idGenerator', 'idGenerator') };
     this.#releaseHold();
   }
 
   /** Back to the defaults, for a tenant whose configuration has to be asked for again or is gone. */
   unconfigure(): void {
+    this.#traces?.settleAll();
     const previous = this.#route;
     this.#options.guard.forgetHooks();
     this.#route = undefined;
     this.#hostIds = undefined;
     this.#hurried = false;
-    this.#sampler = createRatioSampler(1);
+    this.#sampler = unconfiguredSampler;
     if (previous !== undefined) this.#retire(previous);
-  }
-
-  /** Whether `started` has to be told of spans. */
-  get deciding(): boolean {
-    return this.#route === undefined || this.#undecided !== undefined;
-  }
-
-  /** Notes a span whose trace began without a configuration; one that continues a remote trace follows that. */
-  started({ context, parentSpanContext }: RecordingSpan): void {
-    const parent: SpanContext | undefined = parentSpanContext;
-    const undecided = parent === undefined ? this.#route === undefined : this.#undecided?.has(parent);
-    if (undecided !== true) return;
-    this.#undecided ??= new WeakSet();
-    this.#undecided.add(context);
   }
 
   /** Takes an ended span. */
   keep(span: RecordingSpan): void {
-    if (this.#route !== undefined) this.#push(this.#route, span);
+    const { localTrace } = span;
+    if (localTrace !== undefined) this.#keepTentative(span, localTrace);
+    else if (this.#route !== undefined) this.#push(this.#route, span);
     else if (!isSampled(span)) this.discard('sampled', 1);
     else this.#holdBack(span);
-  }
-
-  /** No span is open any more. */
-  allEnded(): void {
-    if (this.#route !== undefined) this.#undecided = undefined;
   }
 
   /** Sends without waiting for batches to fill, until `relax`. */
@@ -152,8 +148,12 @@ export class SpanPath {
     this.#route?.relax();
   }
 
-  /** Waits until nothing is left, or, with `attempted`, until each destination was tried. Never rejects, may never resolve. */
+  /**
+   * Waits until nothing is left, or, with `attempted`, until each destination was tried. Nothing can be left when open
+   * traces are decided by what is known of them. Never rejects, may never resolve.
+   */
   async deliver(until: 'attempted' | 'empty'): Promise<void> {
+    if (until === 'empty') this.#traces?.settleAll();
     await Promise.all(this.#routes.map((route) => route.deliver(until)));
   }
 
@@ -162,12 +162,13 @@ export class SpanPath {
    * flushed; never rejects, may never resolve.
    */
   async close(reason: DropReason): Promise<void> {
+    this.#traces?.settleAll();
     const routes = this.#routes;
     this.discardHold(reason);
     this.#route = undefined;
     this.#retiring = [];
     this.#hurried = false;
-    this.#undecided = undefined;
+    this.#traces = undefined;
     await Promise.all(routes.map((route) => route.close(reason)));
   }
 
@@ -186,20 +187,41 @@ export class SpanPath {
   }
 
   #push(route: SpanRoute, span: RecordingSpan): void {
-    if (this.#isTurnedAway(span)) {
-      this.discard('sampled', 1);
-      return;
-    }
     if (!route.hooks.empty) route.hooks.ended(span);
     if (isSampled(span)) route.push(span);
     else this.discard('sampled', 1);
   }
 
-  #isTurnedAway({ context }: RecordingSpan): boolean {
-    if (this.#undecided === undefined) return false;
-    const { sampling } = this.settings;
-    if (sampling.kind !== 'ratio' || sampling.ratio >= 1) return false;
-    return this.#undecided.has(context) && !isInRatio(context.traceId, sampling.ratio);
+  #keepTentative(span: RecordingSpan, localTrace: LocalTrace<RecordingSpan>): void {
+    localTrace.note(span);
+    const route = this.#route;
+    if (route !== undefined && localTrace.decision === 'unconfigured') sampleLate(localTrace, this.#sampler);
+    if (localTrace.decision === 'unrecorded') this.discard('sampled', 1);
+    else if (route === undefined) this.#holdBack(span);
+    else {
+      if (!route.hooks.empty) route.hooks.ended(span);
+      localTrace.note(span);
+      this.#traces ??= this.#openTraceHold();
+      this.#traces.push(span, localTrace);
+    }
+  }
+
+  #openTraceHold(): TraceHold {
+    const { ledger, pipeline, tenantId } = this.#options;
+    return new TraceHold({
+      tenantId,
+      ledger,
+      limits: () => this.settings.limits,
+      budget: pipeline.budget,
+      clock: pipeline.clock,
+      keep: (span, localTrace) => {
+        if (localTrace.prepaid) localTrace.prepaid = false;
+        else this.#rate?.charge();
+        if (span instanceof TentativeSpan) span.markSampled();
+        if (this.#route === undefined) this.#holdBack(span);
+        else this.#route.push(span);
+      },
+    });
   }
 
   /** A held span counts as one that is queued; how many destinations it has is not known yet. */
@@ -220,7 +242,7 @@ export class SpanPath {
     return held;
   }
 
-  /** Spans from before the configuration meet what it says: its ratio, its processors, its destinations. */
+  /** Spans from before the configuration meet what it says: its sampling, its processors, its destinations. */
   #releaseHold(): void {
     const held = this.#takeHeld();
     this.#options.ledger.countCreated(-held.length);

@@ -19,6 +19,11 @@ export async function reportWhile(
     const more = count - (droppedBefore.get(reason) ?? 0);
     if (more > 0) dropped[reason] = more;
   }
-  const report = { tenantId, delivered: ledger.exported - exportedBefore, pending: path.queued, dropped };
+  const report = {
+    tenantId,
+    delivered: ledger.exported - exportedBefore,
+    pending: path.queued - path.undecided,
+    dropped,
+  };
   return isComplete(report) || failure === undefined ? report : { ...report, error: failure };
 }

@@ -1,23 +1,18 @@
-import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { IdGenerator, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import { ENVIRONMENT_VARIABLES, type EnvironmentDestination, type EnvironmentOptions } from '../infra/environment.ts';
-import { hasMethods, integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
-import { type Check, defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
+import { integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
+import { defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { resolveDestinations } from './destination-config.ts';
-import type {
-  DestinationOptions,
-  EndpointPolicy,
-  PropagationOptions,
-  SamplingOptions,
-  TracerOptions,
-} from './options.ts';
+import type { DestinationOptions, EndpointPolicy, PropagationOptions, TracerOptions } from './options.ts';
 import { readRedact } from './redact-config.ts';
 import { readResource } from './resource-config.ts';
+import { readSampling } from './sampling-config.ts';
 import {
   type BatchSettings,
   BUILT_IN_DEFAULTS,
+  DEFAULT_SAMPLING,
   type LimitSettings,
   type PropagationSettings,
-  type SamplingSettings,
   type TracerDefaults,
   type TracerSettings,
 } from './settings.ts';
@@ -41,9 +36,6 @@ export const TRACER_KEYS = {
 } satisfies Record<keyof TracerOptions, true>;
 
 export const KNOWN_TRACER: ReadonlySet<string> = new Set(Object.keys(TRACER_KEYS));
-const KNOWN_SAMPLING: ReadonlySet<string> = new Set(
-  Object.keys({ ratio: true } satisfies Record<keyof SamplingOptions, true>),
-);
 const KNOWN_PROPAGATION: ReadonlySet<string> = new Set(
   Object.keys({ baggage: true } satisfies Record<keyof PropagationOptions, true>),
 );
@@ -64,10 +56,6 @@ const BATCH = defineGroup<BatchSettings>({
   maxSize: integer('batch.maxSize'),
   maxBytes: integer('batch.maxBytes'),
 });
-const RATIO: Check<number> = {
-  accepted: 'a number from 0 to 1',
-  parse: (value) => (typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined),
-};
 const BOUNDARY = oneOf('isolate', 'link');
 const RESILIENCE = oneOf('strict', 'balanced', 'resilient');
 const SPAN_PROCESSOR = objectWith<SpanProcessor>('onStart', 'onEnd', 'forceFlush', 'shutdown');
@@ -125,7 +113,7 @@ export function applyEnvironment(environment: EnvironmentOptions, issues: IssueL
     }
   }
   if (environment.sampling === undefined) return settings;
-  return Object.freeze({ ...settings, sampling: Object.freeze({ kind: 'ratio', ...environment.sampling }) });
+  return Object.freeze({ ...settings, sampling: Object.freeze({ ...DEFAULT_SAMPLING, ...environment.sampling }) });
 }
 
 /** The settings of one tenant: its batches fit its queue, and each destination can be told its id. */
@@ -157,25 +145,6 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     idGenerator: defaults.idGenerator,
     propagation: defaults.propagation,
   });
-}
-
-function readSampling(reader: OptionReader, base: SamplingSettings): SamplingSettings {
-  const value = reader.get('sampling');
-  if (value === undefined) return base;
-  if (isSampler(value)) return Object.freeze({ kind: 'sampler', sampler: value });
-  const ratio = OptionReader.open(value, reader.pathOf('sampling'), KNOWN_SAMPLING, reader.issues)?.read(
-    'ratio',
-    RATIO,
-  );
-  return ratio === undefined ? base : Object.freeze({ kind: 'ratio', ratio, parentBased: true });
-}
-
-function isSampler(value: unknown): value is Sampler {
-  try {
-    return hasMethods(value, ['shouldSample']);
-  } catch {
-    return false;
-  }
 }
 
 function readPropagation(reader: OptionReader, base: PropagationSettings): PropagationSettings {

@@ -10,7 +10,7 @@ import { Ledger } from '../processing/ledger.ts';
 import type { Pipeline } from '../processing/pipeline.ts';
 import type { SpanSampler } from '../processing/sampling.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
-import { RecordingSpan } from '../processing/span.ts';
+import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanHooks } from '../processing/span-hooks.ts';
 import type { SpanScope } from '../processing/span-host.ts';
 import { type SpanStarter, startSpan } from '../processing/start-span.ts';
@@ -166,9 +166,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
       if (this.#state === 'draining' || this.#state === 'dormant') this.house.readmit(this);
       if (!isRecordingState(this.#state)) return NOOP_SPAN;
     }
-    const span = startSpan(this, OWN_SCOPE, name, options, context, isExplicit);
-    if (this.path.deciding && span instanceof RecordingSpan) this.path.started(span);
-    return span;
+    return startSpan(this, OWN_SCOPE, name, options, context, isExplicit);
   }
 
   spanStarted(): void {
@@ -192,7 +190,6 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     // Still dormant: the registry has been shut down.
     else if (!this.#accepting || this.#state === 'dormant') this.path.discard('shutdown_deadline', 1);
     else this.path.keep(span);
-    if (this.#open === 0) this.path.allEnded();
     this.#checkDrained();
   }
 

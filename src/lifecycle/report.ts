@@ -3,7 +3,7 @@ export interface TenantReport {
   readonly tenantId: string;
   /** Items that destinations accepted meanwhile. */
   readonly delivered: number;
-  /** Items that still wait. */
+  /** Items that still wait to be delivered. Spans of open traces that sampling has still to decide do not count. */
   readonly pending: number;
   /** Items given up meanwhile, by reason. */
   readonly dropped: Readonly<Record<string, number>>;

@@ -5,6 +5,8 @@ import type { Sampler, SamplingResult } from '@opentelemetry/sdk-trace';
 import type { HookSwitch } from '../utils/guard.ts';
 import { traceIdRandomness } from '../utils/ids.ts';
 import { AttributeMap } from './attribute-map.ts';
+import type { TailRules } from './local-trace.ts';
+import type { TokenBucket } from './token-bucket.ts';
 
 export interface SamplingVerdict {
   readonly record: boolean;
@@ -12,10 +14,16 @@ export interface SamplingVerdict {
   readonly attributes?: Readonly<Attributes> | undefined;
   /** Replaces the parent's trace state when given. */
   readonly traceState?: TraceState | undefined;
+  /** Of a local root only, which is recorded: this is not the last word on its trace. */
+  readonly open?: TailRules | 'unconfigured' | undefined;
 }
 
 const SAMPLED: SamplingVerdict = { record: true, sampled: true };
 const DROPPED: SamplingVerdict = { record: false, sampled: false };
+/** Of spans whose trace is decided later; flagged as what started their trace was. */
+const TENTATIVE: SamplingVerdict = { record: true, sampled: false };
+const UNCONFIGURED: SamplingVerdict = { ...SAMPLED, open: 'unconfigured' };
+const UNCONFIGURED_UNSAMPLED: SamplingVerdict = { ...TENTATIVE, open: 'unconfigured' };
 
 /** `SamplingDecision` of OpenTelemetry's sampler contract; the SDK is loaded by users of it only. */
 const DECISION = { NOT_RECORD: 0, RECORD: 1, RECORD_AND_SAMPLED: 2 } as const;
@@ -44,14 +52,50 @@ export type SpanSampler = (parent: SpanContext | undefined, traceId: string, req
  */
 export function createRatioSampler(ratio: number, parentBased = true): SpanSampler {
   return (parent, traceId) => {
-    if (parent !== undefined && parentBased) return (parent.traceFlags & TraceFlags.SAMPLED) === 0 ? DROPPED : SAMPLED;
-    return ratio >= 1 || isInRatio(traceId, ratio) ? SAMPLED : DROPPED;
+    if (parent !== undefined && parentBased) return isSampled(parent) ? SAMPLED : DROPPED;
+    return isInRatio(traceId, ratio) ? SAMPLED : DROPPED;
   };
+}
+
+export interface SamplingRules {
+  readonly ratio: number;
+  /** Whether a local root follows its remote parent. */
+  readonly parentBased: boolean;
+  /** Recorded spans take its tokens; a local root without a remote parent is kept only while there is one. */
+  readonly rate: TokenBucket | undefined;
+  /** What local roots that are turned away wait for. */
+  readonly tail: TailRules | undefined;
+}
+
+/** As the ratio sampler, with more rules. They are for whole local traces: below a local root spans follow their parent. */
+export function createRuleSampler({ ratio, parentBased, rate, tail }: SamplingRules): SpanSampler {
+  if (rate === undefined && tail === undefined) return createRatioSampler(ratio, parentBased);
+  const turnedAway = tail === undefined ? DROPPED : { ...TENTATIVE, open: tail };
+  return (parent, traceId) => {
+    const follows = parent !== undefined && (parentBased || !parent.isRemote);
+    if (follows && !isSampled(parent)) return parent.isRemote ? turnedAway : DROPPED;
+    if (follows) rate?.charge();
+    else if (!isInRatio(traceId, ratio) || rate?.take() === false) return turnedAway;
+    return SAMPLED;
+  };
+}
+
+/** Records every local root until the tenant's own sampler can be asked about it. */
+export const unconfiguredSampler: SpanSampler = (parent) => {
+  if (parent === undefined) return UNCONFIGURED;
+  if (parent.isRemote) return isSampled(parent) ? UNCONFIGURED : UNCONFIGURED_UNSAMPLED;
+  return isSampled(parent) ? SAMPLED : DROPPED;
+};
+
+/** What becomes of a span in a trace that is decided later, or was: its flag follows its parent. */
+export function followTrace(trace: { readonly isLost: boolean }, parent: SpanContext): SamplingVerdict {
+  if (trace.isLost) return DROPPED;
+  return isSampled(parent) ? SAMPLED : TENTATIVE;
 }
 
 /** Whether a trace is among the share that a ratio keeps. */
 export function isInRatio(traceId: string, ratio: number): boolean {
-  return traceIdRandomness(traceId) >= 1 - ratio;
+  return ratio >= 1 || traceIdRandomness(traceId) >= 1 - ratio;
 }
 
 /**
@@ -85,8 +129,12 @@ function readVerdict(result: unknown): SamplingVerdict {
   return { record, sampled, attributes, traceState: traceState ?? undefined };
 }
 
+function isSampled({ traceFlags }: SpanContext): boolean {
+  return (traceFlags & TraceFlags.SAMPLED) !== 0;
+}
+
 /** The attributes as a sampler gets them: bounded, and safe to read. */
-function copyAttributes(given: unknown): Attributes {
+export function copyAttributes(given: unknown): Attributes {
   const attributes = new AttributeMap();
   attributes.setAll(given, MAX_ATTRIBUTES, MAX_VALUE_LENGTH, () => undefined);
   return attributes.copyTo({});

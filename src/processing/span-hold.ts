@@ -1,6 +1,6 @@
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
-import type { AttributeList, AttributeValue } from './ended-span.ts';
 import type { RecordingSpan } from './span.ts';
+import { estimateBytes } from './span-size.ts';
 
 export interface SpanHoldOptions {
   readonly limits: HoldLimits;
@@ -14,10 +14,6 @@ export interface HoldLimits {
   readonly maxQueueSize: number;
   readonly maxQueueBytes: number;
 }
-
-/** What a span weighs without its attributes, events and links; measured on Node 20. */
-const BASE_BYTES = 400;
-const ENTRY_BYTES = 32;
 
 /**
  * The ended spans of a tenant whose configuration has not come yet. They stay objects, because the tenant's own
@@ -81,27 +77,4 @@ export class SpanHold implements BudgetUser {
     if (count > 0) crowdedOut(count);
     return freed;
   }
-}
-
-function estimateBytes(span: RecordingSpan): number {
-  let bytes = BASE_BYTES + span.name.length + listBytes(span.attributeList);
-  for (const event of span.eventList) bytes += BASE_BYTES / 4 + event.name.length + listBytes(event.attributes);
-  for (const link of span.linkList) bytes += BASE_BYTES / 4 + listBytes(link.attributes);
-  return bytes;
-}
-
-function listBytes(list: AttributeList): number {
-  let bytes = 0;
-  for (const key of list.keys) bytes += key.length;
-  for (const value of list.values) bytes += ENTRY_BYTES + valueBytes(value);
-  return bytes;
-}
-
-function valueBytes(value: AttributeValue): number {
-  if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null) return 8;
-  if (value instanceof Uint8Array) return value.length;
-  let bytes = 0;
-  for (const nested of Object.values(value)) bytes += ENTRY_BYTES + valueBytes(nested as AttributeValue);
-  return bytes;
 }

@@ -121,7 +121,9 @@ export class SpanOutlet {
   }
 
   #pushObject({ cargo, lane }: ObjectLane, span: RecordingSpan, shown: EndedSpan): void {
-    if (cargo.push(shown === span ? span : viewRedacted(span, shown))) lane.added();
+    // A span that a tail rule kept shows the host another flag than what is exported.
+    const isAsShown = shown === span && span.spanContext() === span.context;
+    if (cargo.push(isAsShown ? span : viewRedacted(span, shown))) lane.added();
     else this.#drop('queue_full', 1);
   }
 

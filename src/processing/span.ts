@@ -7,6 +7,7 @@ import { hrTimeDuration, isTimeInput, millisToHrTime, timeInputToHrTime } from '
 import { AttributeMap } from './attribute-map.ts';
 import type { EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
 import { exceptionAttributes } from './exception.ts';
+import type { LocalTrace } from './local-trace.ts';
 import { type OwnedSpan, type ScopeOwner, SPAN_OWNER } from './scope.ts';
 import type { SpanHost, SpanScope, SpanStart } from './span-host.ts';
 import { readEvents, readLinkContext, readLinks, viewEvent, viewLink } from './span-view.ts';
@@ -26,7 +27,8 @@ const NO_LIMIT = Number.POSITIVE_INFINITY;
  */
 export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Disposable {
   readonly kind: SpanKind;
-  readonly context: SpanContext;
+  /** As it is exported. */
+  context: SpanContext;
   /** `undefined` for a root span; declared as OpenTelemetry's `ReadableSpan` declares it. */
   readonly parentSpanContext: SpanContext;
   readonly startTime: HrTime;
@@ -70,6 +72,11 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
 
   get [SPAN_OWNER](): ScopeOwner {
     return this.#host.owner;
+  }
+
+  /** The trace that decides whether it is exported, when its start did not. */
+  get localTrace(): LocalTrace<RecordingSpan> | undefined {
+    return undefined;
   }
 
   spanContext(): SpanContext {

@@ -6,7 +6,8 @@ import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { HookSwitch } from '../utils/guard.ts';
 import { isSpanId, isTraceId, type PooledIdGenerator } from '../utils/ids.ts';
 import { RANDOM_FLAG } from '../utils/traceparent.ts';
-import type { SpanSampler } from './sampling.ts';
+import { LocalTrace } from './local-trace.ts';
+import { followTrace, type SpanSampler } from './sampling.ts';
 import {
   enterScope,
   innermostOf,
@@ -19,7 +20,8 @@ import {
 } from './scope.ts';
 import { RecordingSpan } from './span.ts';
 import type { SpanHooks } from './span-hooks.ts';
-import type { SpanHost, SpanScope } from './span-host.ts';
+import type { SpanHost, SpanScope, SpanStart } from './span-host.ts';
+import { TentativeSpan } from './tentative-span.ts';
 import { NOOP_SPAN, UnsampledSpan } from './unsampled-span.ts';
 
 /** What starting a span needs beyond what the span itself needs. */
@@ -57,7 +59,11 @@ export function startSpan(
   const links = parent === undefined ? rootLinks(host, scope, options?.links) : options?.links;
   const attributes = options?.attributes;
   const ownContext = contextOf(host, context, own, parentSpan);
-  const verdict = host.sampler(parent, traceId, { context: ownContext, name: spanName, kind, attributes, links });
+  const localTrace = (parentSpan as RecordingSpan | undefined)?.localTrace;
+  const verdict =
+    localTrace === undefined || parent === undefined
+      ? host.sampler(parent, traceId, { context: ownContext, name: spanName, kind, attributes, links })
+      : followTrace(localTrace, parent);
   const traceState = verdict.traceState ?? parent?.traceState;
   const random =
     parent === undefined ? (host.hostIds === undefined ? RANDOM_FLAG : 0) : parent.traceFlags & RANDOM_FLAG;
@@ -71,7 +77,7 @@ export function startSpan(
     host.spanUnsampled();
     return new UnsampledSpan(host.owner, spanContext);
   }
-  const span = new RecordingSpan(host, {
+  const start: SpanStart = {
     name: spanName,
     kind,
     context: spanContext,
@@ -80,7 +86,12 @@ export function startSpan(
     startTime: options?.startTime,
     attributes,
     links,
-  });
+  };
+  const { open } = verdict;
+  const span =
+    localTrace === undefined && open === undefined
+      ? new RecordingSpan(host, start)
+      : new TentativeSpan(host, start, localTrace ?? new LocalTrace(open === 'unconfigured' ? undefined : open));
   if (verdict.attributes !== undefined) span.setAttributes(verdict.attributes);
   if (own?.session !== undefined) span.setAttribute('session.id', own.session.id);
   host.spanStarted();

@@ -1,4 +1,4 @@
-/** The bounds of one numeric option, ends included, and its default. */
+/** The bounds of one numeric option, ends included, and its default; `Infinity` where that is none. */
 export interface IntegerOption {
   readonly min: number;
   readonly max: number;
@@ -13,6 +13,12 @@ const ATTRIBUTES: IntegerOption = { min: 0, max: 65_536, default: 128, unit: 'at
 
 /** Every option that is a whole number, by its path. Nothing in isotrace is unbounded, so each has a maximum. */
 export const INTEGER_OPTIONS = {
+  'sampling.keepSlowerThanMillis': {
+    min: 0,
+    max: 24 * HOUR_MILLIS,
+    default: Number.POSITIVE_INFINITY,
+    unit: 'milliseconds',
+  },
   'limits.maxQueueSize': { min: 1, max: 1_000_000, default: 10_000, unit: 'spans' },
   'limits.maxQueueBytes': { min: KIB, max: 1_024 * MIB, default: 4 * MIB, unit: 'bytes' },
   'limits.attributeCountLimit': ATTRIBUTES,

@@ -10,7 +10,7 @@ import {
   resolveTracerSettings,
 } from '../../src/core/config.ts';
 import type { RegistryOptions, TracerOptions } from '../../src/core/options.ts';
-import { BUILT_IN_DEFAULTS, type TracerSettings } from '../../src/core/settings.ts';
+import { BUILT_IN_DEFAULTS, DEFAULT_SAMPLING, type TracerSettings } from '../../src/core/settings.ts';
 import { readEnvironment } from '../../src/infra/environment.ts';
 import { systemClock } from '../../src/utils/clock.ts';
 import { INTEGER_OPTIONS, type IntegerOptionPath } from '../../src/utils/integer-options.ts';
@@ -74,9 +74,17 @@ const TABLE: [path: string, good: unknown, expected: [path: string, value: unkno
   ),
   ['environment', 'production', ['environment', 'production'], ['x'.repeat(256), 5, {}]],
   ['attributes', { a: 1 }, ['attributes', { a: 1 }], ['a=1', 5, () => ({})]],
-  ['sampling', { ratio: 0.5 }, ['sampling', { kind: 'ratio', ratio: 0.5, parentBased: true }], [0.5, '0.5', () => 1]],
+  ['sampling', { ratio: 0.5 }, ['sampling', { ...DEFAULT_SAMPLING, ratio: 0.5 }], [0.5, '0.5', () => 1]],
   ['sampling', sampler, ['sampling', { kind: 'sampler', sampler }], [{ shouldSample: 1 }]],
   ['sampling.ratio', 0, ['sampling.ratio', 0], [1.1, '1', Number.POSITIVE_INFINITY]],
+  ['sampling.spansPerSecond', 0.5, ['sampling.spansPerSecond', 0.5], [0, -1, 1_000_001, '5', Number.NaN]],
+  ['sampling.keepErrors', true, ['sampling.keepErrors', true], [1, 'true', {}]],
+  [
+    'sampling.keepSlowerThanMillis',
+    0,
+    ['sampling.keepSlowerThanMillis', 0],
+    [-1, 0.5, 86_400_001, '5', Number.POSITIVE_INFINITY],
+  ],
   ['limits', {}, ['limits', BUILT_IN_DEFAULTS.limits], [10, 'many', () => 1]],
   ['limits.maxQueueSize', 20_000, ['limits.maxQueueSize', 20_000], [0, 1.5, '10', 1_000_001, Number.POSITIVE_INFINITY]],
   ['limits.spansPerSecond', 0.5, ['limits.spansPerSecond', 0.5], [0, 1_000_001, '5', Number.POSITIVE_INFINITY]],
@@ -128,7 +136,14 @@ describe('resolveTracerSettings', () => {
         attributes: {},
         destinations: [],
         redact: undefined,
-        sampling: { kind: 'ratio', ratio: 1, parentBased: true },
+        sampling: {
+          kind: 'rules',
+          ratio: 1,
+          spansPerSecond: Number.POSITIVE_INFINITY,
+          keepErrors: false,
+          keepSlowerThanMillis: Number.POSITIVE_INFINITY,
+          parentBased: true,
+        },
         limits: {
           maxQueueSize: 10_000,
           maxQueueBytes: 4 * MIB,
@@ -910,6 +925,28 @@ describe("a registry's options", () => {
     expect(headersOf(replaced.settings)).toEqual({});
   });
 
+  it('are the defaults of a tenant, sampling rule by sampling rule', () => {
+    const samplingOf = (shared: unknown, own: unknown) => {
+      const { defaults } = resolveRegistry({ sampling: shared }).settings;
+      return resolveTracerSettings({ sampling: own }, { tenantId: 'acme', defaults }).settings.sampling;
+    };
+    const shared = { ratio: 0.5, keepErrors: true };
+    expect(samplingOf(shared, { spansPerSecond: 5 })).toEqual({ ...DEFAULT_SAMPLING, ...shared, spansPerSecond: 5 });
+    expect(samplingOf(shared, { keepErrors: false })).toEqual({ ...DEFAULT_SAMPLING, ratio: 0.5 });
+    expect(samplingOf(shared, { keepSlowerThanMillis: 'bad' })).toEqual({ ...DEFAULT_SAMPLING, ...shared });
+    expect(samplingOf(shared, sampler)).toEqual({ kind: 'sampler', sampler });
+    expect(samplingOf(sampler, {})).toEqual({ kind: 'sampler', sampler });
+    expect(samplingOf(sampler, { keepErrors: true })).toEqual({ ...DEFAULT_SAMPLING, keepErrors: true });
+  });
+
+  it('add rules to the sampler that a variable names, which a ratio replaces', () => {
+    const env = { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25' };
+    const platformWith = (sampling: unknown) =>
+      (resolveRegistry({ sampling }, env).settings.platform as TracerSettings).sampling;
+    expect(platformWith({ keepErrors: true })).toMatchObject({ ratio: 0.25, keepErrors: true, parentBased: false });
+    expect(platformWith({ ratio: 0.25 })).toMatchObject({ ratio: 0.25, keepErrors: false, parentBased: true });
+  });
+
   it('reach a tenant that sets something else, all of them', () => {
     const { defaults } = resolveRegistry(
       Object.assign({}, ...TABLE.map(([path, good]) => optionsWith(path, good)), {
@@ -958,7 +995,7 @@ describe("a registry's options", () => {
       attributes: { from: 'platform' },
       batch: { maxSize: 33, delayMillis: 23 },
       limits: { linkCountLimit: 13, eventCountLimit: 128 },
-      sampling: { kind: 'ratio', ratio: 0, parentBased: false },
+      sampling: { kind: 'rules', ratio: 0, parentBased: false },
     });
     expect(platform.destinations[0]?.urls.traces.reveal()).toBe('https://env/in?q=1');
     expect(headersOf(platform)).toEqual({ key: 'env' });

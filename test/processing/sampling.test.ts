@@ -1,7 +1,14 @@
 import { createTraceState, ROOT_CONTEXT, SpanKind, TraceFlags } from '@opentelemetry/api';
 import { AlwaysOffSampler, AlwaysOnSampler, type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace';
 import { describe, expect, it } from 'vitest';
-import { createHostSampler, createRatioSampler, isInRatio, type SpanRequest } from '../../src/processing/sampling.ts';
+import {
+  createHostSampler,
+  createRatioSampler,
+  createRuleSampler,
+  isInRatio,
+  type SpanRequest,
+} from '../../src/processing/sampling.ts';
+import { TokenBucket } from '../../src/processing/token-bucket.ts';
 import { Guard, type ResilienceLevel } from '../../src/utils/guard.ts';
 import { PooledIdGenerator } from '../../src/utils/ids.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
@@ -153,5 +160,57 @@ describe("a sampler of the user's", () => {
     clock.advance(30_000);
     expect(decide(undefined, TRACE_ID, REQUEST).record).toBe(false);
     expect(guard.switchedOff()).toEqual([]);
+  });
+});
+
+describe('the rule sampler', () => {
+  const TAIL = { keepErrors: true, keepSlowerThanMillis: 100 };
+  const KEPT = { record: true, sampled: true };
+  const TURNED_AWAY = { record: true, sampled: false, open: TAIL };
+  const DROPPED = { record: false, sampled: false };
+  const remote = (traceFlags: number) => ({ ...parent(traceFlags), isRemote: true });
+  /** Kept at 0.5, and not. */
+  const [HIGH, LOW] = ['f'.repeat(32), '1'.padEnd(32, '0')] as const;
+
+  it.each([
+    ['a root within the ratio', undefined, HIGH, KEPT],
+    ['a root outside of the ratio', undefined, LOW, TURNED_AWAY],
+    ['a remote parent that is sampled', remote(TraceFlags.SAMPLED), LOW, KEPT],
+    ['a remote parent that is not sampled', remote(TraceFlags.NONE), HIGH, TURNED_AWAY],
+    ['an own parent that is sampled', parent(TraceFlags.SAMPLED), LOW, KEPT],
+    ['an own parent that is not sampled, which no tail rule waits for', parent(TraceFlags.NONE), HIGH, DROPPED],
+  ])('answers for %s', (_, from, traceId, verdict) => {
+    const sampler = createRuleSampler({ ratio: 0.5, parentBased: true, rate: undefined, tail: TAIL });
+    expect(sampler(from, traceId, REQUEST)).toEqual(verdict);
+  });
+
+  it('drops at once what is turned away when there is no tail rule', () => {
+    const rate = new TokenBucket(1, new FakeClock());
+    const sampler = createRuleSampler({ ratio: 0, parentBased: true, rate, tail: undefined });
+    expect(sampler(undefined, HIGH, REQUEST)).toEqual(DROPPED);
+    expect(sampler(remote(TraceFlags.NONE), HIGH, REQUEST)).toEqual(DROPPED);
+  });
+
+  it('looks at no remote parent when it is told so, but at own ones', () => {
+    const sampler = createRuleSampler({ ratio: 0.5, parentBased: false, rate: undefined, tail: TAIL });
+    expect(sampler(remote(TraceFlags.NONE), HIGH, REQUEST)).toEqual(KEPT);
+    expect(sampler(remote(TraceFlags.SAMPLED), LOW, REQUEST)).toEqual(TURNED_AWAY);
+    expect(sampler(parent(TraceFlags.SAMPLED), LOW, REQUEST)).toEqual(KEPT);
+  });
+
+  it('takes a token for each span that is recorded, also for those that it must not turn away', () => {
+    const clock = new FakeClock();
+    const rate = new TokenBucket(2, clock);
+    const sampler = createRuleSampler({ ratio: 0.5, parentBased: true, rate, tail: undefined });
+    const isKept = (from: Parameters<typeof sampler>[0], traceId: string) => sampler(from, traceId, REQUEST).sampled;
+    expect(isKept(undefined, LOW)).toBe(false);
+    expect(isKept(undefined, HIGH)).toBe(true);
+    expect(isKept(parent(TraceFlags.SAMPLED), HIGH)).toBe(true);
+    expect(isKept(undefined, HIGH)).toBe(false);
+    expect(isKept(remote(TraceFlags.SAMPLED), LOW)).toBe(true);
+    clock.advance(500);
+    expect(isKept(undefined, HIGH)).toBe(false);
+    clock.advance(500);
+    expect(isKept(undefined, HIGH)).toBe(true);
   });
 });

@@ -39,3 +39,41 @@ it('never lets more through than its rate and one full second', () => {
     }),
   );
 });
+
+it('owes what is charged beyond it, up to a minute of its rate and at least 100', () => {
+  for (const [rate, most] of [
+    [10, 600],
+    [0.5, 100],
+  ] as const) {
+    const clock = new FakeClock();
+    const bucket = new TokenBucket(rate, clock);
+    for (let index = 0; index < 5_000; index += 1) bucket.charge();
+    clock.advance(((most + 1) / rate) * 1_000 - 10);
+    expect(bucket.take()).toBe(false);
+    clock.advance(20);
+    expect([bucket.take(), bucket.take()]).toEqual([true, false]);
+  }
+});
+
+it('lets no more than its rate through in the long run, charged or taken', () => {
+  const steps = fc.array(fc.record({ pause: fc.nat({ max: 2_000 }), size: fc.integer({ min: 1, max: 40 }) }), {
+    minLength: 50,
+    maxLength: 100,
+  });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 20 }), steps, (rate, traces) => {
+      const clock = new FakeClock();
+      const bucket = new TokenBucket(rate, clock);
+      let elapsed = 0;
+      let through = 0;
+      for (const { pause, size } of traces) {
+        clock.advance(pause);
+        elapsed += pause;
+        if (!bucket.take()) continue;
+        for (let index = 1; index < size; index += 1) bucket.charge();
+        through += size;
+      }
+      expect(through).toBeLessThanOrEqual(rate + (elapsed * rate) / 1_000 + 40);
+    }),
+  );
+});
