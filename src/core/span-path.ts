@@ -75,12 +75,25 @@ export class SpanPath {
     return this.#routes.reduce((sum, route) => sum + route.queued, this.#hold?.size ?? 0);
   }
 
+  /** Spans that are only on the disk, those included that wait there for a configuration or for their tenant to be used again. */
+  get spooled(): number {
+    return this.#spooled + this.#options.pipeline.spools.spooled(this.#options.ledger);
+  }
+
+  get spoolProblem(): string | undefined {
+    return this.#route?.spoolProblem;
+  }
+
+  get #spooled(): number {
+    return this.#routes.reduce((sum, route) => sum + route.spooled, 0);
+  }
+
   get bytes(): number {
     return this.#routes.reduce((sum, route) => sum + route.bytes, this.#hold?.bytes ?? 0);
   }
 
   get empty(): boolean {
-    return this.queued === 0 && this.#retiring.length === 0;
+    return this.queued + this.#spooled === 0 && this.#retiring.length === 0;
   }
 
   get #routes(): readonly SpanRoute[] {
@@ -102,6 +115,7 @@ export class SpanPath {
         : createHostSampler(sampling.sampler, guard.hook('sampler', 'shouldSample'));
     this.#hostIds = idGenerator && { generator: idGenerator, hook: guard.hook('idGenerator', 'idGenerator') };
     this.#releaseHold();
+    this.#route.attach();
   }
 
   /** Back to the defaults, for a tenant whose configuration has to be asked for again or is gone. */
@@ -237,6 +251,7 @@ export class SpanPath {
       progressed();
     };
     const graceOver: Job = { due: finish };
+    route.detach();
     this.#retiring.push(route);
     pipeline.agenda.schedule(graceOver, pipeline.agenda.now() + drainTimeoutMillis);
     void route.deliver('empty').then(finish);

@@ -19,6 +19,8 @@ export async function reportWhile(
     const more = count - (droppedBefore.get(reason) ?? 0);
     if (more > 0) dropped[reason] = more;
   }
-  const report = { tenantId, delivered: ledger.exported - exportedBefore, pending: path.queued, dropped };
-  return isComplete(report) || failure === undefined ? report : { ...report, error: failure };
+  const { queued: pending, spooled } = path;
+  const report = { tenantId, delivered: ledger.exported - exportedBefore, pending, spooled, dropped };
+  const isDone = isComplete(report) && spooled === 0;
+  return isDone || failure === undefined ? report : { ...report, error: failure };
 }
