@@ -39,6 +39,6 @@ export interface CargoSpool<B extends Batch = Batch> {
   readonly ready: boolean;
   /** Takes back a batch that was not delivered; false when the lane has to keep it. */
   putBack(batch: B): boolean;
-  /** Leaves a batch on the disk for whoever comes next; false when it could not be brought there. */
-  leave(batch: B): boolean;
+  /** Leaves a batch on the disk for whoever comes next, and answers how many of its spans are there. */
+  leave(batch: B): number;
 }

@@ -209,7 +209,7 @@ export class Lane implements Job, Sender {
     dispatcher.leave(this.#gate);
     let left = cargo.clear();
     for (const { batch } of [...this.#retries, ...this.#underWay.keys()]) {
-      if (cargo.spool?.leave(batch) !== true) left += batch.count;
+      left += batch.count - (cargo.spool?.leave(batch) ?? 0);
     }
     for (const { batch } of this.#retries) cargo.release(batch);
     this.#retries.length = 0;

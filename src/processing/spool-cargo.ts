@@ -204,20 +204,24 @@ export class SpoolCargo implements LaneCargo<SpoolBatch>, CargoSpool<SpoolBatch>
     return true;
   }
 
-  leave({ count, segment }: SpoolBatch): boolean {
+  leave({ count, isPart, segment }: SpoolBatch): number {
     const { home, ledger } = this.#options;
     const taken = this.#taken.get(segment);
-    if (taken === undefined || segment.removal !== undefined) return false;
+    if (taken === undefined || segment.removal !== undefined) return 0;
     if (taken.left === undefined) {
-      if (!home.store.writeSync(segment, false)) return false;
+      const isStored = home.store.writeSync(segment, false);
+      if (!isStored && (isPart || segment.storedCount === 0)) return 0;
       // The memory is still being read by a request, and goes with that.
       taken.left = segment.detach();
       home.store.handOver(segment, taken.left);
-      home.park(taken.left, ledger, count);
-    } else if (taken.left.ledger === ledger) taken.left.counted += count;
+      const left = Math.min(count, taken.left.count);
+      home.park(taken.left, ledger, left);
+      return left;
+    }
+    if (taken.left.ledger === ledger) taken.left.counted += count;
     // Somebody has claimed, and counted, the whole of it already.
     else ledger.countCreated(-count);
-    return true;
+    return count;
   }
 
   /** Leaves on the disk what is there or can be brought there, and answers how many spans could not. */

@@ -71,7 +71,7 @@ export class SpoolSegment {
   #source: SegmentSource | undefined;
   #queue: SpanByteQueue | undefined;
   #batch: SpanBatch | undefined;
-  /** Where the spans lie that are not in the file, once the queue has given them away. */
+  /** Where the spans lie, once the queue has given them away. */
   #stretches: readonly Stretch[] | undefined;
   #written = 0;
   #fileBytes = 0;
@@ -115,14 +115,14 @@ export class SpoolSegment {
 
   /** Its file as a segment of its own, without the memory: for whoever takes it over while this one is still being sent. */
   detach(): SpoolSegment {
-    const { account, count, fileName, header } = this;
+    const { account, fileName, header } = this;
     const rest = new SpoolSegment({ account, chunks: this.#chunks, header }, fileName, this.#marker);
     rest.path = this.path;
-    rest.count = count;
+    rest.count = this.#written;
     rest.bytes = this.bytes;
     rest.writing = this.writing;
     rest.unsynced = this.unsynced;
-    rest.#written = count;
+    rest.#written = this.#written;
     rest.#fileBytes = this.#fileBytes;
     return rest;
   }
@@ -165,7 +165,7 @@ export class SpoolSegment {
   seal(): SpanBatch {
     if (this.#batch === undefined) {
       const queue = this.#queue as SpanByteQueue;
-      if (!this.stored) this.#stretches = queue.stretches();
+      this.#stretches = queue.stretches();
       this.#batch = queue.take(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY) as SpanBatch;
       this.#queue = undefined;
     }
@@ -237,7 +237,6 @@ export class SpoolSegment {
     this.#fileBytes = end;
     this.#written = count;
     this.#scopes = scopes;
-    if (this.stored) this.#stretches = undefined;
   }
 
   /** Its file is gone: what is in memory is to be written again. */
@@ -248,8 +247,6 @@ export class SpoolSegment {
     if (!this.resident) return;
     this.#written = 0;
     this.#scopes = new Set();
-    // The batch still holds what the stretches, which were let go of, pointed to: it can only be delivered.
-    if (this.#batch !== undefined && this.#stretches === undefined) this.#written = this.count;
   }
 
   /** Gives up what is not in the file. Answers how many spans that were. */

@@ -66,7 +66,7 @@ export class SpoolStore implements Job {
   }
 
   /** Writes a whole segment now, with `sync` down to the disk. False when the disk, or the tenant's share of it, will not take it. */
-  writeSync(segment: SpoolSegment, sync: boolean): boolean {
+  writeSync(segment: SpoolSegment, sync: boolean, mayRetry = true): boolean {
     if (segment.stored) return true;
     if (this.#resting || !this.#hasRoom(segment)) return false;
     try {
@@ -76,8 +76,9 @@ export class SpoolStore implements Job {
       this.#options.files.writeSync(this.#place(segment), frames.bytes, frames.position, mode);
       this.#wrote(segment, frames);
     } catch (error) {
-      if (!this.#vanished(segment, error)) this.failed('write', error);
       if (!segment.dirty) this.changed(segment);
+      if (this.#vanished(segment, error)) return mayRetry && this.writeSync(segment, sync, false);
+      this.failed('write', error);
       return false;
     }
     if (sync) return true;

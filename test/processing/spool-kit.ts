@@ -113,8 +113,8 @@ export interface Request {
   readonly contentType: string;
 }
 
-/** `'narrow'`: one span in a request is all that the receiver takes. */
-export type Weather = 'up' | 'down' | 'mute' | 'narrow';
+/** `'narrow'`: one span in a request is all that the receiver takes; `'closed'`: it refuses everything for good. */
+export type Weather = 'up' | 'down' | 'mute' | 'narrow' | 'closed';
 
 const EPOCH = Date.UTC(2025, 0, 1);
 
@@ -161,6 +161,7 @@ export class SpoolKit {
       const resource = resourceSpans[0]?.resource.attributes ?? {};
       const contentType = String(headers['content-type']);
       if (this.weather === 'down') return response(503);
+      if (this.weather === 'closed') return response(400);
       if (this.weather === 'narrow' && names.length > 1) return response(413);
       this.accepted.push({ url: url.href, names, resource, contentType });
       if (this.weather !== 'mute') return response(200);

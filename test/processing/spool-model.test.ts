@@ -18,7 +18,7 @@ interface Model {
   repeats: number;
   /** Spans that damage may have cost. */
   damage: number;
-  /** Spans that were counted as dropped because the disk did not work. */
+  /** Spans that were counted as dropped because the disk did not work, or the receiver refused them. */
   dropped: number;
 }
 
@@ -151,6 +151,8 @@ class World {
     expect(this.accepted.filter(({ name, tenant }) => !name.startsWith(`${tenant}-`))).toEqual([]);
     expect(this.accepted.length - delivered.size).toBeLessThanOrEqual(model.repeats * MAX_SIZE);
     expect(segmentsIn(this.directory)).toEqual([]);
+    const { budget, chunks } = this.kit.pipeline;
+    expect([budget.used, chunks.usedBytes]).toEqual([0, 0]);
   }
 }
 
@@ -172,7 +174,7 @@ const steps: fc.Arbitrary<readonly [string, Step]> = fc.oneof(
         },
       ] as const,
   ),
-  fc.constantFrom<Weather>('up', 'down', 'mute', 'narrow').map(
+  fc.constantFrom<Weather>('up', 'down', 'mute', 'narrow', 'closed').map(
     (weather) =>
       [
         weather,
