@@ -57,6 +57,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'registry-1': { printed: ['pending', 'active 1'], spans: ['early', 'work'] },
   'registry-2': { printed: ['changed'], spans: ['one', 'two'] },
+  'spool-1': { printed: ['true 0 1', '1 1'], spans: ['work'] },
   'tracing-1': { printed: ['42'], spans: ['checkout'] },
   'tracing-2': { printed: ['3 charged 42 placed o-1', 'one', 'two'], spans: ['add', 'charge', 'place', 'read lines'] },
 };

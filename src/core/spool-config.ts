@@ -13,7 +13,7 @@ const DIRECTORY: Check<string> = {
   accepted: `an absolute path of up to ${MAX_PATH_LENGTH} characters`,
   parse: (value) => {
     const isPath = typeof value === 'string' && value.length <= MAX_PATH_LENGTH && !value.includes('\0');
-    return isPath && path.isAbsolute(value) ? path.normalize(value) : undefined;
+    return isPath && path.isAbsolute(value) ? path.resolve(value) : undefined;
   },
 };
 const MAX_BYTES = integer('spool.maxBytes');

@@ -33,8 +33,8 @@ export class LoadGate implements Job {
 
   /** Reads `bytes` when it is their turn. Rejects as `read` does. */
   async load(bytes: number, read: () => Promise<Buffer>): Promise<Loaded> {
-    const release = await new Promise<() => void>((admit) => {
-      this.#line.push({ bytes, admit });
+    const release = await new Promise<() => void>((resolve) => {
+      this.#line.push({ bytes, admit: resolve });
       this.due();
     });
     try {

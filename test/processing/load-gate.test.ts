@@ -10,7 +10,13 @@ function gateWith(maxBytes: number) {
   const gate = new LoadGate(budget, new Agenda(clock));
   const reads: (() => void)[] = [];
   const load = (bytes: number) =>
-    gate.load(bytes, () => new Promise<Buffer>((resolve) => reads.push(() => resolve(Buffer.alloc(bytes)))));
+    gate.load(
+      bytes,
+      () =>
+        new Promise<Buffer>((resolve) => {
+          reads.push(() => resolve(Buffer.alloc(bytes)));
+        }),
+    );
   return { budget, clock, gate, load, reads };
 }
 
