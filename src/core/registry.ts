@@ -263,7 +263,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   #wake(spoolName: string): void {
     if (this.#closed) return;
     if (spoolName === PLATFORM_SPOOL_NAME) void this.platform;
-    else if (this.#use(spoolName) === this.#nobody && this.#table.isUnknown(spoolName)) {
+    else if (!isTenantId(spoolName) || (this.#use(spoolName) === this.#nobody && this.#table.isUnknown(spoolName))) {
       this.#house.pipeline.spools.disown(spoolName, this.#house.ledger);
     }
   }

@@ -87,7 +87,9 @@ export class SpanRoute {
       this.#outlet ??= this.#open();
       return this.#outlet.claim(segment);
     };
-    this.#detach = this.#spool?.attach(this.#options.spoolName, { claim });
+    const { pipeline, spoolName } = this.#options;
+    // The one that is configured has to be open; another may have been before.
+    if (this.#spool !== undefined) this.#detach = pipeline.spools.attach(spoolName, { claim });
   }
 
   /** Claims nothing any more. */

@@ -40,6 +40,7 @@ export class SpoolOwner {
   readonly #options: SpoolOwnerOptions;
   readonly #self = describeSelf();
   #token: string | undefined;
+  #closed = false;
 
   constructor(options: SpoolOwnerOptions) {
     this.#options = options;
@@ -48,6 +49,7 @@ export class SpoolOwner {
   /** The owner's directory, made now if there is none. @throws what the disk says */
   open(): string {
     const { directory, files } = this.#options;
+    if (this.#closed) throw new Error('the spool is closed');
     if (this.#token === undefined) {
       const token = randomBytes(8).toString('hex');
       const draft = path.join(directory, `.${token}`);
@@ -104,6 +106,7 @@ export class SpoolOwner {
   close(): void {
     const { directory, files } = this.#options;
     const token = this.#token;
+    this.#closed = true;
     if (token === undefined) return;
     this.#token = undefined;
     liveTokens().delete(token);

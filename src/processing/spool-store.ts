@@ -65,6 +65,12 @@ export class SpoolStore implements Job {
     return this.#flushing;
   }
 
+  /** As `flush`, with what changed since one began that is under way. */
+  async sync(): Promise<void> {
+    await this.#flushing;
+    await this.flush();
+  }
+
   /** Writes a whole segment now, with `sync` down to the disk. False when the disk, or the tenant's share of it, will not take it. */
   writeSync(segment: SpoolSegment, sync: boolean, mayRetry = true): boolean {
     if (segment.stored) return true;

@@ -137,7 +137,7 @@ export class Spool {
       ledger.takeOver(segment.counted);
     }
     ledger.countCreated(segment.count - segment.counted + segment.damaged);
-    recordDrop(ledger, segment.header.name, 'corrupted', segment.damaged);
+    recordDrop(ledger, tenantOf(segment), 'corrupted', segment.damaged);
     segment.ledger = undefined;
     segment.counted = 0;
     segment.damaged = 0;
@@ -146,7 +146,7 @@ export class Spool {
   /** Counts a segment that nobody holds as lost, and deletes it. */
   discard(segment: SpoolSegment, ledger: Ledger, reason: DropReason): void {
     this.enter(segment, ledger);
-    recordDrop(ledger, segment.header.name, reason, segment.count);
+    recordDrop(ledger, tenantOf(segment), reason, segment.count);
     void this.store.remove(segment);
   }
 
@@ -225,4 +225,9 @@ export class Spool {
     await this.#owner.beat();
     if (!this.#closed) agenda.schedule(this.#beat, agenda.now() + HEARTBEAT_MILLIS);
   }
+}
+
+/** For diagnostics: the platform's name begins with what no tenant's can. */
+function tenantOf({ header }: SpoolSegment): string {
+  return header.name.replace('\u0000', '');
 }

@@ -1,6 +1,6 @@
 import type { SpoolFiles } from '../infra/spool-files.ts';
 import type { Ledger } from './ledger.ts';
-import { Spool, type SpoolOptions } from './spool.ts';
+import { Spool, type SpoolClaimant, type SpoolOptions } from './spool.ts';
 
 export type SpoolsOptions = Omit<SpoolOptions, 'directory'>;
 
@@ -31,6 +31,14 @@ export class Spools {
     return spool;
   }
 
+  /** Hands over what a tenant has in any of the directories, until the function that it answers is called. */
+  attach(name: string, claimant: SpoolClaimant): () => void {
+    const detach = [...this.#spools.values()].map((spool) => spool.attach(name, claimant));
+    return () => {
+      for (const end of detach) end();
+    };
+  }
+
   /** Spans on the disk that nobody holds and that are counted as created. */
   spooled(ledger?: Ledger): number {
     return [...this.#spools.values()].reduce((sum, spool) => sum + spool.spooled(ledger), 0);
@@ -43,7 +51,7 @@ export class Spools {
 
   /** Brings everything that was written to the disk. Never rejects. */
   async sync(): Promise<void> {
-    await Promise.all([...this.#spools.values()].map(({ store }) => store.flush()));
+    await Promise.all([...this.#spools.values()].map(({ store }) => store.sync()));
   }
 
   close(): void {

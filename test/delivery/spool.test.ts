@@ -89,6 +89,7 @@ describe('a spool', () => {
     const first = registryWith(spooling(directory, receiver, '1'));
     for (const id of ['a', 'b']) endSpans(first.get(id), 10);
     const a = first.get('a');
+    await expect(first.flush()).resolves.toMatchObject({ ok: false, pending: 20, spooled: 0 });
     const report = await first.shutdown({ timeoutMillis: 50 });
     expect(report).toMatchObject({ ok: true, delivered: 0, pending: 0, spooled: 20, dropped: {} });
     expect(report.tenants).toMatchObject([{ spooled: 10, error: 'HTTP 503' }, { spooled: 10 }]);
@@ -233,6 +234,26 @@ describe('a tenant with a spool', () => {
       () => 'not counted',
     );
     expect(tracer.stats().traces).toMatchObject({ created: 5, exported: 5, queued: 0, spooled: 0, dropped: {} });
+  });
+
+  it('that names another directory takes along what is in the old one', async () => {
+    const [old, next] = [spoolDirectory(), spoolDirectory()];
+    const receiver = await receiverWith({ fault: DOWN });
+    let directory = old;
+    const registry = registryWith({
+      drainTimeoutMillis: 50,
+      configure: () => ({ destination: { endpoint: receiver.url }, spool: { directory } }),
+    });
+    endSpans(registry.get('a'), 5);
+    directory = next;
+    await registry.reconfigure('a');
+    await eventually(
+      () => registry.stats().traces.spooled === 5,
+      () => 'not on the disk',
+    );
+    receiver.setFault(UP);
+    await untilDelivered(old, registry, 5);
+    expect(registry.stats().traces).toMatchObject({ created: 5, exported: 5, spooled: 0, dropped: {} });
   });
 
   it('that `configure` does not know any more loses what is on the disk, counted', async () => {

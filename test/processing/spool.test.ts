@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createChunkPool } from '../../src/processing/chunk-pool.ts';
+import { type FileMarker, readSegment } from '../../src/processing/spool-frame.ts';
+import { parseMarker, SpoolSegment } from '../../src/processing/spool-segment.ts';
 import { settle } from '../support/fake-clock.ts';
 import { SpoolKit, segmentsIn, spoolDirectory } from './spool-kit.ts';
 
@@ -301,18 +304,49 @@ describe('files', () => {
   });
 
   it('of any tenant are inside the directory', async () => {
+    const parts = ['..', '/', '\\', '%2f', '\u0000', '.', 'a', '~', 'CON', ':', '\u202e', '\n', ' '];
+    const hostileId = (): string => [...randomBytes(12)].map((byte) => parts[byte % parts.length]).join('');
+    const account = { bytes: 0, maxBytes: 1_000_000 };
+    const header = { version: 1, key: '', position: 0, destinations: 1, contentType: '' } as const;
+    const source = { resource: new Uint8Array(0), scopes: [] };
+    const chunks = createChunkPool();
+    for (let count = 0; count < 10_000; count += 1) {
+      const options = { header: { ...header, name: hostileId() }, account, chunks };
+      expect(SpoolSegment.create(options, source).fileName).toMatch(/^[0-9a-f]{16}-[0-9a-f]{16}\.seg$/);
+    }
     const directory = spoolDirectory();
-    const parts = ['..', '/', '\\', '%2f', '\u0000', '.', 'a', '~', 'CON', ':', '\u202e'];
-    const ids = Array.from({ length: 500 }, () =>
-      [...randomBytes(1 + (randomBytes(1)[0] ?? 0) / 16)].map((byte) => parts[byte % parts.length]).join(''),
-    );
-    const tenants = [...new Set(ids)];
+    const tenants = Array.from({ length: 50 }, hostileId);
     const kit = new SpoolKit({ directory, tenants });
     kit.weather = 'down';
     for (const tenant of tenants) kit.end(tenant, 'one');
     await kit.shutdown();
-    expect(segmentsIn(directory)).toHaveLength(tenants.length);
+    expect(segmentsIn(directory)).toHaveLength(new Set(tenants).size);
     expect(readdirSync(path.dirname(directory))).toEqual([path.basename(directory)]);
+  });
+
+  it('lose one span at most by one bit, wherever it is', async () => {
+    const directory = spoolDirectory();
+    const kit = new SpoolKit({ directory });
+    kit.weather = 'down';
+    kit.end('a', 'old-0', 'old-1', 'old-2');
+    await kit.advance(600);
+    // The same file, written in two goes.
+    kit.end('a', 'old-3', 'old-4');
+    await kit.shutdown();
+    const [file = ''] = segmentsIn(directory);
+    const good = readFileSync(file);
+    const marker = parseMarker(path.basename(file)) as FileMarker;
+    const read = (data: Buffer) => readSegment(data, marker, () => {});
+    const { header, resource, scopes } = read(good);
+    expect(read(good)).toMatchObject({ count: 5, damaged: 0, header: { name: 'a' } });
+    for (let offset = 0; offset < good.length; offset += 1) {
+      const data = Buffer.from(good);
+      data[offset] = (data[offset] ?? 0) ^ (1 << (offset & 7));
+      const reading = read(data);
+      expect(reading, `byte ${offset}`).toMatchObject({ header, resource, scopes });
+      expect(reading.count + reading.damaged, `byte ${offset}`).toBe(5);
+      expect(reading.damaged, `byte ${offset}`).toBeLessThanOrEqual(1);
+    }
   });
 });
 
