@@ -46,6 +46,11 @@ export class SpoolOwner {
     this.#options = options;
   }
 
+  /** Whether the directory was given up for good. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** The owner's directory, made now if there is none. @throws what the disk says */
   open(): string {
     const { directory, files } = this.#options;

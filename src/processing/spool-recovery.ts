@@ -38,7 +38,7 @@ export class SpoolRecovery {
     try {
       for await (const file of this.#options.owner.takeOrphans()) await this.#adopt(file);
     } catch (error) {
-      failed(error);
+      if (!this.#options.owner.closed) failed(error);
     }
   }
 
@@ -46,7 +46,8 @@ export class SpoolRecovery {
     const { account, chunks, files, found, lost, owner, report } = this.#options;
     const name = path.basename(file);
     const marker = parseMarker(name);
-    if (marker === undefined) return;
+    // What is not moved any more is found by whoever takes our directory over.
+    if (marker === undefined || owner.closed) return;
     try {
       const target = path.join(owner.open(), name);
       if (target !== file) await files.rename(file, target);
@@ -68,7 +69,7 @@ export class SpoolRecovery {
       const options = { header, account: account(header.name), chunks };
       found(SpoolSegment.adopt(options, { path: target, name, bytes: data.length }, { count, bytes, damaged }));
     } catch (error) {
-      if (!isMissing(error)) report('adopt', error);
+      if (!isMissing(error) && !owner.closed) report('adopt', error);
     }
   }
 }

@@ -123,11 +123,11 @@ export class Spool {
     return count;
   }
 
-  /** There is no such tenant: what it has here is counted in `ledger` as lost, and deleted. */
+  /** There is no such tenant: what it has here is deleted, and counted as lost where it was created, else in `ledger`. */
   disown(name: string, ledger: Ledger): void {
     const segments = this.#parked.get(name) ?? [];
     this.#parked.delete(name);
-    for (const segment of segments) this.discard(segment, ledger, 'tenant_unknown');
+    for (const segment of segments) this.discard(segment, segment.ledger ?? ledger, 'tenant_unknown');
   }
 
   /** Puts a segment on the books of `ledger`, unless it is. */
@@ -170,6 +170,9 @@ export class Spool {
     const { agenda } = this.#options;
     if (this.#closed) return;
     for (const name of [...this.#parked.keys()]) this.#offer(name);
+    for (const [name, { bytes }] of this.#accounts) {
+      if (bytes === 0 && !this.#claimants.has(name) && !this.#parked.has(name)) this.#accounts.delete(name);
+    }
     await this.#recovery.run((error) => this.store.failed('open', error));
     if (!this.#closed) agenda.schedule(this.#recover, agenda.now() + RECOVERY_MILLIS);
   }

@@ -136,6 +136,7 @@ export class SpoolKit {
   /** Ends the requests that a mute receiver has accepted. */
   readonly muted = new Set<() => void>();
   readonly #options: KitOptions;
+  readonly #detach = new Map<string, () => void>();
 
   constructor(options: KitOptions) {
     const { asleep = false, directory, maxTotalBytes = 10_000_000, startMillis = 0, tenants = ['a'] } = options;
@@ -216,8 +217,13 @@ export class SpoolKit {
     );
     this.outlets.set(tenant, outlet);
     this.ledgers.set(tenant, ledger);
-    this.spool.attach(tenant, outlet);
+    this.#detach.set(tenant, this.spool.attach(tenant, outlet));
     return outlet;
+  }
+
+  /** The tenant claims nothing any more. */
+  release(tenant: string): void {
+    this.#detach.get(tenant)?.();
   }
 
   end(tenant: string, ...names: string[]): void {

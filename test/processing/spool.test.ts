@@ -394,6 +394,23 @@ describe('what another process left', () => {
     expect(segmentsIn(directory)).toEqual([]);
   });
 
+  it('of a tenant that there is no more is counted where it was created', async () => {
+    const kit = new SpoolKit({ directory: spoolDirectory() });
+    kit.weather = 'down';
+    kit.end('a', ...named('span', 5));
+    const outlet = kit.outletOf('a');
+    kit.release('a');
+    outlet.close('evicted');
+    expect(kit.ledger.snapshot(0, kit.spool.spooled())).toMatchObject({ created: 5, spooled: 5, dropped: {} });
+    kit.pipeline.spools.disown('a', kit.ledger);
+    expect(kit.ledger.snapshot(0, kit.spool.spooled())).toMatchObject({
+      created: 5,
+      spooled: 0,
+      dropped: { tenant_unknown: 5 },
+    });
+    expect(kit.imbalance).toEqual([]);
+  });
+
   it('is taken by exactly one of several that look at the same time', async () => {
     const directory = spoolDirectory();
     const names = named('old', 45);
@@ -504,5 +521,22 @@ describe('a destination', () => {
     expect(kit.guard.recent()).toMatchObject([{ component: 'spool', operation: 'replay' }]);
     expect(segmentsIn(directory)).toHaveLength(1);
     expect(kit.account()).toMatchObject({ created: 0, dropped: {} });
+  });
+});
+
+describe('a process that ends while it takes over', () => {
+  it('leaves to the next one what it has not read, quietly', async () => {
+    const directory = spoolDirectory();
+    const names = named('old', 60);
+    await leave(directory, names);
+    const kit = new SpoolKit({ directory, asleep: true, tenants: [] });
+    const recovering = kit.spool.recover();
+    while (segmentsIn(directory).every((file) => !file.includes('orphan-'))) await settle(1);
+    await kit.shutdown();
+    await recovering;
+    expect(kit.guard.counts()).toEqual({});
+    const next = new SpoolKit({ directory });
+    await next.drain();
+    expect(next.names.toSorted()).toEqual(names.toSorted());
   });
 });
