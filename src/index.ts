@@ -19,6 +19,7 @@ export type {
   RegistryOptions,
   SamplingOptions,
   ServiceOptions,
+  SpoolOptions,
   TracerClass,
   TracerOptions,
 } from './core/options.ts';

@@ -59,6 +59,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'registry-2': { printed: ['changed'], spans: ['one', 'two'] },
   'sampling-1': { printed: ['{ sampled: 2 }'], spans: ['bad', 'inside bad'] },
   'sampling-2': { printed: ['{ sampled: 4 }'], spans: ['inside 1', 'trace 1'] },
+  'spool-1': { printed: ['true 0 1', '1 1'], spans: ['work'] },
   'tracing-1': { printed: ['42'], spans: ['checkout'] },
   'tracing-2': { printed: ['3 charged 42 placed o-1', 'one', 'two'], spans: ['add', 'charge', 'place', 'read lines'] },
 };

@@ -45,12 +45,13 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
 
   return (settings) => {
     const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation } = settings;
-    const { destinations, redact, spanProcessors, exporter, idGenerator } = settings;
+    const { destinations, redact, spanProcessors, exporter, idGenerator, spool } = settings;
     const description = JSON.stringify([
       [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
       [destinations.map(describeDestination), describeRedact(redact)],
       sampling.kind === 'rules' ? sorted(sampling) : identify(sampling.sampler),
       [sorted(limits), sorted(batch), boundary, resilience],
+      spool && sorted(spool),
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),
     ]);

@@ -32,6 +32,8 @@ export interface HouseEvents {
   readmit(runtime: TracerRuntime): void;
   drained(runtime: TracerRuntime): void;
   closing?(runtime: TracerRuntime): void;
+  /** A spool has spans of this tenant. */
+  wake?(spoolName: string): void;
   closed(runtime: TracerRuntime, timeLeftMillis: number): void | Promise<void>;
 }
 
@@ -66,7 +68,9 @@ export class House implements TracerHouse {
       maxTotalBytes,
       transport: createHttpTransport({ clock }),
       grpc: createGrpcTransport({ clock }),
+      spool: { guard: this.guard, ledger: this.ledger, wake: events.wake },
     });
+    if (defaults.spool !== undefined) this.pipeline.spools.open(defaults.spool.directory);
     this.leases = new HookLeases(this.guard);
     this.leases.take(defaults);
     this.guard.run('context', 'ensureContextManager', ensureContextManager, undefined);
@@ -79,8 +83,8 @@ export class House implements TracerHouse {
   }
 
   /** A tenant's engine and its tracer, of the user's class; of the plain one when that cannot be constructed. */
-  createRuntime(tenantId: string): TracerRuntime {
-    const runtime = new TracerRuntime(this, tenantId);
+  createRuntime(tenantId: string, spoolName?: string): TracerRuntime {
+    const runtime = new TracerRuntime(this, tenantId, spoolName);
     const TenantTracer = (this.#settings.tracer ?? Tracer) as unknown as new (init: TracerInit) => TracerBase;
     runtime.handle =
       this.guard.run('api', 'tracer class', () => new TenantTracer({ runtime }), undefined) ?? new Tracer({ runtime });
@@ -103,9 +107,10 @@ export class House implements TracerHouse {
     await this.#events.closed(runtime, timeLeftMillis);
   }
 
-  /** Shuts down the user's processors and exporters, in the given time, and closes all connections. Never rejects. */
+  /** Shuts down the user's processors and exporters and syncs the spools, in the given time, and closes all connections. Never rejects. */
   async close(timeoutMillis: number): Promise<void> {
-    await within(this.#settings.clock, timeoutMillis, this.leases.close(), true);
+    const { spools } = this.pipeline;
+    await within(this.#settings.clock, timeoutMillis, Promise.all([this.leases.close(), spools.sync()]), true);
     await this.pipeline.close();
   }
 

@@ -71,6 +71,11 @@ export interface TracerOptions {
   exporter?: SpanExporter | undefined;
   /** Makes trace and span ids. Default: random ids. */
   idGenerator?: IdGenerator | undefined;
+  /**
+   * Keeps what waits for the destinations on disk too, so that it survives the process and outages that are longer than
+   * memory lasts. Spans for an `exporter` are not kept there. Default: none.
+   */
+  spool?: SpoolOptions | undefined;
   /** What crosses the border of the process. */
   propagation?: PropagationOptions | undefined;
 }
@@ -209,6 +214,24 @@ export interface BatchOptions {
   maxSize?: number | undefined;
   /** Most bytes of encoded spans in a request. 1 KiB to 64 MiB, never more than `limits.maxQueueBytes`. Default: 512 KiB. */
   maxBytes?: number | undefined;
+}
+
+export interface SpoolOptions {
+  /**
+   * An absolute path of up to 4,096 characters; made if it is not there, for the owner alone. Processes, registries and
+   * tenants may share it. Required.
+   */
+  directory: string;
+  /**
+   * Most bytes that one tenant's files take in it; when they are used up, and memory too, the newest spans are dropped
+   * and counted. 64 KiB to 64 GiB. Default: 64 MiB.
+   */
+  maxBytes?: number | undefined;
+  /**
+   * When spans are on the disk: within half a second (`'interval'`), or before the `end()` of the span returns
+   * (`'always'`, which costs a wait for the disk for each span). Default: `'interval'`.
+   */
+  fsync?: 'interval' | 'always' | undefined;
 }
 
 export interface PropagationOptions {

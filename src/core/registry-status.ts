@@ -3,6 +3,7 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
 import type { House } from './house.ts';
 import { type TracerHealth, tracerHealth } from './status.ts';
+import type { TenantTable } from './tenant-table.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
 /** Counts of a registry since it was made. */
@@ -42,6 +43,29 @@ export interface RegistryHealth {
   readonly recentErrors: readonly ContainedError[];
   /** The tenants that are not well. */
   readonly tenants: readonly TracerHealth[];
+}
+
+/** What a registry counts of its tenants coming and going. */
+export type RegistryCounts = Pick<RegistryStats, 'created' | 'evicted' | 'revived' | 'unknown' | 'refused'>;
+
+export function registryStats(
+  { ledger, pipeline }: House,
+  { draining, live, maxTenants, waiting }: TenantTable,
+  runtimes: readonly TracerRuntime[],
+  counts: RegistryCounts,
+): RegistryStats {
+  const { budget, dispatcher, grpc, spools, transport } = pipeline;
+  const queued = runtimes.reduce((sum, { path }) => sum + path.queued, 0);
+  const held = runtimes.flatMap(({ path }) => path.lanes).reduce((sum, { spooled }) => sum + spooled, 0);
+  return {
+    ...{ live, waiting, draining: draining.size, maxTenants },
+    ...counts,
+    bytes: budget.used,
+    requests: dispatcher.underWay,
+    sockets: transport.openSockets() + grpc.openSockets(),
+    // What the disk holds of tenants that are not in use is nobody's among the runtimes.
+    traces: ledger.snapshot(queued, held + spools.spooled()),
+  };
 }
 
 export function registryHealth(house: House, runtimes: readonly TracerRuntime[]): RegistryHealth {

@@ -16,8 +16,8 @@ import { House } from './house.ts';
 import { IdleSweep } from './idle-sweep.ts';
 import { beginCall, runInSpan } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
-import { type RegistryHealth, type RegistryStats, registryHealth } from './registry-status.ts';
-import { PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults } from './settings.ts';
+import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
+import { PLATFORM_SPOOL_NAME, PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults } from './settings.ts';
 import { TenantConfigurator } from './tenant-configurator.ts';
 import { TenantTable } from './tenant-table.ts';
 import type { Tracer } from './tracer.ts';
@@ -62,9 +62,11 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
       closing: (runtime) => {
         if (runtime !== this.#platform) this.#table.close(runtime);
       },
+      wake: (name) => this.#wake(name),
       closed: (runtime) => this.#done(runtime),
     });
-    const { clock, idleTimeoutMillis, maxTenants } = settings;
+    const { clock, idleTimeoutMillis, maxTenants, platform } = settings;
+    if (platform !== false && platform.spool) this.#house.pipeline.spools.open(platform.spool.directory);
     this.#table = new TenantTable({ maxTenants, clock, crowdedOut: (runtime) => this.#evict(runtime, 'capacity') });
     this.#configurator = new TenantConfigurator({
       ...settings,
@@ -133,7 +135,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { platform } = this.#settings;
     if (platform === false || this.#closed) return (this.#platform ?? this.#nobody).handle as T;
     if (this.#platform === undefined) {
-      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID);
+      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID, PLATFORM_SPOOL_NAME);
       this.#platform.configure(platform, []);
     }
     return this.#platform.handle as T;
@@ -212,19 +214,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** Counts since the registry was made. */
   stats(): RegistryStats {
-    const { budget, dispatcher, grpc, transport } = this.#house.pipeline;
-    const all = this.#all();
-    return {
-      live: this.#table.live,
-      waiting: this.#table.waiting,
-      draining: this.#table.draining.size,
-      maxTenants: this.#table.maxTenants,
-      ...this.#counts,
-      bytes: budget.used,
-      requests: dispatcher.underWay,
-      sockets: transport.openSockets() + grpc.openSockets(),
-      traces: this.#house.ledger.snapshot(all.reduce((sum, { path }) => sum + path.queued, 0)),
-    };
+    return registryStats(this.#house, this.#table, this.#all(), this.#counts);
   }
 
   /** How the registry and its tenants do. */
@@ -269,6 +259,15 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     return runtime;
   }
 
+  /** A spool has spans of a tenant, or of the platform, that nobody uses at the moment. */
+  #wake(spoolName: string): void {
+    if (this.#closed) return;
+    if (spoolName === PLATFORM_SPOOL_NAME) void this.platform;
+    else if (!isTenantId(spoolName) || (this.#use(spoolName) === this.#nobody && this.#table.isUnknown(spoolName))) {
+      this.#house.pipeline.spools.disown(spoolName, this.#house.ledger);
+    }
+  }
+
   /** Puts a tenant among those that wait for their configuration, and asks for it. */
   #admit(runtime: TracerRuntime): void {
     this.#table.addWaiting(runtime);
@@ -303,6 +302,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#counts.unknown += 1;
     this.#table.rememberUnknown(runtime.tenantId);
     runtime.disable();
+    this.#house.pipeline.spools.disown(runtime.tenantId, runtime.ledger);
     if (runtime.state === 'closed') return;
     // Most unknown ids are made up: they are to leave nothing behind.
     if (runtime.handedOut) this.#table.retire(runtime, !runtime.path.empty);

@@ -28,6 +28,7 @@ export interface TracerDefaults extends ResourceSettings {
   readonly exporter: SpanExporter | undefined;
   readonly idGenerator: IdGenerator | undefined;
   readonly propagation: PropagationSettings;
+  readonly spool: SpoolSettings | undefined;
 }
 
 /** The settings of one tenant. A batch is never larger than the queue. */
@@ -84,6 +85,12 @@ export interface BatchSettings {
   readonly delayMillis: number;
   readonly maxSize: number;
   readonly maxBytes: number;
+}
+
+export interface SpoolSettings {
+  readonly directory: string;
+  readonly maxBytes: number;
+  readonly fsync: 'interval' | 'always';
 }
 
 export interface PropagationSettings {
@@ -154,9 +161,12 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
   exporter: undefined,
   idGenerator: undefined,
   propagation: Object.freeze({ baggage: Object.freeze([]) }),
+  spool: undefined,
 });
 
 export const DEFAULT_TENANT_ID = 'default';
 /** What the platform tracer is called in diagnostics and for `headers`. */
 export const PLATFORM_TENANT_ID = 'platform';
+/** Whose the platform tracer's spans are in a spool; no tenant's id can be that. */
+export const PLATFORM_SPOOL_NAME = '\u0000platform';
 export const DEFAULT_CLOCK: Clock = systemClock;

@@ -88,13 +88,26 @@ export class SpanPath {
     return this.#routes.reduce((sum, route) => sum + route.queued, waiting);
   }
 
+  /** Spans that are only on the disk, those included that wait there for a configuration or for their tenant to be used again. */
+  get spooled(): number {
+    return this.#spooled + this.#options.pipeline.spools.spooled(this.#options.ledger);
+  }
+
+  get spoolProblem(): string | undefined {
+    return this.#route?.spoolProblem;
+  }
+
+  get #spooled(): number {
+    return this.#routes.reduce((sum, route) => sum + route.spooled, 0);
+  }
+
   get bytes(): number {
     const waiting = (this.#hold?.bytes ?? 0) + (this.#traces?.bytes ?? 0);
     return this.#routes.reduce((sum, route) => sum + route.bytes, waiting);
   }
 
   get empty(): boolean {
-    return this.queued === 0 && this.#retiring.length === 0;
+    return this.queued + this.#spooled === 0 && this.#retiring.length === 0;
   }
 
   get #routes(): readonly SpanRoute[] {
@@ -114,6 +127,7 @@ export class SpanPath {
     this.#sampler = samplerOf(sampling, this.#rate, guard);
     this.#hostIds = idGenerator && { generator: idGenerator, hook: guard.hook('idGenerator', 'idGenerator') };
     this.#releaseHold();
+    this.#route.attach();
   }
 
   /** Back to the defaults, for a tenant whose configuration has to be asked for again or is gone. */
@@ -259,6 +273,7 @@ export class SpanPath {
       progressed();
     };
     const graceOver: Job = { due: finish };
+    route.detach();
     this.#retiring.push(route);
     pipeline.agenda.schedule(graceOver, pipeline.agenda.now() + drainTimeoutMillis);
     void route.deliver('empty').then(finish);

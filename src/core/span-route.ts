@@ -8,6 +8,8 @@ import { createRedactor, type RedactOptions } from '../processing/redaction.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
 import { type OutletDestination, type Redactor, SpanOutlet } from '../processing/span-outlet.ts';
+import type { Spool } from '../processing/spool.ts';
+import type { SpoolSegment } from '../processing/spool-segment.ts';
 import type { Guard } from '../utils/guard.ts';
 import { resolveHeaders } from './destination-headers.ts';
 import type { HookLeases } from './hook-leases.ts';
@@ -15,6 +17,8 @@ import type { DestinationSettings, TracerDefaults } from './settings.ts';
 
 export interface SpanRouteOptions {
   readonly tenantId: string;
+  /** Whose the spans are in a spool. */
+  readonly spoolName: string;
   readonly pipeline: Pipeline;
   readonly leases: HookLeases;
   readonly guard: Guard;
@@ -36,6 +40,7 @@ export class SpanRoute {
   #outlet: SpanOutlet | undefined;
   #hurried = false;
   #closing: Promise<void> | undefined;
+  #detach: (() => void) | undefined;
 
   constructor(options: SpanRouteOptions, settings: TracerDefaults) {
     this.#options = options;
@@ -57,16 +62,40 @@ export class SpanRoute {
     return this.#outlet?.queued ?? 0;
   }
 
+  /** Spans that are only on the disk. */
+  get spooled(): number {
+    return this.#outlet?.spooled ?? 0;
+  }
+
+  /** What is wrong with the disk under the spool. */
+  get spoolProblem(): string | undefined {
+    return this.#spool?.store.problem;
+  }
+
   get bytes(): number {
     return this.#outlet?.bytes ?? 0;
   }
 
   push(span: RecordingSpan): void {
-    if (this.#outlet === undefined) {
-      this.#outlet = this.#open();
-      if (this.#hurried) for (const lane of this.lanes) lane.hurry();
-    }
+    this.#outlet ??= this.#open();
     this.#outlet.push(span);
+  }
+
+  /** Claims what the tenant has on the disk, now and whenever something turns up. */
+  attach(): void {
+    const claim = (segment: SpoolSegment): boolean => {
+      this.#outlet ??= this.#open();
+      return this.#outlet.claim(segment);
+    };
+    const { pipeline, spoolName } = this.#options;
+    // The one that is configured has to be open; another may have been before.
+    if (this.#spool !== undefined) this.#detach = pipeline.spools.attach(spoolName, { claim });
+  }
+
+  /** Claims nothing any more. */
+  detach(): void {
+    this.#detach?.();
+    this.#detach = undefined;
   }
 
   /** Sends without waiting for batches to fill, until `relax`. */
@@ -93,6 +122,7 @@ export class SpanRoute {
   /** Gives up what is left, under `reason`, and lets go of processors and exporter. Never rejects, may never resolve. */
   close(reason: DropReason): Promise<void> {
     if (this.#closing === undefined) {
+      this.detach();
       this.#outlet?.close(reason);
       this.#closing = this.#options.leases.giveBack(this.settings);
     }
@@ -112,10 +142,16 @@ export class SpanRoute {
     }
   }
 
+  get #spool(): Spool | undefined {
+    const { spool } = this.settings;
+    return spool && this.#options.pipeline.spools.open(spool.directory);
+  }
+
   #open(): SpanOutlet {
-    const { tenantId, pipeline, guard, ledger, baseResource, progressed } = this.#options;
-    const { batch, destinations, exporter, limits, redact } = this.settings;
-    return new SpanOutlet(
+    const { tenantId, spoolName, pipeline, guard, ledger, baseResource, progressed } = this.#options;
+    const { batch, destinations, exporter, limits, redact, spool } = this.settings;
+    const home = this.#spool;
+    const outlet = new SpanOutlet(
       pipeline,
       { tenantId, guard, ledger, progressed },
       {
@@ -125,8 +161,11 @@ export class SpanRoute {
         limits,
         batch,
         resource: () => tenantResource(baseResource, this.settings),
+        spool: spool && home && { home, name: spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync },
       },
     );
+    if (this.#hurried) for (const lane of outlet.lanes) lane.hurry();
+    return outlet;
   }
 
   #outletDestination(settings: DestinationSettings, index: number): OutletDestination {

@@ -24,6 +24,8 @@ export interface DestinationHealth {
   readonly destination: string;
   readonly condition: LaneCondition;
   readonly queued: number;
+  /** Spans that are only on disk. */
+  readonly spooled: number;
   /** Attempts that failed since the last that did not. */
   readonly failures: number;
   readonly lastError?: string;
@@ -46,21 +48,32 @@ export interface TracerHealth {
   /** Hooks of the user's that were switched off because they failed again and again. */
   readonly switchedOff: readonly string[];
   readonly destinations: readonly DestinationHealth[];
+  /** What is wrong with the disk under the spool; spans wait in memory meanwhile. Absent while all is well. */
+  readonly spoolProblem?: string;
 }
 
 export function tracerStats(runtime: TracerRuntime): TracerStats {
   const { tenantId, state, started, open, path, ledger } = runtime;
-  return { tenantId, state, started, open, bytes: path.bytes, traces: ledger.snapshot(path.queued) };
+  return { tenantId, state, started, open, bytes: path.bytes, traces: ledger.snapshot(path.queued, path.spooled) };
 }
 
 export function tracerHealth(runtime: TracerRuntime): TracerHealth {
   const { tenantId, state, reason, issues, guard, path } = runtime;
   const switchedOff = guard.switchedOff();
   const destinations = path.lanes.map((lane): DestinationHealth => {
-    const { condition, destination, failures, lastError, queued } = lane;
-    return { destination, condition, queued, failures, ...(failures > 0 && lastError !== undefined && { lastError }) };
+    const { condition, destination, failures, lastError, queued, spooled } = lane;
+    return {
+      destination,
+      condition,
+      queued,
+      spooled,
+      failures,
+      ...(failures > 0 && lastError !== undefined && { lastError }),
+    };
   });
-  const failing = destinations.some(({ failures }) => failures > 0) || switchedOff.length > 0;
+  const { spoolProblem } = path;
+  const disturbed = switchedOff.length > 0 || spoolProblem !== undefined;
+  const failing = disturbed || destinations.some(({ failures }) => failures > 0);
   const inUse = state !== 'degraded' && state !== 'disabled' && state !== 'closed';
   return {
     tenantId,
@@ -72,5 +85,6 @@ export function tracerHealth(runtime: TracerRuntime): TracerHealth {
     recentErrors: guard.recent(),
     switchedOff,
     destinations,
+    ...(spoolProblem !== undefined && { spoolProblem }),
   };
 }

@@ -19,11 +19,9 @@ export async function reportWhile(
     const more = count - (droppedBefore.get(reason) ?? 0);
     if (more > 0) dropped[reason] = more;
   }
-  const report = {
-    tenantId,
-    delivered: ledger.exported - exportedBefore,
-    pending: path.queued - path.undecided,
-    dropped,
-  };
-  return isComplete(report) || failure === undefined ? report : { ...report, error: failure };
+  const { undecided, queued, spooled } = path;
+  const pending = queued - undecided;
+  const report = { tenantId, delivered: ledger.exported - exportedBefore, pending, spooled, dropped };
+  const isDone = isComplete(report) && spooled === 0;
+  return isDone || failure === undefined ? report : { ...report, error: failure };
 }

@@ -16,6 +16,7 @@ import {
   type TracerDefaults,
   type TracerSettings,
 } from './settings.ts';
+import { readSpool } from './spool-config.ts';
 import { destinationsFor } from './tenant-header.ts';
 
 export const TRACER_KEYS = {
@@ -33,6 +34,7 @@ export const TRACER_KEYS = {
   exporter: true,
   idGenerator: true,
   propagation: true,
+  spool: true,
 } satisfies Record<keyof TracerOptions, true>;
 
 export const KNOWN_TRACER: ReadonlySet<string> = new Set(Object.keys(TRACER_KEYS));
@@ -89,6 +91,7 @@ export function applyOptions(
     exporter: reader.read('exporter', EXPORTER) ?? base.exporter,
     idGenerator: reader.read('idGenerator', ID_GENERATOR) ?? base.idGenerator,
     propagation: readPropagation(reader, base.propagation),
+    spool: readSpool(reader, base.spool),
   });
 }
 
@@ -144,6 +147,7 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     exporter: defaults.exporter,
     idGenerator: defaults.idGenerator,
     propagation: defaults.propagation,
+    spool: defaults.spool,
   });
 }
 

@@ -85,7 +85,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   /** The time of a later, shorter call of `shutdown` is over. */
   #overdue: Signal | undefined;
 
-  constructor(house: TracerHouse, tenantId: string) {
+  constructor(house: TracerHouse, tenantId: string, spoolName = tenantId) {
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
     this.house = house;
     this.tenantId = tenantId;
@@ -93,13 +93,10 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     this.ledger = new Ledger(house.ledger);
     this.path = new SpanPath({
       tenantId,
-      pipeline,
-      leases,
+      spoolName,
+      ...{ baseResource, defaults, drainTimeoutMillis, leases, pipeline },
       guard: this.guard,
       ledger: this.ledger,
-      baseResource,
-      defaults,
-      drainTimeoutMillis,
       progressed: () => this.#checkDrained(),
     });
   }

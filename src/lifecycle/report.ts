@@ -3,8 +3,10 @@ export interface TenantReport {
   readonly tenantId: string;
   /** Items that destinations accepted meanwhile. */
   readonly delivered: number;
-  /** Items that still wait to be delivered. Spans of open traces that sampling has still to decide do not count. */
+  /** Items that still wait in memory. Spans of open traces that sampling has still to decide do not count. */
   readonly pending: number;
+  /** Items that still wait on disk only: not delivered, and not lost when the process ends. */
+  readonly spooled: number;
   /** Items given up meanwhile, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
   /** Why something is pending or was dropped, when that is known. */
@@ -13,10 +15,14 @@ export interface TenantReport {
 
 /** What a flush or a shutdown came to. */
 export interface FlushReport {
-  /** True when nothing is pending and nothing was lost; what sampling turned away is not lost. */
+  /**
+   * True when nothing is pending and nothing was lost. What sampling turned away is not lost; nor is what is `spooled`,
+   * which has not been delivered either.
+   */
   readonly ok: boolean;
   readonly delivered: number;
   readonly pending: number;
+  readonly spooled: number;
   readonly dropped: Readonly<Record<string, number>>;
   /** One entry for each tenant that had something to deliver, or lost something. */
   readonly tenants: readonly TenantReport[];
@@ -36,14 +42,16 @@ const INTENDED = 'sampled';
 export function combineReports(reports: readonly TenantReport[]): FlushReport {
   let delivered = 0;
   let pending = 0;
+  let spooled = 0;
   const dropped: Record<string, number> = {};
   for (const report of reports) {
     delivered += report.delivered;
     pending += report.pending;
+    spooled += report.spooled;
     for (const [reason, count] of Object.entries(report.dropped)) dropped[reason] = (dropped[reason] ?? 0) + count;
   }
-  const tenants = reports.filter((report) => report.delivered > 0 || !isComplete(report));
-  return { ok: tenants.every(isComplete), delivered, pending, dropped, tenants };
+  const tenants = reports.filter((report) => report.delivered > 0 || report.spooled > 0 || !isComplete(report));
+  return { ok: tenants.every(isComplete), delivered, pending, spooled, dropped, tenants };
 }
 
 /** Whether nothing of a tenant is pending and nothing was lost. */

@@ -44,6 +44,13 @@ export class ByteBudget {
     return true;
   }
 
+  /** Takes room without asking anybody for it; with `exceed` also when there is none. False when there is none. */
+  claim(bytes: number, exceed: boolean): boolean {
+    if (!exceed && this.#used + bytes > this.maxBytes) return false;
+    this.#used += bytes;
+    return true;
+  }
+
   release(bytes: number): void {
     this.#used -= bytes;
   }

@@ -1,5 +1,5 @@
 import { type ChunkPool, MAX_POOLED_CHUNK_BYTES } from './chunk-pool.ts';
-import { RecordChunk, recordLength, type Segment } from './record-chunk.ts';
+import { RecordChunk, recordLength, type Segment, type Stretch } from './record-chunk.ts';
 import { createSpanBatch, type SpanBatch } from './span-batch.ts';
 
 export type { SpanBatch } from './span-batch.ts';
@@ -90,6 +90,13 @@ export class SpanByteQueue {
       this.#removed(chunk.dropLast(this.#bytes - target));
     }
     return sizeBefore - this.#size;
+  }
+
+  /** The spans waiting, oldest first, where they lie. */
+  stretches(): Stretch[] {
+    const stretches: Stretch[] = [];
+    for (const chunk of this.#chunks) chunk.addStretches(stretches);
+    return stretches;
   }
 
   /** Drops every span and answers how many there were. */

@@ -1,4 +1,4 @@
-import { recordEnd } from './record-chunk.ts';
+import { payloadStart, recordEnd } from './record-chunk.ts';
 import type { SpanBatch } from './span-batch.ts';
 
 const EMPTY_SCOPE = Buffer.from('{}');
@@ -51,11 +51,4 @@ export function frameJsonRequest(resource: Uint8Array, scopes: readonly Uint8Arr
   }
   write(REQUEST_END);
   return body.subarray(0, offset);
-}
-
-/** Behind the tag and the length of the record at `offset`. */
-function payloadStart(records: Uint8Array, offset: number): number {
-  let position = offset + 1;
-  while ((records[position] ?? 0) >= 0x80) position++;
-  return position + 1;
 }

@@ -25,6 +25,20 @@ export interface LaneCargo<B extends Batch = Batch> {
   split(batch: B): readonly [B, B] | undefined;
   /** The batch is done with: its memory may be used again. */
   release(batch: B): void;
-  /** Empties the queue for good and answers how many spans were in it. */
+  /** Empties the queue for good and answers how many spans were in it and are lost. */
   clear(): number;
+  /** Of a cargo that keeps its spans on disk until they are delivered. */
+  readonly spool?: CargoSpool<B>;
+}
+
+/** What a lane has to know about a cargo that survives the process. */
+export interface CargoSpool<B extends Batch = Batch> {
+  /** Spans of `size` that are only on the disk. */
+  readonly spooled: number;
+  /** Whether `take` has a batch now. The lane is told when that changes. */
+  readonly ready: boolean;
+  /** Takes back a batch that was not delivered; false when the lane has to keep it. */
+  putBack(batch: B): boolean;
+  /** Leaves a batch on the disk for whoever comes next, and answers how many of its spans are there. */
+  leave(batch: B): number;
 }

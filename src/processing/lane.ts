@@ -4,13 +4,14 @@ import { publishDiagnostic } from '../utils/diagnostics.ts';
 import { describeError } from '../utils/errors.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { Agenda, Job } from './agenda.ts';
-import { Breaker, type Trouble } from './breaker.ts';
+import { Breaker, GIVE_UP_REASONS, type Trouble } from './breaker.ts';
 import type { Dispatcher, Gate, Sender } from './dispatcher.ts';
 import type { Batch, LaneCargo } from './lane-cargo.ts';
 import { type DropReason, type Ledger, recordDrop } from './ledger.ts';
 import type { DeliveryOutcome, FailureReason } from './outcome.ts';
 import { watchOverdue } from './overdue-watch.ts';
 import type { RetryPolicy } from './retry-policy.ts';
+import { Waiters } from './waiters.ts';
 
 export interface LaneOptions {
   readonly tenantId: string;
@@ -33,13 +34,6 @@ export type LaneCondition = 'idle' | 'delivering' | Trouble;
 /** Requests under way of a lane that does well. */
 const HEALTHY_REQUESTS = 2;
 
-/** What a batch is counted under when its destination is in trouble until the give-up time; else it is kept. */
-const GIVE_UP_REASONS: Readonly<Record<Trouble, DropReason | undefined>> = {
-  retrying: 'retry_exhausted',
-  unauthorized: 'unauthorized',
-  misconfigured: undefined,
-};
-
 interface Attempt {
   readonly batch: Batch;
   /** How many spans the lane had taken from its queue before these. */
@@ -58,7 +52,7 @@ export class Lane implements Job, Sender {
   readonly #breaker: Breaker;
   readonly #retries: Attempt[] = [];
   readonly #underWay = new Map<Attempt, AbortController>();
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters = new Waiters();
   /** Spans taken from the queue since the beginning, and those of them that are not settled. */
   #taken = 0;
   #held = 0;
@@ -75,8 +69,17 @@ export class Lane implements Job, Sender {
     this.#breaker = new Breaker(clock, retryPolicy);
   }
 
-  /** Spans that are not settled: waiting, to be retried, or in a request. */
+  /** Spans that are not settled and not only on the disk: waiting, to be retried, or in a request. */
   get queued(): number {
+    return this.#left - this.spooled;
+  }
+
+  /** Spans that are only on the disk. */
+  get spooled(): number {
+    return this.#options.cargo.spool?.spooled ?? 0;
+  }
+
+  get #left(): number {
     return this.#options.cargo.size + this.#held;
   }
 
@@ -114,14 +117,14 @@ export class Lane implements Job, Sender {
   }
 
   /** To be called after the queue had to give up `count` spans. */
-  lost(count: number): void {
-    this.#drop('queue_full', count);
+  lost(count: number, reason: DropReason = 'queue_full'): void {
+    this.#drop(reason, count);
     // Later: this happens in the middle of another tenant's push.
     const { agenda } = this.#options;
     agenda.schedule(this.#afterLoss, agenda.now());
   }
 
-  /** The delay of the batch, or the wait for the next attempt, is over. */
+  /** The delay of the batch, or the wait for the next attempt, is over, or a batch came back from the disk. */
   due(): void {
     this.#waiting = false;
     this.#offer();
@@ -129,8 +132,11 @@ export class Lane implements Job, Sender {
 
   /** Whether there is something that may be sent now; asked by the dispatcher. */
   sendable(): boolean {
-    if (this.#closed || this.#underWay.size >= (this.#breaker.failures > 0 ? 1 : HEALTHY_REQUESTS)) return false;
-    if (this.#retries.length === 0 && this.#options.cargo.size === 0) return false;
+    const { cargo } = this.#options;
+    // One at a time with a spool: a process that dies then repeats one batch at most.
+    const limit = this.#breaker.failures > 0 || cargo.spool !== undefined ? 1 : HEALTHY_REQUESTS;
+    if (this.#closed || this.#underWay.size >= limit) return false;
+    if (this.#retries.length === 0 && (cargo.size === 0 || cargo.spool?.ready === false)) return false;
     return !this.#breaker.open;
   }
 
@@ -185,22 +191,14 @@ export class Lane implements Job, Sender {
   settled(until: 'empty' | 'attempted'): Promise<void> {
     const end = this.#taken + this.#options.cargo.size;
     const done = (): boolean => {
-      if (this.#closed || this.queued === 0) return true;
+      if (this.#closed || this.#left === 0) return true;
       if (until === 'empty') return false;
       return this.#isSettledUpTo(end) || (this.#underWay.size === 0 && this.#breaker.open);
     };
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (!done()) return;
-        this.#waiters.delete(check);
-        resolve();
-      };
-      this.#waiters.add(check);
-      check();
-    });
+    return this.#waiters.until(done);
   }
 
-  /** Stops: aborts what is under way and counts everything that is left under `reason`. Answers how much that was. */
+  /** Stops: aborts what is under way and counts what cannot be left on the disk under `reason`. Answers how much that was. */
   close(reason: DropReason): number {
     if (this.#closed) return 0;
     this.#closed = true;
@@ -209,7 +207,10 @@ export class Lane implements Job, Sender {
     agenda.cancel(this.#afterLoss);
     this.#gate.withdraw(this);
     dispatcher.leave(this.#gate);
-    const left = cargo.clear() + this.#held;
+    let left = cargo.clear();
+    for (const { batch } of [...this.#retries, ...this.#underWay.keys()]) {
+      left += batch.count - (cargo.spool?.leave(batch) ?? 0);
+    }
     for (const { batch } of this.#retries) cargo.release(batch);
     this.#retries.length = 0;
     // Their memory is still being read: it is released when they have ended.
@@ -306,11 +307,17 @@ export class Lane implements Job, Sender {
 
   /** Keeps the batch for another attempt, unless its time is over. */
   #failed(attempt: Attempt, trouble: Trouble, message: string): void {
-    const reason = GIVE_UP_REASONS[trouble];
+    const { spool } = this.#options.cargo;
+    const reason = spool === undefined ? GIVE_UP_REASONS[trouble] : undefined;
     const givesUp = reason !== undefined && this.#breaker.open && this.#options.retryPolicy.exhausted(attempt.firstAt);
     this.#announceFailure(message, !givesUp);
-    if (givesUp) this.#finish(attempt, reason, attempt.batch.count);
-    else this.#retries.push(attempt);
+    const { count } = attempt.batch;
+    if (givesUp) this.#finish(attempt, reason, count);
+    else if (spool?.putBack(attempt.batch) !== true) this.#retries.push(attempt);
+    else {
+      this.#held -= count;
+      this.#taken -= count;
+    }
   }
 
   #announceFailure(reason: string, willRetry: boolean): void {
@@ -337,7 +344,7 @@ export class Lane implements Job, Sender {
   }
 
   #notify(): void {
-    for (const check of [...this.#waiters]) check();
+    this.#waiters.check();
     this.#options.progressed();
   }
 }

@@ -24,6 +24,10 @@ export const DROP_REASONS = [
   'evicted',
   /** The tenant has no destination and no exporter. */
   'no_destination',
+  /** Neither memory nor the spool on disk had room for it. */
+  'spool_full',
+  /** Its copy in the spool was damaged or gone. */
+  'corrupted',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -71,10 +75,15 @@ export class Ledger {
     this.#parent?.countDropped(reason, count);
   }
 
-  /** The account, with what the queues say they hold at this moment. */
-  snapshot(queued: number): LedgerSnapshot {
+  /** Takes over what another account of the same parent has counted as created. */
+  takeOver(count: number): void {
+    this.created += count;
+  }
+
+  /** The account, with what the queues and the spool say they hold at this moment. */
+  snapshot(queued: number, spooled = 0): LedgerSnapshot {
     const { created, exported, dropped } = this;
-    return { created, exported, queued, spooled: 0, dropped: Object.fromEntries(dropped) };
+    return { created, exported, queued, spooled, dropped: Object.fromEntries(dropped) };
   }
 }
 

@@ -8,6 +8,7 @@ import { type ChunkPool, createChunkPool } from './chunk-pool.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { ProtoWriter } from './proto-writer.ts';
 import { createRetryPolicy, type RetryPolicy } from './retry-policy.ts';
+import { type SpoolHost, Spools } from './spools.ts';
 
 export interface PipelineOptions {
   readonly clock: Clock;
@@ -15,6 +16,8 @@ export interface PipelineOptions {
   readonly grpc: GrpcTransport;
   /** Bytes that may wait in memory, of all tenants together. */
   readonly maxTotalBytes: number;
+  /** What the spools have to know of the registry. */
+  readonly spool?: SpoolHost;
 }
 
 /** The machinery that all tenants of a registry share: one timer, one set of connections, one byte budget. */
@@ -28,14 +31,19 @@ export interface Pipeline {
   readonly chunks: ChunkPool;
   readonly budget: ByteBudget;
   readonly ids: PooledIdGenerator;
+  readonly spools: Spools;
   /** Each span is encoded here first, then copied to its queues. */
   readonly scratch: ProtoWriter;
-  /** Stops the timer and closes all connections. Never rejects. */
+  /** Stops the timer, gives the spools' directories up and closes all connections. Never rejects. */
   close(): Promise<void>;
 }
 
-export function createPipeline({ clock, transport, grpc, maxTotalBytes }: PipelineOptions): Pipeline {
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { clock, transport, grpc, maxTotalBytes, spool: { files, guard, ledger, wake } = {} } = options;
   const agenda = new Agenda(clock);
+  const chunks = createChunkPool();
+  const budget = new ByteBudget(maxTotalBytes);
+  const spools = new Spools({ clock, agenda, budget, chunks, files, guard, ledger, wake });
   return {
     clock,
     transport,
@@ -43,12 +51,14 @@ export function createPipeline({ clock, transport, grpc, maxTotalBytes }: Pipeli
     agenda,
     dispatcher: new Dispatcher(),
     retryPolicy: createRetryPolicy({ clock }),
-    chunks: createChunkPool(),
-    budget: new ByteBudget(maxTotalBytes),
+    chunks,
+    budget,
+    spools,
     ids: new PooledIdGenerator(),
     scratch: new ProtoWriter(),
     close: async () => {
       agenda.close();
+      spools.close();
       await Promise.all([transport.close(), grpc.close()]);
     },
   };

@@ -13,6 +13,14 @@ export interface Segment {
   readonly count: number;
 }
 
+/** Records of one scope where they lie; good as long as somebody holds the chunk. */
+export interface Stretch {
+  readonly memory: Uint8Array;
+  readonly scopeIndex: number;
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
  * A piece of pooled memory with records one after the other, each ready to stand in a `ScopeSpans` message:
  * tag, length, `Span` message. Written once from front to back; the queue and every batch that refers to it
@@ -52,6 +60,16 @@ export class RecordChunk {
     if (runs.length === 0) this.#runs = [scopeIndex, this.#end];
     else if (runs[runs.length - 2] === scopeIndex) runs[runs.length - 1] = this.#end;
     else runs.push(scopeIndex, this.#end);
+  }
+
+  /** Adds the records that still belong to the queue, oldest first, without removing them. */
+  addStretches(to: Stretch[]): void {
+    let start = this.#start;
+    for (let run = 0; run < this.#runs.length; run += 2) {
+      const [scopeIndex = 0, end = start] = this.#runs.slice(run, run + 2);
+      to.push({ memory: this.memory, scopeIndex, start, end });
+      start = end;
+    }
   }
 
   /** Removes the oldest records, all of one scope, as many as the limits allow. The caller owes a `release` if there are any. */
@@ -104,6 +122,13 @@ export function cut(stretch: Omit<Segment, 'count'>, maxCount: number, maxBytes:
     count++;
   }
   return { chunk, scopeIndex, start, end, count };
+}
+
+/** Where the message in the record at `offset` begins: behind its tag and its length. */
+export function payloadStart(memory: Uint8Array, offset: number): number {
+  let position = offset + 1;
+  while ((memory[position] ?? 0) >= 0x80) position++;
+  return position + 1;
 }
 
 /** Where the record at `offset` ends. */

@@ -1,41 +1,24 @@
-import type { Clock } from '../utils/clock.ts';
-import { describeError } from '../utils/errors.ts';
-import type { Headers } from '../utils/headers.ts';
-import type { Agenda } from './agenda.ts';
-import { limitAttempt } from './attempt-limit.ts';
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
 import type { SpanBatch, SpanByteQueue } from './byte-queue.ts';
 import type { LaneCargo } from './lane-cargo.ts';
 import type { DeliveryOutcome } from './outcome.ts';
-import type { SpanSender, WireSettings } from './span-sender.ts';
+import { type AttemptParts, attemptSpans } from './span-attempt.ts';
 
-/** Where a cargo's requests go. */
-export interface SpanDestination extends WireSettings {
-  /** Limit of one attempt, reading the headers included. */
-  readonly timeoutMillis: number;
-  /** The headers for one attempt, read anew each time; rejects when they cannot be had. */
-  readonly headers: () => Headers | Promise<Headers>;
-}
-
-export interface SpanCargoOptions {
-  readonly destination: SpanDestination;
+export interface SpanCargoOptions extends AttemptParts {
   readonly queue: SpanByteQueue;
   readonly maxBatchSize: number;
   readonly maxBatchBytes: number;
   readonly budget: ByteBudget;
-  readonly agenda: Agenda;
-  readonly clock: Clock;
-  readonly send: SpanSender;
   /** The body of a request, with the tenant's resource. */
   readonly frame: (batch: SpanBatch) => Uint8Array;
   /** Told how many waiting spans had to be given up for the process's budget. */
   readonly lost: (count: number) => void;
 }
 
-const NO_HEADERS = 'the headers function did not answer in time';
-
 /** Encoded spans on their way to an OTLP receiver. Resource, scopes and credentials are added when a request is made. */
 export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
+  /** What a span that was not taken is counted under. */
+  readonly refusal = 'queue_full';
   readonly #options: SpanCargoOptions;
   /** Bytes of batches that were taken and not yet released. */
   #takenBytes = 0;
@@ -87,19 +70,8 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
     return batch;
   }
 
-  async attempt(batch: SpanBatch, signal: AbortSignal): Promise<DeliveryOutcome> {
-    const { agenda, clock, destination, frame, send } = this.#options;
-    const endsAt = clock.monotonic() + destination.timeoutMillis;
-    let headers: Headers | 'timeout' | 'aborted';
-    try {
-      headers = await limitAttempt(Promise.resolve(destination.headers()), { agenda, endsAt, signal });
-    } catch (error) {
-      return { status: 'retryable', reason: 'hook', message: describeError(error) };
-    }
-    if (headers === 'aborted') return { status: 'retryable', reason: 'aborted', message: 'given up' };
-    if (headers === 'timeout') return { status: 'retryable', reason: 'hook', message: NO_HEADERS };
-    const timeoutMillis = Math.max(Math.ceil(endsAt - clock.monotonic()), 1);
-    return send({ body: frame(batch), headers, timeoutMillis, signal });
+  attempt(batch: SpanBatch, signal: AbortSignal): Promise<DeliveryOutcome> {
+    return attemptSpans(this.#options, () => this.#options.frame(batch), signal);
   }
 
   split(batch: SpanBatch): readonly [SpanBatch, SpanBatch] | undefined {

@@ -10,9 +10,14 @@ import { ObjectCargo } from './object-cargo.ts';
 import type { Pipeline } from './pipeline.ts';
 import { viewRedacted } from './redacted-view.ts';
 import type { RecordingSpan } from './span.ts';
-import { SpanCargo, type SpanDestination } from './span-cargo.ts';
+import type { SpanDestination } from './span-attempt.ts';
+import { SpanCargo, type SpanCargoOptions } from './span-cargo.ts';
 import { createSpanSender, wireFormatOf } from './span-sender.ts';
 import { SpanWire } from './span-wire.ts';
+import type { Spool } from './spool.ts';
+import { SpoolCargo } from './spool-cargo.ts';
+import { createHeader, findDestination } from './spool-header.ts';
+import type { SpoolSegment } from './spool-segment.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { WireFormat } from './wire-format.ts';
 
@@ -36,6 +41,16 @@ export interface OutletSettings {
   };
   readonly batch: { readonly delayMillis: number; readonly maxSize: number; readonly maxBytes: number };
   readonly resource: () => Readonly<Attributes>;
+  readonly spool?: OutletSpool | undefined;
+}
+
+/** Where spans wait for a destination, besides memory. */
+export interface OutletSpool {
+  readonly home: Spool;
+  /** Whose spans they are, in the files. */
+  readonly name: string;
+  readonly maxBytes: number;
+  readonly fsync: 'interval' | 'always';
 }
 
 export interface OutletTenant {
@@ -47,7 +62,7 @@ export interface OutletTenant {
 }
 
 interface ByteLane {
-  readonly cargo: SpanCargo;
+  readonly cargo: SpanCargo | SpoolCargo;
   readonly lane: Lane;
   readonly wire: SpanWire;
   readonly redact: Redactor | undefined;
@@ -79,7 +94,7 @@ export class SpanOutlet {
     this.#pipeline = pipeline;
     this.#tenant = tenant;
     this.#settings = settings;
-    this.#byteLanes = settings.destinations.map((destination) => this.#byteLane(destination));
+    this.#byteLanes = settings.destinations.map((destination, position) => this.#byteLane(destination, position));
     this.#objectLane = settings.exporter && this.#exporterLane(settings.exporter);
     this.lanes = [...this.#byteLanes, ...(this.#objectLane ? [this.#objectLane] : [])].map(({ lane }) => lane);
     const { spansPerSecond } = settings.limits;
@@ -89,6 +104,11 @@ export class SpanOutlet {
   /** Spans that are not settled. */
   get queued(): number {
     return this.lanes.reduce((sum, lane) => sum + lane.queued, 0);
+  }
+
+  /** Spans that are only on the disk. */
+  get spooled(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.spooled, 0);
   }
 
   get bytes(): number {
@@ -102,6 +122,24 @@ export class SpanOutlet {
     if (copies === 0) this.#drop('no_destination', 1);
     else if (this.#rate?.take() === false) this.#drop('rate_limited', copies);
     else this.#pushShown(span, copies);
+  }
+
+  /**
+   * Takes over spans of this tenant from the disk: for the destination that they were meant for, else the one in its
+   * place if there are as many as then. False when that one cannot read them; they stay where they are.
+   */
+  claim(segment: SpoolSegment): boolean {
+    const { spool } = this.#settings;
+    const lanes = this.#byteLanes;
+    const index = findDestination(this.#settings.destinations, segment.header);
+    const cargo = index === undefined ? undefined : lanes[index]?.cargo;
+    if (cargo instanceof SpoolCargo) {
+      if (cargo.accepts(segment)) cargo.adopt(segment);
+      else this.#tenant.guard.report('spool', 'replay', 'spans on the disk are not in the format of their destination');
+      return cargo.accepts(segment);
+    }
+    spool?.home.discard(segment, this.#tenant.ledger, 'no_destination');
+    return true;
   }
 
   /** Stops all lanes and counts what is left under `reason`. Answers how much that was. */
@@ -145,7 +183,7 @@ export class SpanOutlet {
       }
       wire.noteScope(span.scope);
       if (cargo.push(scratch.buffer, 0, scratch.position, span.scope.index)) lane.added();
-      else this.#drop('queue_full', 1);
+      else this.#drop(cargo.refusal, 1);
     }
   }
 
@@ -178,24 +216,52 @@ export class SpanOutlet {
     return wire;
   }
 
-  #byteLane(destination: OutletDestination): ByteLane {
-    const { agenda, budget, chunks, clock } = this.#pipeline;
-    const { batch, limits } = this.#settings;
+  #byteLane(destination: OutletDestination, position: number): ByteLane {
     const wire = this.#wire(wireFormatOf(destination.protocol));
-    const cargo = new SpanCargo({
-      destination,
-      queue: new SpanByteQueue({ chunks, maxSize: limits.maxQueueSize, maxBytes: limits.maxQueueBytes }),
-      maxBatchSize: batch.maxSize,
-      maxBatchBytes: batch.maxBytes,
-      budget,
-      agenda,
-      clock,
-      send: createSpanSender(destination, this.#pipeline),
-      frame: (spans) => wire.frame(spans),
-      lost: (count) => lane.lost(count),
-    });
+    const { spool } = this.#settings;
+    const cargo =
+      spool === undefined
+        ? this.#memoryCargo(destination, wire, () => lane)
+        : this.#spoolCargo(destination, wire, spool, position, () => lane);
     const lane = this.#lane(cargo);
     return { cargo, lane, wire, redact: destination.redact };
+  }
+
+  #memoryCargo(destination: OutletDestination, wire: SpanWire, lane: () => Lane): SpanCargo {
+    const { chunks } = this.#pipeline;
+    const { maxQueueBytes, maxQueueSize } = this.#settings.limits;
+    return new SpanCargo({
+      ...this.#cargoParts(destination),
+      queue: new SpanByteQueue({ chunks, maxSize: maxQueueSize, maxBytes: maxQueueBytes }),
+      frame: (spans) => wire.frame(spans),
+      lost: (count) => lane().lost(count),
+    });
+  }
+
+  #spoolCargo(destination: OutletDestination, wire: SpanWire, spool: OutletSpool, position: number, lane: () => Lane) {
+    const { destinations, limits } = this.#settings;
+    const { fsync, home, maxBytes, name } = spool;
+    return new SpoolCargo({
+      ...this.#cargoParts(destination),
+      home,
+      account: home.account(name, maxBytes),
+      header: createHeader(name, destination, wire.format.contentType, position, destinations.length),
+      wire,
+      ledger: this.#tenant.ledger,
+      syncAlways: fsync === 'always',
+      chunks: this.#pipeline.chunks,
+      maxQueueSize: limits.maxQueueSize,
+      maxQueueBytes: limits.maxQueueBytes,
+      lost: (count, reason) => lane().lost(count, reason),
+      ready: () => lane().due(),
+    });
+  }
+
+  #cargoParts(destination: OutletDestination): Omit<SpanCargoOptions, 'queue' | 'frame' | 'lost'> {
+    const { agenda, budget, clock } = this.#pipeline;
+    const { batch } = this.#settings;
+    const send = createSpanSender(destination, this.#pipeline);
+    return { destination, maxBatchSize: batch.maxSize, maxBatchBytes: batch.maxBytes, budget, agenda, clock, send };
   }
 
   #exporterLane({ exporter, hook }: NonNullable<OutletSettings['exporter']>): ObjectLane {

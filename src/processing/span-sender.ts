@@ -28,6 +28,8 @@ export interface SenderParts {
 /** One attempt with a framed body. */
 export interface SendRequest {
   readonly body: Uint8Array;
+  /** Of the body; without it, the one of the destination's protocol. Not for gRPC. */
+  readonly contentType?: string;
   readonly headers: Headers;
   readonly timeoutMillis: number;
   readonly signal: AbortSignal;
@@ -48,14 +50,19 @@ export function wireFormatOf(protocol: OtlpProtocol): WireFormat {
   return protocol === 'http/json' ? JSON_FORMAT : PROTOBUF;
 }
 
+/** The format with this content type, if it is one of ours. */
+export function wireFormatNamed(contentType: string): WireFormat | undefined {
+  return [PROTOBUF, JSON_FORMAT].find((format) => format.contentType === contentType);
+}
+
 export function createSpanSender(settings: WireSettings, parts: SenderParts): SpanSender {
   return settings.protocol === 'grpc' ? grpcSender(settings, parts) : httpSender(settings, parts);
 }
 
 function httpSender(settings: WireSettings, { clock, transport }: SenderParts): SpanSender {
   const { addresses, compression, protocol, tls, url } = settings;
-  const { contentType } = wireFormatOf(protocol);
-  return async ({ body, headers, signal, timeoutMillis }) => {
+  const own = wireFormatOf(protocol).contentType;
+  return async ({ body, contentType = own, headers, signal, timeoutMillis }) => {
     const compressed = compression === 'gzip' && body.length >= MIN_GZIP_BYTES;
     const result = await transport.send({
       url,

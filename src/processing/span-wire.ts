@@ -24,9 +24,19 @@ export class SpanWire {
     this.#scopes[scope.index] ??= this.format.encodeScope(scope);
   }
 
-  frame(batch: SpanBatch): Uint8Array {
+  /** Encoded when it is first needed. @throws on attributes larger than 16 MiB */
+  get resource(): Uint8Array {
     this.#resource ??= this.#encodeResource();
-    return this.format.frame(this.#resource, this.#scopes, batch);
+    return this.#resource;
+  }
+
+  /** By the index that spans are queued with. */
+  get scopes(): readonly Uint8Array[] {
+    return this.#scopes;
+  }
+
+  frame(batch: SpanBatch): Uint8Array {
+    return this.format.frame(this.resource, this.#scopes, batch);
   }
 
   #encodeResource(): Uint8Array {

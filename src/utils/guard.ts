@@ -28,7 +28,8 @@ export type GuardedComponent =
   | 'processor'
   | 'propagation'
   | 'redactor'
-  | 'sampler';
+  | 'sampler'
+  | 'spool';
 
 /** A contained failure, as `health()` lists it. */
 export interface ContainedError {

@@ -56,6 +56,7 @@ function hostileValues(): unknown[] {
   return [null, Symbol(CANARY), 10n, Number.NaN, -1, '', revoked, throwing, cyclic, [cyclic], new Date(Number.NaN)];
 }
 
+const SPOOL = { directory: '/spool', maxBytes: 64 * MIB, fsync: 'interval' };
 const processor = new NoopSpanProcessor();
 const exporter = new InMemorySpanExporter();
 const idGenerator = new RandomIdGenerator();
@@ -121,6 +122,8 @@ const TABLE: [path: string, good: unknown, expected: [path: string, value: unkno
     ['user.id', true, {}, Array(129).fill('k')],
   ],
   ['propagation.baggage', allow, ['propagation.baggage', allow], []],
+  ['spool', { directory: '/spool' }, ['spool', SPOOL], [true, '/spool', {}, { maxBytes: MIB }, () => '/spool']],
+  ['spool.directory', '/spool/./x/..', ['spool', SPOOL], ['spool', './spool', '/a\0b', `/${'x'.repeat(4_096)}`, 5]],
 ];
 
 describe('resolveTracerSettings', () => {
@@ -162,9 +165,32 @@ describe('resolveTracerSettings', () => {
         exporter: undefined,
         idGenerator: undefined,
         propagation: { baggage: [] },
+        spool: undefined,
       });
     },
   );
+
+  it.each([
+    ['maxBytes', 64 * KIB, [64 * KIB - 1, 65 * 1_024 * MIB, 1.5, '1 MiB', Number.POSITIVE_INFINITY]],
+    ['fsync', 'always', ['never', true, 500]],
+  ])('takes spool.%s as it was given, and the default for what is not acceptable', (key, good, bad) => {
+    expect(resolve({ spool: { directory: '/spool', [key]: good } })).toMatchObject({
+      settings: { spool: { ...SPOOL, [key]: good } },
+      issues: [],
+    });
+    for (const value of [...bad, ...hostileValues()]) {
+      const { settings, issues } = resolve({ spool: { directory: '/spool', [key]: value } });
+      expect(settings.spool, inspect(value)).toEqual(SPOOL);
+      expect(issues[0]?.option).toBe(`spool.${key}`);
+    }
+  });
+
+  it('lets a tenant change one thing about the spool of the registry', () => {
+    const { defaults } = resolveRegistry({ spool: { directory: '/spool', fsync: 'always' } }).settings;
+    const { settings, issues } = resolveTracerSettings({ spool: { maxBytes: MIB } }, { tenantId: 'acme', defaults });
+    expect(issues).toEqual([]);
+    expect(settings.spool).toEqual({ directory: '/spool', maxBytes: MIB, fsync: 'always' });
+  });
 
   it.each(TABLE)('takes %s as it was given', (path, good, [settingsPath, expected]) => {
     const { settings, issues } = resolve(optionsWith(path, good));
@@ -342,7 +368,7 @@ describe('resolveTracerSettings', () => {
     fc.assert(
       fc.property(tree, (input) => {
         const { settings, issues } = resolve(input);
-        expect(Object.keys(settings)).toHaveLength(15);
+        expect(Object.keys(settings)).toHaveLength(16);
         expect(Array.isArray(issues)).toBe(true);
       }),
       { numRuns: 2_000 },

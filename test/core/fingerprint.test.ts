@@ -93,6 +93,10 @@ describe('createFingerprint', () => {
       { spanProcessors: [new NoopSpanProcessor()] },
       { exporter: new InMemorySpanExporter() },
       { idGenerator: new RandomIdGenerator() },
+      { spool: { directory: '/a' } },
+      { spool: { directory: '/b' } },
+      { spool: { directory: '/a', maxBytes: 100_000 } },
+      { spool: { directory: '/a', fsync: 'always' } },
       { propagation: { baggage: ['a'] } },
       { propagation: { baggage: () => true } },
     ];

@@ -22,7 +22,7 @@ const NEVER = new Promise<never>(() => {});
 describe('flush', () => {
   it('resolves at once when there is nothing to do, also before the first use', async () => {
     const registry = registryOf({});
-    const empty = { ok: true, delivered: 0, pending: 0, dropped: {}, tenants: [] };
+    const empty = { ok: true, delivered: 0, pending: 0, spooled: 0, dropped: {}, tenants: [] };
     expect(await registry.flush()).toEqual(empty);
     expect(await registry.get('acme').flush()).toEqual(empty);
     expect(await registry.get('').flush()).toEqual(empty);
@@ -61,8 +61,8 @@ describe('flush', () => {
     const report = await registry.flush();
     expect(report).toMatchObject({ ok: false, delivered: 5, pending: 3, dropped: { rejected: 1 } });
     const byId = Object.fromEntries(report.tenants.map((tenant) => [tenant.tenantId, tenant]));
-    expect(byId['good']).toEqual({ tenantId: 'good', delivered: 3, pending: 0, dropped: {} });
-    expect(byId['bad']).toEqual({ tenantId: 'bad', delivered: 0, pending: 3, dropped: {}, error: 'HTTP 503' });
+    expect(byId['good']).toEqual({ tenantId: 'good', delivered: 3, pending: 0, spooled: 0, dropped: {} });
+    expect(byId['bad']).toMatchObject({ delivered: 0, pending: 3, spooled: 0, dropped: {}, error: 'HTTP 503' });
     expect(byId['picky']).toMatchObject({ delivered: 2, pending: 0, dropped: { rejected: 1 } });
   });
 

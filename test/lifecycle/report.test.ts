@@ -8,25 +8,32 @@ import {
 } from '../../src/lifecycle/report.ts';
 
 function report(tenantId: string, rest: Partial<TenantReport> = {}): TenantReport {
-  return { tenantId, delivered: 0, pending: 0, dropped: {}, ...rest };
+  return { tenantId, delivered: 0, pending: 0, spooled: 0, dropped: {}, ...rest };
 }
 
 describe('combineReports', () => {
   it('adds up and leaves out tenants with nothing to tell', () => {
-    const a = report('a', { delivered: 3, dropped: { rejected: 1 } });
+    const a = report('a', { delivered: 3, spooled: 6, dropped: { rejected: 1 } });
     const b = report('b', { delivered: 2, pending: 4, dropped: { rejected: 2, queue_full: 5 }, error: 'HTTP 503' });
     expect(combineReports([a, report('idle'), b])).toEqual({
       ok: false,
       delivered: 5,
       pending: 4,
+      spooled: 6,
       dropped: { rejected: 3, queue_full: 5 },
       tenants: [a, b],
     });
   });
 
   it('is ok without tenants, and when all is delivered', () => {
-    expect(combineReports([])).toEqual({ ok: true, delivered: 0, pending: 0, dropped: {}, tenants: [] });
+    const nothing = { ok: true, delivered: 0, pending: 0, spooled: 0, dropped: {}, tenants: [] };
+    expect(combineReports([])).toEqual(nothing);
     expect(combineReports([report('a', { delivered: 1 })]).ok).toBe(true);
+  });
+
+  it('is ok with what is safe on disk, and names it', () => {
+    const a = report('a', { spooled: 2, error: 'HTTP 503' });
+    expect(combineReports([a])).toMatchObject({ ok: true, spooled: 2, tenants: [a] });
   });
 
   it('is not ok when something is pending or lost, but is when sampling turned spans away', () => {

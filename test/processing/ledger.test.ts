@@ -23,6 +23,16 @@ describe('Ledger', () => {
     });
   });
 
+  it('takes over from another of the same parent without counting twice there', () => {
+    const registry = new Ledger();
+    const [before, after] = [new Ledger(registry), new Ledger(registry)];
+    before.countCreated(5);
+    before.takeOver(-5);
+    after.takeOver(5);
+    expect([before.created, after.created, registry.created]).toEqual([0, 5, 5]);
+    expect(after.snapshot(2, 3)).toEqual({ created: 5, exported: 0, queued: 2, spooled: 3, dropped: {} });
+  });
+
   it('does not mention reasons that never happened', () => {
     const ledger = new Ledger();
     ledger.countDropped('evicted', 0);

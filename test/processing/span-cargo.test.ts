@@ -6,8 +6,9 @@ import { type BudgetUser, ByteBudget } from '../../src/processing/byte-budget.ts
 import { SpanByteQueue } from '../../src/processing/byte-queue.ts';
 import { createChunkPool } from '../../src/processing/chunk-pool.ts';
 import { ProtoWriter } from '../../src/processing/proto-writer.ts';
+import type { SpanDestination } from '../../src/processing/span-attempt.ts';
 import type { SpanBatch } from '../../src/processing/span-batch.ts';
-import { SpanCargo, type SpanDestination } from '../../src/processing/span-cargo.ts';
+import { SpanCargo } from '../../src/processing/span-cargo.ts';
 import { encodeSpan } from '../../src/processing/span-encoder.ts';
 import { createSpanSender } from '../../src/processing/span-sender.ts';
 import { PROTOBUF } from '../../src/processing/wire-format.ts';
