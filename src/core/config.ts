@@ -1,4 +1,5 @@
 import type { EnvironmentOptions, EnvironmentReading } from '../infra/environment.ts';
+import type { HostPlatform } from '../infra/host-platform.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import { type ConfigIssue, IsotraceError } from '../utils/errors.ts';
@@ -18,6 +19,7 @@ import {
   BUILT_IN_DEFAULTS,
   DEFAULT_CLOCK,
   DEFAULT_TENANT_ID,
+  defaultsOn,
   type HostSettings,
   PLATFORM_TENANT_ID,
   type RegistrySettings,
@@ -87,7 +89,7 @@ const TENANT_ID: Check<string> = {
 export function resolveTracerSettings(input: unknown, context: TracerContext): Resolved<TracerSettings> {
   const issues = new IssueLog();
   const { environment, defaults = BUILT_IN_DEFAULTS, endpointPolicy, tenantId } = context;
-  const base = environment === undefined ? defaults : applyEnvironment(environment, issues);
+  const base = environment === undefined ? defaults : applyEnvironment(environment, defaults, issues);
   const reader = OptionReader.open(input, '', KNOWN_TRACER, issues);
   const own = reader === undefined ? base : applyOptions(reader, base, endpointPolicy);
   const settings = completeSettings(own, tenantId, issues);
@@ -95,12 +97,17 @@ export function resolveTracerSettings(input: unknown, context: TracerContext): R
 }
 
 /** The settings of a registry and of its platform tracer. Never throws; reports every problem at once. */
-export function resolveRegistrySettings(input: unknown, environment: EnvironmentReading): Resolved<RegistrySettings> {
+export function resolveRegistrySettings(
+  input: unknown,
+  environment: EnvironmentReading,
+  hostPlatform: HostPlatform = 'unknown',
+): Resolved<RegistrySettings> {
   const issues = new IssueLog();
   const reader = OptionReader.open(input, '', KNOWN_REGISTRY, issues);
+  const base = defaultsOn(hostPlatform);
   const settings: RegistrySettings = Object.freeze({
-    defaults: reader === undefined ? BUILT_IN_DEFAULTS : applyOptions(reader, BUILT_IN_DEFAULTS),
-    platform: resolvePlatform(reader, environment, issues),
+    defaults: reader === undefined ? base : applyOptions(reader, base),
+    platform: resolvePlatform(reader, environment, base, issues),
     configure: reader?.read('configure', CONFIGURE),
     endpointPolicy: readEndpointPolicy(reader),
     maxTenants: readInteger(reader, 'maxTenants'),
@@ -114,11 +121,15 @@ export function resolveRegistrySettings(input: unknown, environment: Environment
 }
 
 /** The settings of a tracer without a registry; no environment applies. Never throws; reports every problem at once. */
-export function resolveStandaloneSettings(input: unknown): Resolved<StandaloneSettings> {
+export function resolveStandaloneSettings(
+  input: unknown,
+  hostPlatform: HostPlatform = 'unknown',
+): Resolved<StandaloneSettings> {
   const issues = new IssueLog();
   const reader = OptionReader.open(input, '', KNOWN_STANDALONE, issues);
   const tenantId = reader?.read('tenantId', TENANT_ID) ?? DEFAULT_TENANT_ID;
-  const defaults = reader === undefined ? BUILT_IN_DEFAULTS : applyOptions(reader, BUILT_IN_DEFAULTS);
+  const base = defaultsOn(hostPlatform);
+  const defaults = reader === undefined ? base : applyOptions(reader, base);
   const settings: StandaloneSettings = Object.freeze({
     tracer: completeSettings(defaults, tenantId, issues),
     ...readHost(reader),
@@ -138,11 +149,12 @@ export function configError(issues: readonly ConfigIssue[]): IsotraceError {
 function resolvePlatform(
   registry: OptionReader | undefined,
   environment: EnvironmentReading,
+  base: TracerDefaults,
   issues: IssueLog,
 ): TracerSettings | false {
   if (environment.disabled || registry?.get('platform') === false) return false;
   issues.addAll(environment.issues);
-  let settings = applyEnvironment(environment.options, issues);
+  let settings = applyEnvironment(environment.options, base, issues);
   if (registry !== undefined) {
     // A second reading of the same options, so their issues are known already.
     settings = applyOptions(registry.reportingTo(new IssueLog()), settings);

@@ -1,4 +1,5 @@
 import { findGrpcIssue } from '../infra/grpc-library.ts';
+import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import {
   appendPath,
   describeEndpoint,
@@ -8,7 +9,6 @@ import {
   replacePath,
 } from '../utils/endpoint.ts';
 import { type Headers, sanitizeHeaders } from '../utils/headers.ts';
-import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import { integer, oneOf } from '../utils/option-checks.ts';
 import { type Check, elementsOf, type IssueLog, OptionReader, REFUSED } from '../utils/option-reader.ts';
 import { describeKind, Secret } from '../utils/secret.ts';
@@ -54,21 +54,24 @@ const NO_HEADERS: Secret<Headers> = new Secret(Object.freeze(Object.create(null)
 
 /**
  * The acceptable ones of one destination or an array of them; `undefined` when none was given at all. `policy` says
- * which endpoints they may have.
+ * which endpoints they may have, `profile` what timeout they have when none is given.
  */
 export function resolveDestinations(
   value: unknown,
   path: string,
   issues: IssueLog,
   policy: EndpointPolicy,
+  profile: ProfileName = 'default',
 ): readonly DestinationSettings[] | undefined {
   if (value === undefined) return undefined;
   const list = elementsOf(value, MAX_DESTINATIONS);
   if (list === undefined) {
-    const destination = resolveDestination(value, path, issues, policy);
+    const destination = resolveDestination(value, path, issues, policy, profile);
     return Object.freeze(destination === undefined ? [] : [destination]);
   }
-  const destinations = list.map((element, index) => resolveDestination(element, `${path}[${index}]`, issues, policy));
+  const destinations = list.map((element, index) =>
+    resolveDestination(element, `${path}[${index}]`, issues, policy, profile),
+  );
   return Object.freeze(destinations.filter((destination) => destination !== undefined));
 }
 
@@ -81,6 +84,7 @@ function resolveDestination(
   path: string,
   issues: IssueLog,
   policy: EndpointPolicy,
+  profile: ProfileName,
 ): DestinationSettings | undefined {
   if (value === undefined) {
     issues.add(path, 'an object', 'undefined');
@@ -96,7 +100,7 @@ function resolveDestination(
   const tls = readTls(reader);
   const insecure = reader.read('insecure', INSECURE) ?? false;
   const compression = reader.read('compression', COMPRESSION) ?? 'none';
-  const timeoutMillis = reader.read('timeoutMillis', TIMEOUT) ?? INTEGER_OPTIONS['destination.timeoutMillis'].default;
+  const timeoutMillis = reader.read('timeoutMillis', TIMEOUT);
   const redact = readRedact(reader);
   if (protocol === 'grpc') reportGrpc(reader, endpoint, tracesPath);
   if (endpoint === undefined) return undefined;
@@ -113,7 +117,8 @@ function resolveDestination(
     tls,
     addresses: policy === 'public' ? 'public' : 'any',
     compression,
-    timeoutMillis,
+    timeoutMillis: timeoutMillis ?? PROFILES[profile].timeoutMillis,
+    timeoutGiven: timeoutMillis !== undefined,
     redact,
   });
 }

@@ -44,13 +44,14 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
   }
 
   return (settings) => {
-    const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation } = settings;
+    const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation, profile } =
+      settings;
     const { destinations, redact, spanProcessors, exporter, idGenerator } = settings;
     const description = JSON.stringify([
       [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
       [destinations.map(describeDestination), describeRedact(redact)],
       sampling.kind === 'ratio' ? [sampling.ratio, sampling.parentBased] : identify(sampling.sampler),
-      [sorted(limits), sorted(batch), boundary, resilience],
+      [sorted(limits), sorted(batch), boundary, resilience, profile],
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),
     ]);

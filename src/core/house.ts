@@ -1,12 +1,15 @@
 import type { Attributes } from '@opentelemetry/api';
 import { ensureContextManager } from '../infra/context-manager.ts';
 import { createGrpcTransport } from '../infra/grpc-transport.ts';
+import type { DetectedPlatform } from '../infra/host-platform.ts';
 import { createHttpTransport } from '../infra/http-transport.ts';
 import { createDefaultLogger } from '../infra/logger.ts';
 import { baseResourceAttributes, readProcessFacts } from '../infra/resources.ts';
 import { within } from '../lifecycle/deadline.ts';
+import { originCapacity } from '../processing/dispatcher.ts';
 import { Ledger } from '../processing/ledger.ts';
 import { createPipeline, type Pipeline } from '../processing/pipeline.ts';
+import { PROFILES } from '../processing/profiles.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
@@ -17,10 +20,12 @@ import type { TracerClass } from './options.ts';
 import { BUILT_IN_DEFAULTS, type TracerDefaults } from './settings.ts';
 import { Tracer } from './tracer.ts';
 import type { TracerBase, TracerInit } from './tracer-base.ts';
-import { type TracerHouse, TracerRuntime } from './tracer-runtime.ts';
+import type { TracerHouse } from './tracer-house.ts';
+import { TracerRuntime } from './tracer-runtime.ts';
 
 export interface HouseSettings {
   readonly defaults?: TracerDefaults;
+  readonly host: DetectedPlatform;
   readonly tracer?: TracerClass | undefined;
   readonly logger: DiagnosticLogger | undefined;
   readonly clock: Clock;
@@ -39,13 +44,13 @@ export interface HouseEvents {
 const PROCESS_RESOURCE = baseResourceAttributes(readProcessFacts(VERSION));
 
 /** What the tracers of a registry, or the one tracer of `createTracer`, live in: pipeline, account, guard, resource. */
-export class House implements TracerHouse {
+export class House implements TracerHouse<TracerRuntime> {
   readonly pipeline: Pipeline;
   readonly ledger = new Ledger();
   readonly guard: Guard;
   readonly issues: readonly ConfigIssue[];
   readonly leases: HookLeases;
-  readonly baseResource: Readonly<Attributes> = PROCESS_RESOURCE;
+  readonly baseResource: Readonly<Attributes>;
   readonly defaults: TracerDefaults;
   readonly drainTimeoutMillis: number;
   readonly #settings: HouseSettings;
@@ -53,18 +58,21 @@ export class House implements TracerHouse {
   readonly #events: HouseEvents;
 
   constructor(settings: HouseSettings, issues: readonly ConfigIssue[], events: HouseEvents) {
-    const { clock, defaults = BUILT_IN_DEFAULTS, drainTimeoutMillis, logger, maxTotalBytes } = settings;
+    const { clock, defaults = BUILT_IN_DEFAULTS, drainTimeoutMillis, host, logger, maxTotalBytes } = settings;
+    const capacity = originCapacity(PROFILES[defaults.profile].requestsPerOrigin);
     this.#settings = settings;
     this.#events = events;
     this.#logger = logger ?? createDefaultLogger();
     this.issues = issues;
+    this.baseResource = Object.freeze({ ...PROCESS_RESOURCE, ...host.attributes });
     this.defaults = defaults;
     this.drainTimeoutMillis = drainTimeoutMillis;
     this.guard = new Guard({ clock, level: defaults.resilience, logger: this.#logger });
     this.pipeline = createPipeline({
       clock,
       maxTotalBytes,
-      transport: createHttpTransport({ clock }),
+      capacity,
+      transport: createHttpTransport({ clock, connectionsPerOrigin: capacity.connectionsPerOrigin }),
       grpc: createGrpcTransport({ clock }),
     });
     this.leases = new HookLeases(this.guard);

@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { TlsOptions } from '../infra/transport.ts';
+import type { ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { Clock } from '../utils/clock.ts';
@@ -49,6 +50,13 @@ export interface TracerOptions {
   /** How spans are gathered into requests. */
   batch?: BatchOptions | undefined;
   /**
+   * Other defaults for `batch`, the size of queues, `timeoutMillis`, `flush` and `shutdown`; whatever is given itself
+   * wins, here, in the registry's options or by a variable. The registry's own profile also says how many requests at
+   * a time go to one origin. `'auto'` is `'serverless'` where functions run (AWS Lambda, Cloud Functions, Azure Functions,
+   * Vercel, Netlify), else `'default'`. Default: `'auto'`.
+   */
+  profile?: ProfileOption | undefined;
+  /**
    * What a new root span knows of the other tenant's span around it: nothing (`'isolate'`) or a span link
    * (`'link'`, for workflows of one owner). Default: `'isolate'`.
    */
@@ -74,6 +82,8 @@ export interface TracerOptions {
   /** What crosses the border of the process. */
   propagation?: PropagationOptions | undefined;
 }
+
+export type ProfileOption = 'auto' | ProfileName;
 
 /** All 1 to 255 characters long. */
 export interface ServiceOptions {

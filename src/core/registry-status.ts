@@ -1,8 +1,11 @@
+import type { HostPlatform } from '../infra/host-platform.ts';
 import type { LedgerSnapshot } from '../processing/ledger.ts';
+import type { ProfileName } from '../processing/profiles.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
 import type { House } from './house.ts';
 import { type TracerHealth, tracerHealth } from './status.ts';
+import type { TenantTable } from './tenant-table.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
 /** Counts of a registry since it was made. */
@@ -31,10 +34,17 @@ export interface RegistryStats {
   readonly traces: LedgerSnapshot;
 }
 
+/** What a registry counts itself. */
+export type RegistryCounts = Pick<RegistryStats, 'created' | 'evicted' | 'revived' | 'unknown' | 'refused'>;
+
 /** How a registry and its tenants do. */
 export interface RegistryHealth {
   /** True when the registry's options are good and every tenant is well. */
   readonly ok: boolean;
+  /** The registry's own profile, which also tells how many requests at a time go to one origin. */
+  readonly profile: ProfileName;
+  /** Where the process runs, as far as it can be told. */
+  readonly hostPlatform: HostPlatform;
   /** Options of the registry that were not acceptable; their defaults are in force. */
   readonly issues: readonly ConfigIssue[];
   /** Contained failures of the registry and all tenants, by component. */
@@ -44,11 +54,33 @@ export interface RegistryHealth {
   readonly tenants: readonly TracerHealth[];
 }
 
+export function registryStats(
+  house: House,
+  table: TenantTable,
+  counts: RegistryCounts,
+  runtimes: readonly TracerRuntime[],
+): RegistryStats {
+  const { budget, dispatcher, grpc, transport } = house.pipeline;
+  return {
+    live: table.live,
+    waiting: table.waiting,
+    draining: table.draining.size,
+    maxTenants: table.maxTenants,
+    ...counts,
+    bytes: budget.used,
+    requests: dispatcher.underWay,
+    sockets: transport.openSockets() + grpc.openSockets(),
+    traces: house.ledger.snapshot(runtimes.reduce((sum, { path }) => sum + path.queued, 0)),
+  };
+}
+
 export function registryHealth(house: House, runtimes: readonly TracerRuntime[]): RegistryHealth {
   const tenants = runtimes.map(tracerHealth).filter(({ ok }) => !ok);
-  const { guard, issues } = house;
+  const { defaults, guard, issues } = house;
   return {
     ok: issues.length === 0 && tenants.length === 0,
+    profile: defaults.profile,
+    hostPlatform: defaults.hostPlatform,
     issues,
     errors: guard.counts(),
     recentErrors: guard.recent(),

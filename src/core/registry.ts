@@ -1,9 +1,10 @@
 import type { Span, SpanOptions } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
-import { readEnvironment } from '../infra/environment.ts';
+import { readEnvironment, readHostPlatform } from '../infra/environment.ts';
 import { installProcessHooks, type ProcessHookOptions } from '../lifecycle/process-hooks.ts';
 import { combineReports, type FlushOptions, type FlushReport, resolveTimeout } from '../lifecycle/report.ts';
 import { isRecordingState } from '../lifecycle/tracer-state.ts';
+import { PROFILES } from '../processing/profiles.ts';
 import { enterScope, ownerIn } from '../processing/scope.ts';
 import { createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
@@ -16,7 +17,7 @@ import { House } from './house.ts';
 import { IdleSweep } from './idle-sweep.ts';
 import { beginCall, runInSpan } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
-import { type RegistryHealth, type RegistryStats, registryHealth } from './registry-status.ts';
+import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
 import { PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults } from './settings.ts';
 import { TenantConfigurator } from './tenant-configurator.ts';
 import { TenantTable } from './tenant-table.ts';
@@ -53,10 +54,11 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * an option that is not acceptable falls back to its default and `health().issues` names it
    */
   constructor(options: RegistryOptions<T> = {}) {
-    const { settings, issues } = resolveRegistrySettings(options, readEnvironment());
+    const host = readHostPlatform();
+    const { settings, issues } = resolveRegistrySettings(options, readEnvironment(), host.platform);
     if (settings.strict && issues.length > 0) throw configError(issues);
     this.#settings = settings;
-    this.#house = new House(settings, issues, {
+    this.#house = new House({ ...settings, host }, issues, {
       readmit: (runtime) => this.#readmit(runtime),
       drained: (runtime) => this.#done(runtime),
       closing: (runtime) => {
@@ -183,7 +185,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** Delivers what waits, of all tenants at once. Resolves, in the given time plus 100 ms at most, with a report per tenant. */
   async flush(options?: FlushOptions): Promise<FlushReport> {
-    const timeoutMillis = resolveTimeout(options);
+    const timeoutMillis = this.#timeoutOf(options);
     return combineReports(await Promise.all(this.#all().map((runtime) => runtime.flush(timeoutMillis))));
   }
 
@@ -193,7 +195,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    */
   shutdown(options?: FlushOptions): Promise<FlushReport> {
     this.#closed = true;
-    this.#closing ??= this.#close(resolveTimeout(options));
+    this.#closing ??= this.#close(this.#timeoutOf(options));
     return this.#closing;
   }
 
@@ -212,19 +214,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** Counts since the registry was made. */
   stats(): RegistryStats {
-    const { budget, dispatcher, grpc, transport } = this.#house.pipeline;
-    const all = this.#all();
-    return {
-      live: this.#table.live,
-      waiting: this.#table.waiting,
-      draining: this.#table.draining.size,
-      maxTenants: this.#table.maxTenants,
-      ...this.#counts,
-      bytes: budget.used,
-      requests: dispatcher.underWay,
-      sockets: transport.openSockets() + grpc.openSockets(),
-      traces: this.#house.ledger.snapshot(all.reduce((sum, { path }) => sum + path.queued, 0)),
-    };
+    return registryStats(this.#house, this.#table, this.#counts, this.#all());
   }
 
   /** How the registry and its tenants do. */
@@ -330,6 +320,10 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   #all(): TracerRuntime[] {
     const platform = this.#platform === undefined ? [] : [this.#platform];
     return [...this.#table.runtimes(), ...this.#table.draining, ...platform];
+  }
+
+  #timeoutOf(options: FlushOptions | undefined): number {
+    return resolveTimeout(options, PROFILES[this.#settings.defaults.profile].flushTimeoutMillis);
   }
 
   async #close(timeoutMillis: number): Promise<FlushReport> {

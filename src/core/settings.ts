@@ -1,7 +1,9 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
+import { type HostPlatform, isFunctionPlatform } from '../infra/host-platform.ts';
 import type { ResourceSettings } from '../infra/resources.ts';
 import type { AddressRule, TlsOptions } from '../infra/transport.ts';
+import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import { type Clock, systemClock } from '../utils/clock.ts';
@@ -28,7 +30,16 @@ export interface TracerDefaults extends ResourceSettings {
   readonly exporter: SpanExporter | undefined;
   readonly idGenerator: IdGenerator | undefined;
   readonly propagation: PropagationSettings;
+  /** Says what of `limits`, `batch` and the destinations' timeouts was not given. */
+  readonly profile: ProfileName;
+  /** The values that were given, and that no profile changes. */
+  readonly given: readonly GivenOption[];
+  /** Where the process runs, which `'auto'` goes by. */
+  readonly hostPlatform: HostPlatform;
 }
+
+/** The options that a profile has values for, but for the timeout, which each destination has for itself. */
+export type GivenOption = 'delayMillis' | 'maxSize' | 'maxBytes' | 'maxQueueSize' | 'maxQueueBytes';
 
 /** The settings of one tenant. A batch is never larger than the queue. */
 export interface TracerSettings extends TracerDefaults {
@@ -50,6 +61,8 @@ export interface DestinationSettings {
   readonly addresses: AddressRule;
   readonly compression: 'gzip' | 'none';
   readonly timeoutMillis: number;
+  /** Whether the timeout was given, and is not the profile's. */
+  readonly timeoutGiven: boolean;
   readonly redact: RedactOptions | undefined;
 }
 
@@ -140,7 +153,46 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
   exporter: undefined,
   idGenerator: undefined,
   propagation: Object.freeze({ baggage: Object.freeze([]) }),
+  profile: 'default',
+  given: Object.freeze([]),
+  hostPlatform: 'unknown',
 });
+
+/** The defaults where nothing is given at all. */
+export function defaultsOn(hostPlatform: HostPlatform): TracerDefaults {
+  return applyProfile(Object.freeze({ ...BUILT_IN_DEFAULTS, hostPlatform }), autoProfile(hostPlatform));
+}
+
+export function autoProfile(hostPlatform: HostPlatform): ProfileName {
+  return isFunctionPlatform(hostPlatform) ? 'serverless' : 'default';
+}
+
+/** `settings` under another profile: what was not given takes its values. */
+export function applyProfile(settings: TracerDefaults, profile: ProfileName): TracerDefaults {
+  if (settings.profile === profile) return settings;
+  const { batch, destinations, given, limits } = settings;
+  const values = PROFILES[profile];
+  const pick = <Key extends GivenOption>(key: Key, own: number): number => (given.includes(key) ? own : values[key]);
+  return Object.freeze({
+    ...settings,
+    profile,
+    limits: Object.freeze({
+      ...limits,
+      maxQueueSize: pick('maxQueueSize', limits.maxQueueSize),
+      maxQueueBytes: pick('maxQueueBytes', limits.maxQueueBytes),
+    }),
+    batch: Object.freeze({
+      delayMillis: pick('delayMillis', batch.delayMillis),
+      maxSize: pick('maxSize', batch.maxSize),
+      maxBytes: pick('maxBytes', batch.maxBytes),
+    }),
+    destinations: Object.freeze(
+      destinations.map((destination) =>
+        destination.timeoutGiven ? destination : Object.freeze({ ...destination, timeoutMillis: values.timeoutMillis }),
+      ),
+    ),
+  });
+}
 
 export const DEFAULT_TENANT_ID = 'default';
 /** What the platform tracer is called in diagnostics and for `headers`. */

@@ -1,8 +1,10 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { describeEndpoint, ENDPOINT_ACCEPTED, parseEndpoint } from '../utils/endpoint.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import { type Headers, sanitizeHeaders } from '../utils/headers.ts';
 import { describeInteger, INTEGER_OPTIONS, type IntegerOptionPath, isIntegerWithin } from '../utils/integer-options.ts';
 import { describeKind, maskSecrets, Secret } from '../utils/secret.ts';
+import { type DetectedPlatform, detectPlatform } from './host-platform.ts';
 
 /** One variable that isotrace reads. */
 export interface EnvironmentVariable<T> {
@@ -123,6 +125,19 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   const values: Values = {};
   for (const name of Object.keys(ENVIRONMENT_VARIABLES) as VariableName[]) readVariable(name, env, values, issues);
   return { disabled: values.OTEL_SDK_DISABLED ?? false, options: toOptions(values), issues };
+}
+
+/** Where the process runs. Never throws. */
+export function readHostPlatform(env: Readonly<Record<string, string | undefined>> = process.env): DetectedPlatform {
+  return detectPlatform({ env, readFile: readSmallFile, exists: existsSync });
+}
+
+function readSmallFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 function readVariable<Name extends VariableName>(

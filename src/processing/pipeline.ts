@@ -5,7 +5,7 @@ import { PooledIdGenerator } from '../utils/ids.ts';
 import { Agenda } from './agenda.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type ChunkPool, createChunkPool } from './chunk-pool.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
 import { ProtoWriter } from './proto-writer.ts';
 import { createRetryPolicy, type RetryPolicy } from './retry-policy.ts';
 
@@ -15,6 +15,8 @@ export interface PipelineOptions {
   readonly grpc: GrpcTransport;
   /** Bytes that may wait in memory, of all tenants together. */
   readonly maxTotalBytes: number;
+  /** Requests at a time to one origin. Default: the dispatcher's. */
+  readonly capacity?: DispatcherOptions;
 }
 
 /** The machinery that all tenants of a registry share: one timer, one set of connections, one byte budget. */
@@ -34,14 +36,15 @@ export interface Pipeline {
   close(): Promise<void>;
 }
 
-export function createPipeline({ clock, transport, grpc, maxTotalBytes }: PipelineOptions): Pipeline {
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { clock, transport, grpc, maxTotalBytes, capacity } = options;
   const agenda = new Agenda(clock);
   return {
     clock,
     transport,
     grpc,
     agenda,
-    dispatcher: new Dispatcher(),
+    dispatcher: new Dispatcher(capacity),
     retryPolicy: createRetryPolicy({ clock }),
     chunks: createChunkPool(),
     budget: new ByteBudget(maxTotalBytes),

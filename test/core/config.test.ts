@@ -100,6 +100,7 @@ const TABLE: [path: string, good: unknown, expected: [path: string, value: unkno
   ['batch.delayMillis', 0, ['batch.delayMillis', 0], [3_600_001, 0.5, '5s']],
   ['batch.maxSize', 100, ['batch.maxSize', 100], [0, 65_537, '512']],
   ['batch.maxBytes', 2_048, ['batch.maxBytes', 2_048], [100, 65 * MIB, '1 KiB']],
+  ['profile', 'serverless', ['batch.delayMillis', 100], ['fast', true, 1, ['default']]],
   ['boundary', 'link', ['boundary', 'link'], ['both', true, ['link']]],
   ['resilience', 'strict', ['resilience', 'strict'], ['relaxed', true, 1]],
   ['spanProcessors', [processor], ['spanProcessors', [processor]], [processor, {}, Array(33).fill(processor)]],
@@ -147,6 +148,9 @@ describe('resolveTracerSettings', () => {
         exporter: undefined,
         idGenerator: undefined,
         propagation: { baggage: [] },
+        profile: 'default',
+        given: [],
+        hostPlatform: 'unknown',
       });
     },
   );
@@ -327,7 +331,7 @@ describe('resolveTracerSettings', () => {
     fc.assert(
       fc.property(tree, (input) => {
         const { settings, issues } = resolve(input);
-        expect(Object.keys(settings)).toHaveLength(15);
+        expect(Object.keys(settings)).toHaveLength(18);
         expect(Array.isArray(issues)).toBe(true);
       }),
       { numRuns: 2_000 },
@@ -911,12 +915,11 @@ describe("a registry's options", () => {
   });
 
   it('reach a tenant that sets something else, all of them', () => {
-    const { defaults } = resolveRegistry(
-      Object.assign({}, ...TABLE.map(([path, good]) => optionsWith(path, good)), {
-        destination: { endpoint: 'http://shared' },
-        redact: { keys: ['ssn'] },
-      }),
-    ).settings;
+    const options = Object.assign({}, ...TABLE.map(([path, good]) => optionsWith(path, good)), {
+      destination: { endpoint: 'http://shared' },
+      redact: { keys: ['ssn'] },
+    });
+    const { defaults } = resolveRegistrySettings(options, NO_ENVIRONMENT, 'kubernetes').settings;
     const { settings } = resolveTracerSettings({ attributes: {} }, { tenantId: 'acme', defaults });
     expect(settings).toEqual({ ...defaults, tenantId: 'acme' });
     for (const key of Object.keys(BUILT_IN_DEFAULTS) as (keyof typeof BUILT_IN_DEFAULTS)[]) {
