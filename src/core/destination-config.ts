@@ -33,6 +33,7 @@ const KNOWN: ReadonlySet<string> = new Set(
     insecure: true,
     compression: true,
     timeoutMillis: true,
+    isolateConnections: true,
     redact: true,
   } satisfies Record<keyof DestinationOptions, true>),
 );
@@ -47,7 +48,7 @@ const PATH: Check<string> = {
   describe: describeKind,
 };
 const PROTOCOL = oneOf('http/protobuf', 'http/json', 'grpc');
-const INSECURE = oneOf(true, false);
+const FLAG = oneOf(true, false);
 const COMPRESSION = oneOf('gzip', 'none');
 const TIMEOUT = integer('destination.timeoutMillis');
 const NO_HEADERS: Secret<Headers> = new Secret(Object.freeze(Object.create(null)));
@@ -98,9 +99,11 @@ function resolveDestination(
   const headers = readHeaders(reader);
   const tenantHeader = reader.readOrRefused('tenantHeader', TENANT_HEADER);
   const tls = readTls(reader);
-  const insecure = reader.read('insecure', INSECURE) ?? false;
+  const insecure = reader.read('insecure', FLAG) ?? false;
   const compression = reader.read('compression', COMPRESSION) ?? 'none';
   const timeoutMillis = reader.read('timeoutMillis', TIMEOUT);
+  // What cannot be read as it was meant must not let more be shared.
+  const isolateConnections = (reader.readOrRefused('isolateConnections', FLAG) ?? false) !== false;
   const redact = readRedact(reader);
   if (protocol === 'grpc') reportGrpc(reader, endpoint, tracesPath);
   if (endpoint === undefined) return undefined;
@@ -119,6 +122,7 @@ function resolveDestination(
     compression,
     timeoutMillis: timeoutMillis ?? PROFILES[profile].timeoutMillis,
     timeoutGiven: timeoutMillis !== undefined,
+    isolateConnections,
     redact,
   });
 }

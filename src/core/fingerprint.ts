@@ -29,9 +29,10 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
 
   function describeDestination(destination: DestinationSettings): unknown {
     const { urls, protocol, headers, tenantHeader, tls, addresses, compression, timeoutMillis, redact } = destination;
+    const { isolateConnections } = destination;
     const credentials = headers instanceof Secret ? sorted(headers.reveal()) : identify(headers);
     return [
-      [urls.traces.reveal(), protocol, compression, timeoutMillis, addresses],
+      [urls.traces.reveal(), protocol, compression, timeoutMillis, addresses, isolateConnections],
       [credentials, tenantHeader, tls && describeTls(tls.reveal())],
       describeRedact(redact),
     ];

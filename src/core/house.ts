@@ -87,8 +87,8 @@ export class House implements TracerHouse<TracerRuntime> {
   }
 
   /** A tenant's engine and its tracer, of the user's class; of the plain one when that cannot be constructed. */
-  createRuntime(tenantId: string): TracerRuntime {
-    const runtime = new TracerRuntime(this, tenantId);
+  createRuntime(tenantId: string, isPlatform = false): TracerRuntime {
+    const runtime = new TracerRuntime(this, tenantId, isPlatform);
     const TenantTracer = (this.#settings.tracer ?? Tracer) as unknown as new (init: TracerInit) => TracerBase;
     runtime.handle =
       this.guard.run('api', 'tracer class', () => new TenantTracer({ runtime }), undefined) ?? new Tracer({ runtime });

@@ -144,6 +144,11 @@ export interface DestinationOptions {
    * `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_BSP_EXPORT_TIMEOUT`.
    */
   timeoutMillis?: number | undefined;
+  /**
+   * Whether the tenant's requests have connections of their own, shared with no other tenant. Costs sockets: for
+   * receivers that tell tenants by connection, or where sharing is not allowed. Default: `false`; when what is given is not acceptable, `true`.
+   */
+  isolateConnections?: boolean | undefined;
   /** What is hidden at this destination only, after the tenant's own `redact`; `true` is short for `{}`. Default: none. */
   redact?: RedactOptions | true | undefined;
 }

@@ -135,7 +135,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { platform } = this.#settings;
     if (platform === false || this.#closed) return (this.#platform ?? this.#nobody).handle as T;
     if (this.#platform === undefined) {
-      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID);
+      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID, true);
       this.#platform.configure(platform, []);
     }
     return this.#platform.handle as T;

@@ -63,6 +63,7 @@ export interface DestinationSettings {
   readonly timeoutMillis: number;
   /** Whether the timeout was given, and is not the profile's. */
   readonly timeoutGiven: boolean;
+  readonly isolateConnections: boolean;
   readonly redact: RedactOptions | undefined;
 }
 

@@ -15,6 +15,8 @@ import type { DestinationSettings, TracerDefaults } from './settings.ts';
 
 export interface SpanRouteOptions {
   readonly tenantId: string;
+  /** Whether these are the spans of the process owner, not of a tenant that may have the same id. */
+  readonly isPlatform: boolean;
   readonly pipeline: Pipeline;
   readonly leases: HookLeases;
   readonly guard: Guard;
@@ -24,6 +26,9 @@ export interface SpanRouteOptions {
   /** Told when something that waited was delivered or dropped. */
   readonly progressed: () => void;
 }
+
+/** No tenant's id: those have no control characters. */
+const PLATFORM_CONNECTIONS = '\0platform';
 
 /**
  * What one configuration of a tenant opens: its span processors and its ways out, made when the first span needs them.
@@ -131,7 +136,8 @@ export class SpanRoute {
 
   #outletDestination(settings: DestinationSettings, index: number): OutletDestination {
     const { addresses, compression, headers, protocol, redact, tenantHeader, timeoutMillis, tls, urls } = settings;
-    const { tenantId, pipeline, guard } = this.#options;
+    const { isolateConnections } = settings;
+    const { tenantId, isPlatform, pipeline, guard } = this.#options;
     const request = { tenantId, tenantHeader, guard, timeoutMillis, clock: pipeline.clock };
     return {
       url: new URL(urls.traces.reveal()),
@@ -139,6 +145,7 @@ export class SpanRoute {
       compression,
       tls: tls?.reveal(),
       addresses,
+      isolationKey: isolateConnections ? (isPlatform ? PLATFORM_CONNECTIONS : tenantId) : undefined,
       timeoutMillis,
       headers: () => resolveHeaders(headers, request),
       redact: this.#redactor(redact, `destination[${index}].redact`),

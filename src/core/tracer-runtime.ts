@@ -63,7 +63,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   /** The time of a later, shorter call of `shutdown` is over. */
   #overdue: Signal | undefined;
 
-  constructor(house: TracerHouse<TracerRuntime>, tenantId: string) {
+  constructor(house: TracerHouse<TracerRuntime>, tenantId: string, isPlatform = false) {
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
     this.house = house;
     this.tenantId = tenantId;
@@ -71,6 +71,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     this.ledger = new Ledger(house.ledger);
     this.path = new SpanPath({
       tenantId,
+      isPlatform,
       pipeline,
       leases,
       guard: this.guard,

@@ -17,6 +17,8 @@ export interface WireSettings {
   readonly compression: 'gzip' | 'none';
   readonly tls: TlsOptions | undefined;
   readonly addresses: AddressRule;
+  /** Destinations with different keys never share a connection. */
+  readonly isolationKey?: string | undefined;
 }
 
 export interface SenderParts {
@@ -53,7 +55,7 @@ export function createSpanSender(settings: WireSettings, parts: SenderParts): Sp
 }
 
 function httpSender(settings: WireSettings, { clock, transport }: SenderParts): SpanSender {
-  const { addresses, compression, protocol, tls, url } = settings;
+  const { addresses, compression, isolationKey, protocol, tls, url } = settings;
   const { contentType } = wireFormatOf(protocol);
   return async ({ body, headers, signal, timeoutMillis }) => {
     const compressed = compression === 'gzip' && body.length >= MIN_GZIP_BYTES;
@@ -64,6 +66,7 @@ function httpSender(settings: WireSettings, { clock, transport }: SenderParts): 
       timeoutMillis,
       tls,
       addresses,
+      isolationKey,
       signal,
     });
     return classifyHttp(result, clock.now(), headers);
@@ -71,9 +74,10 @@ function httpSender(settings: WireSettings, { clock, transport }: SenderParts): 
 }
 
 function grpcSender(settings: WireSettings, { grpc }: SenderParts): SpanSender {
-  const { addresses, compression, tls, url } = settings;
-  return async ({ body, headers, signal, timeoutMillis }) => {
-    const request = { url, path: EXPORT_METHOD, headers, body, compression, timeoutMillis, tls, addresses, signal };
-    return classifyGrpc(await grpc.send(request), headers);
+  const { addresses, compression, isolationKey, tls, url } = settings;
+  const connection = { url, path: EXPORT_METHOD, compression, tls, addresses, isolationKey };
+  return async (request) => {
+    const { body, headers, signal, timeoutMillis } = request;
+    return classifyGrpc(await grpc.send({ ...connection, body, headers, signal, timeoutMillis }), headers);
   };
 }

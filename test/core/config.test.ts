@@ -420,6 +420,7 @@ describe('destination', () => {
         addresses: 'any',
         compression: 'none',
         timeoutMillis: 10_000,
+        isolateConnections: false,
         redact: undefined,
       },
     ]);
@@ -442,6 +443,15 @@ describe('destination', () => {
     ]);
     expect(settings.destinations[1]?.urls.traces.reveal()).toBe('https://two/in?q=1');
     expect(headersOf(settings)).toEqual({ 'x-key': 'v' });
+  });
+
+  it('isolates connections when that is asked for, also in a way that cannot be read', () => {
+    const judge = (isolateConnections: unknown) => {
+      const { settings, issues } = resolve({ destination: { endpoint: 'http://host', isolateConnections } });
+      return [settings.destinations[0]?.isolateConnections, issues.map(({ option }) => option)];
+    };
+    for (const value of [true, false, undefined]) expect(judge(value)).toEqual([value ?? false, []]);
+    for (const value of ['true', 1, null, {}]) expect(judge(value)).toEqual([true, ['destination.isolateConnections']]);
   });
 
   it.each([
