@@ -56,6 +56,8 @@ const expectations: Readonly<Record<string, Expectation>> = {
   },
   'failures-1': { printed: ['0 1'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
+  'platform-1': { spans: ['warm up'], others: ['checkout'] },
+  'platform-2': { printed: ['0'] },
   'profiles-1': { printed: ['throughput low-latency'] },
   'registry-1': { printed: ['pending', 'active 1'], spans: ['early', 'work'] },
   'registry-2': { printed: ['changed'], spans: ['one', 'two'] },

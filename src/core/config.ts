@@ -7,6 +7,7 @@ import { INTEGER_OPTIONS, type IntegerOptionPath } from '../utils/integer-option
 import { callable, integer, objectWith, oneOf } from '../utils/option-checks.ts';
 import { type Check, IssueLog, OptionReader } from '../utils/option-reader.ts';
 import { isTenantId } from '../utils/tenant-id.ts';
+import { withProxies } from './destination-config.ts';
 import { readEndpointPolicy } from './endpoint-rules.ts';
 import type {
   ConfigureFunction,
@@ -91,7 +92,7 @@ export function resolveTracerSettings(input: unknown, context: TracerContext): R
   const { environment, defaults = BUILT_IN_DEFAULTS, endpointPolicy, tenantId } = context;
   const base = environment === undefined ? defaults : applyEnvironment(environment, defaults, issues);
   const reader = OptionReader.open(input, '', KNOWN_TRACER, issues);
-  const own = reader === undefined ? base : applyOptions(reader, base, endpointPolicy);
+  const own = reader === undefined ? base : applyOptions(reader, base, { policy: endpointPolicy ?? 'any' });
   const settings = completeSettings(own, tenantId, issues);
   return { settings, issues: issues.list() };
 }
@@ -159,9 +160,10 @@ function resolvePlatform(
     // A second reading of the same options, so their issues are known already.
     settings = applyOptions(registry.reportingTo(new IssueLog()), settings);
     const own = registry.open('platform', KNOWN_TRACER);
-    if (own !== undefined) settings = applyOptions(own, settings);
+    if (own !== undefined) settings = applyOptions(own, settings, { policy: 'any', mayProxy: true });
   }
-  return completeSettings(settings, PLATFORM_TENANT_ID, issues);
+  const destinations = withProxies(settings.destinations, environment.options.proxies, issues);
+  return completeSettings({ ...settings, destinations }, PLATFORM_TENANT_ID, issues);
 }
 
 function readHost(reader: OptionReader | undefined): HostSettings {

@@ -149,6 +149,13 @@ export interface DestinationOptions {
    * receivers that tell tenants by connection, or where sharing is not allowed. Default: `false`; when what is given is not acceptable, `true`.
    */
   isolateConnections?: boolean | undefined;
+  /**
+   * Proxy on the way to the receiver, for destinations in `platform` only: `http://user:password@host:port`, or `https`
+   * except for `grpc`. `NO_PROXY` does not count for it. One that cannot be used makes the destination not acceptable.
+   * Tenants' requests never go through a proxy. Default: none. Variables: `HTTPS_PROXY`, `HTTP_PROXY`, `grpc_proxy`,
+   * `NO_PROXY`, also in the other case, for all destinations of the platform tracer.
+   */
+  proxy?: string | undefined;
   /** What is hidden at this destination only, after the tenant's own `redact`; `true` is short for `{}`. Default: none. */
   redact?: RedactOptions | true | undefined;
 }

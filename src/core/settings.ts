@@ -64,6 +64,8 @@ export interface DestinationSettings {
   /** Whether the timeout was given, and is not the profile's. */
   readonly timeoutGiven: boolean;
   readonly isolateConnections: boolean;
+  /** Only for the platform tracer. */
+  readonly proxy: Secret<URL> | undefined;
   readonly redact: RedactOptions | undefined;
 }
 

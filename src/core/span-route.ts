@@ -136,7 +136,7 @@ export class SpanRoute {
 
   #outletDestination(settings: DestinationSettings, index: number): OutletDestination {
     const { addresses, compression, headers, protocol, redact, tenantHeader, timeoutMillis, tls, urls } = settings;
-    const { isolateConnections } = settings;
+    const { isolateConnections, proxy } = settings;
     const { tenantId, isPlatform, pipeline, guard } = this.#options;
     const request = { tenantId, tenantHeader, guard, timeoutMillis, clock: pipeline.clock };
     return {
@@ -146,6 +146,7 @@ export class SpanRoute {
       tls: tls?.reveal(),
       addresses,
       isolationKey: isolateConnections ? (isPlatform ? PLATFORM_CONNECTIONS : tenantId) : undefined,
+      proxy,
       timeoutMillis,
       headers: () => resolveHeaders(headers, request),
       redact: this.#redactor(redact, `destination[${index}].redact`),

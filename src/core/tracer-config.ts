@@ -2,14 +2,8 @@ import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentel
 import { ENVIRONMENT_VARIABLES, type EnvironmentDestination, type EnvironmentOptions } from '../infra/environment.ts';
 import { hasMethods, integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
 import { type Check, defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
-import { resolveDestinations } from './destination-config.ts';
-import type {
-  DestinationOptions,
-  EndpointPolicy,
-  PropagationOptions,
-  SamplingOptions,
-  TracerOptions,
-} from './options.ts';
+import { type DestinationRules, resolveDestinations } from './destination-config.ts';
+import type { DestinationOptions, PropagationOptions, SamplingOptions, TracerOptions } from './options.ts';
 import { readRedact } from './redact-config.ts';
 import { readResource } from './resource-config.ts';
 import {
@@ -90,11 +84,11 @@ const BAGGAGE_KEY = text(256);
 const MAX_SPAN_PROCESSORS = 32;
 const MAX_BAGGAGE_KEYS = 128;
 
-/** `base` with what the options give; its parts are shared where they give nothing. `policy` holds for what they give. */
+/** `base` with what the options give; its parts are shared where they give nothing. `rules` hold for what they give. */
 export function applyOptions(
   reader: OptionReader,
   inherited: TracerDefaults,
-  policy: EndpointPolicy = 'any',
+  rules: Omit<DestinationRules, 'profile'> = { policy: 'any' },
 ): TracerDefaults {
   const base = readProfile(reader, inherited);
   const given: GivenOption[] = [];
@@ -104,13 +98,10 @@ export function applyOptions(
     environment,
     attributes,
     destinations:
-      resolveDestinations(
-        reader.get('destination'),
-        reader.pathOf('destination'),
-        reader.issues,
-        policy,
-        base.profile,
-      ) ?? base.destinations,
+      resolveDestinations(reader.get('destination'), reader.pathOf('destination'), reader.issues, {
+        ...rules,
+        profile: base.profile,
+      }) ?? base.destinations,
     redact: readRedact(reader, base.redact),
     sampling: readSampling(reader, base.sampling),
     limits: readGroup(reader, 'limits', LIMITS, base.limits, (name) => noteGiven(name, given)),
