@@ -1,5 +1,6 @@
 import type { EnvironmentOptions, EnvironmentReading } from '../infra/environment.ts';
 import type { HostPlatform } from '../infra/host-platform.ts';
+import type { CopyShare } from '../processing/span-copier.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import { type ConfigIssue, IsotraceError } from '../utils/errors.ts';
@@ -65,6 +66,7 @@ const KNOWN_REGISTRY: ReadonlySet<string> = new Set(
     drainTimeoutMillis: true,
     maxTotalBytes: true,
     platform: true,
+    platformCopy: true,
     tracer: true,
     logger: true,
     strict: true,
@@ -77,6 +79,13 @@ const CLOCK = objectWith<Clock>('now', 'monotonic', 'random', 'schedule');
 const STRICT = oneOf(true, false);
 const CONFIGURE = callable<ConfigureFunction>('a function');
 const TRACER_CLASS = callable<TracerClass>('a class');
+const PLATFORM_COPY: Check<CopyShare | false> = {
+  accepted: '"all", "errors", a number from 0 to 1, or false',
+  parse: (value) => {
+    if (value === 'all' || value === 'errors' || value === false) return value;
+    return typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined;
+  },
+};
 const TENANT_ID: Check<string> = {
   accepted: 'a string of 1 to 128 printable characters',
   parse: (value) => (isTenantId(value) ? value : undefined),
@@ -106,9 +115,12 @@ export function resolveRegistrySettings(
   const issues = new IssueLog();
   const reader = OptionReader.open(input, '', KNOWN_REGISTRY, issues);
   const base = defaultsOn(hostPlatform);
+  const defaults = reader === undefined ? base : applyOptions(reader, base);
+  const platform = resolvePlatform(reader, environment, base, issues);
   const settings: RegistrySettings = Object.freeze({
-    defaults: reader === undefined ? base : applyOptions(reader, base),
-    platform: resolvePlatform(reader, environment, base, issues),
+    defaults,
+    platform,
+    platformCopy: readPlatformCopy(reader, platform),
     configure: reader?.read('configure', CONFIGURE),
     endpointPolicy: readEndpointPolicy(reader),
     maxTenants: readInteger(reader, 'maxTenants'),
@@ -164,6 +176,18 @@ function resolvePlatform(
   }
   const destinations = withProxies(settings.destinations, environment.options.proxies, issues);
   return completeSettings({ ...settings, destinations }, PLATFORM_TENANT_ID, issues);
+}
+
+function readPlatformCopy(reader: OptionReader | undefined, platform: TracerSettings | false): CopyShare | false {
+  const share = reader?.read('platformCopy', PLATFORM_COPY);
+  if (reader === undefined || share === undefined || share === false || share === 0) return false;
+  if (platform !== false && platform.destinations.length > 0) return share;
+  reader.issues.add(
+    'platformCopy',
+    'a platform tracer with a destination',
+    platform === false ? 'none' : 'one without',
+  );
+  return false;
 }
 
 function readHost(reader: OptionReader | undefined): HostSettings {

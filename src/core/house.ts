@@ -10,6 +10,7 @@ import { originCapacity } from '../processing/dispatcher.ts';
 import { Ledger } from '../processing/ledger.ts';
 import { createPipeline, type Pipeline } from '../processing/pipeline.ts';
 import { PROFILES } from '../processing/profiles.ts';
+import type { CopyShare } from '../processing/span-copier.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
@@ -17,6 +18,7 @@ import { Guard } from '../utils/guard.ts';
 import { VERSION } from '../utils/version.ts';
 import { HookLeases } from './hook-leases.ts';
 import type { TracerClass } from './options.ts';
+import { PlatformCopies } from './platform-copies.ts';
 import { BUILT_IN_DEFAULTS, type TracerDefaults } from './settings.ts';
 import { Tracer } from './tracer.ts';
 import type { TracerBase, TracerInit } from './tracer-base.ts';
@@ -31,9 +33,12 @@ export interface HouseSettings {
   readonly clock: Clock;
   readonly maxTotalBytes: number;
   readonly drainTimeoutMillis: number;
+  /** Which of the tenants' spans are copied to the tracer that `platform` answers. */
+  readonly platformCopy?: CopyShare | false;
 }
 
 export interface HouseEvents {
+  platform?(): TracerRuntime;
   readmit(runtime: TracerRuntime): void;
   drained(runtime: TracerRuntime): void;
   closing?(runtime: TracerRuntime): void;
@@ -52,6 +57,7 @@ export class House implements TracerHouse<TracerRuntime> {
   readonly leases: HookLeases;
   readonly baseResource: Readonly<Attributes>;
   readonly defaults: TracerDefaults;
+  readonly copies: PlatformCopies | undefined;
   readonly drainTimeoutMillis: number;
   readonly #settings: HouseSettings;
   readonly #logger: DiagnosticLogger;
@@ -66,6 +72,7 @@ export class House implements TracerHouse<TracerRuntime> {
     this.issues = issues;
     this.baseResource = Object.freeze({ ...PROCESS_RESOURCE, ...host.attributes });
     this.defaults = defaults;
+    this.copies = createCopies(settings, events);
     this.drainTimeoutMillis = drainTimeoutMillis;
     this.guard = new Guard({ clock, level: defaults.resilience, logger: this.#logger });
     this.pipeline = createPipeline({
@@ -125,4 +132,9 @@ export class House implements TracerHouse<TracerRuntime> {
       undefined,
     );
   }
+}
+
+function createCopies({ platformCopy }: HouseSettings, { platform }: HouseEvents): PlatformCopies | undefined {
+  if (platformCopy === undefined || platformCopy === false || platform === undefined) return undefined;
+  return new PlatformCopies(platformCopy, platform);
 }

@@ -258,6 +258,13 @@ export interface RegistryOptions<T extends object = object> extends TracerOption
    * Default: the registry's options. Variable: `OTEL_SDK_DISABLED` (`true` means none, whatever is given here).
    */
   platform?: TracerOptions | false | undefined;
+  /**
+   * A copy of the spans that tenants send goes to the platform tracer's destinations: of all, of those with an error
+   * status, or of a share of the traces (0 to 1, by trace id). It has the tenant's resource with its id as `tenant.id`,
+   * and shows what the tenant's and then the platform's `redact` leave. Copies are counted for the platform tracer, and
+   * never cost a tenant anything but time. An issue without a platform tracer that has a destination. Default: `false`.
+   */
+  platformCopy?: 'all' | 'errors' | number | false | undefined;
   /** The class of the tenants' tracers, composed of mixins. Default: `Tracer`. */
   tracer?: TracerClass<T> | undefined;
   /** Where isotrace writes about itself, such as a pino logger. Default: a pino logger at level `warn`. */

@@ -18,7 +18,7 @@ import { IdleSweep } from './idle-sweep.ts';
 import { beginCall, runInSpan } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
-import { PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults } from './settings.ts';
+import { PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults, type TracerSettings } from './settings.ts';
 import { TenantConfigurator } from './tenant-configurator.ts';
 import { TenantTable } from './tenant-table.ts';
 import type { Tracer } from './tracer.ts';
@@ -59,6 +59,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     if (settings.strict && issues.length > 0) throw configError(issues);
     this.#settings = settings;
     this.#house = new House({ ...settings, host }, issues, {
+      platform: () => this.#platform ?? this.#nobody,
       readmit: (runtime) => this.#readmit(runtime),
       drained: (runtime) => this.#done(runtime),
       closing: (runtime) => {
@@ -82,6 +83,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#nobody = this.#house.createRuntime('nobody');
     this.#nobody.standsIn = true;
     this.#nobody.disable();
+    if (settings.platform !== false && settings.platformCopy !== false) this.#openPlatform(settings.platform);
     this.trace = createTraceFunction((name, spanOptions) => {
       const runtime = this.#currentRuntime();
       return runtime === undefined ? undefined : beginCall(runtime, name, spanOptions);
@@ -132,13 +134,8 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** The process owner's own tracer, for what belongs to no tenant; the only one that `OTEL_*` variables apply to. */
   get platform(): T {
-    const { platform } = this.#settings;
-    if (platform === false || this.#closed) return (this.#platform ?? this.#nobody).handle as T;
-    if (this.#platform === undefined) {
-      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID, true);
-      this.#platform.configure(platform, []);
-    }
-    return this.#platform.handle as T;
+    if (this.#settings.platform === false || this.#closed) return (this.#platform ?? this.#nobody).handle as T;
+    return this.#openPlatform(this.#settings.platform).handle as T;
   }
 
   /** The tracer of the tenant that the running code works for, if it is one of this registry. */
@@ -315,6 +312,14 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   #currentRuntime(): TracerRuntime | undefined {
     const owner = ownerIn(contextApi.active());
     return owner instanceof TracerRuntime && owner.house === this.#house ? owner : undefined;
+  }
+
+  #openPlatform(settings: TracerSettings): TracerRuntime {
+    if (this.#platform === undefined) {
+      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID, true);
+      this.#platform.configure(settings, []);
+    }
+    return this.#platform;
   }
 
   #all(): TracerRuntime[] {

@@ -5,6 +5,7 @@ import type { ResourceSettings } from '../infra/resources.ts';
 import type { AddressRule, TlsOptions } from '../infra/transport.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
+import type { CopyShare } from '../processing/span-copier.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import { type Clock, systemClock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
@@ -106,6 +107,8 @@ export interface RegistrySettings extends HostSettings {
   readonly defaults: TracerDefaults;
   /** `false`: there is no platform tracer. */
   readonly platform: TracerSettings | false;
+  /** `false` also where there is no platform tracer, or it has no destination. */
+  readonly platformCopy: CopyShare | false;
   readonly configure: ConfigureFunction | undefined;
   readonly endpointPolicy: EndpointPolicy;
   readonly maxTenants: number;

@@ -1,6 +1,7 @@
 import { type SpanContext, TraceFlags } from '@opentelemetry/api';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { Job } from '../processing/agenda.ts';
+import type { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { Lane } from '../processing/lane.ts';
 import { type DropReason, recordDrop } from '../processing/ledger.ts';
 import { createHostSampler, createRatioSampler, isInRatio, type SpanSampler } from '../processing/sampling.ts';
@@ -139,6 +140,11 @@ export class SpanPath {
   /** No span is open any more. */
   allEnded(): void {
     if (this.#route !== undefined) this.#undecided = undefined;
+  }
+
+  /** Where copies of tenants' spans go, of the platform tracer; `undefined` once it is closed. */
+  copyOutlet(): CopyOutlet | undefined {
+    return this.#route?.copyOutlet();
   }
 
   /** Sends without waiting for batches to fill, until `relax`. */

@@ -1,16 +1,20 @@
 import type { Attributes } from '@opentelemetry/api';
 import { tenantResource } from '../infra/resources.ts';
 import { untraced } from '../infra/untraced.ts';
+import { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { Lane } from '../processing/lane.ts';
 import type { DropReason, Ledger } from '../processing/ledger.ts';
 import type { Pipeline } from '../processing/pipeline.ts';
 import { createRedactor, type RedactOptions } from '../processing/redaction.ts';
 import type { RecordingSpan } from '../processing/span.ts';
+import type { SpanCopier } from '../processing/span-copier.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
-import { type OutletDestination, type Redactor, SpanOutlet } from '../processing/span-outlet.ts';
+import { type OutletDestination, type OutletSettings, type Redactor, SpanOutlet } from '../processing/span-outlet.ts';
+import { TenantCopier } from '../processing/tenant-copier.ts';
 import type { Guard } from '../utils/guard.ts';
 import { resolveHeaders } from './destination-headers.ts';
 import type { HookLeases } from './hook-leases.ts';
+import type { PlatformCopies } from './platform-copies.ts';
 import type { DestinationSettings, TracerDefaults } from './settings.ts';
 
 export interface SpanRouteOptions {
@@ -23,6 +27,8 @@ export interface SpanRouteOptions {
   readonly ledger: Ledger;
   /** Resource attributes of the process. */
   readonly baseResource: Readonly<Attributes>;
+  /** Where copies of a tenant's spans go; absent for the platform tracer itself. */
+  readonly copies: PlatformCopies | undefined;
   /** Told when something that waited was delivered or dropped. */
   readonly progressed: () => void;
 }
@@ -39,6 +45,7 @@ export class SpanRoute {
   readonly #options: SpanRouteOptions;
   #hooks: SpanHooks | undefined;
   #outlet: SpanOutlet | undefined;
+  #copies: CopyOutlet | undefined;
   #hurried = false;
   #closing: Promise<void> | undefined;
 
@@ -54,24 +61,33 @@ export class SpanRoute {
   }
 
   get lanes(): readonly Lane[] {
-    return this.#outlet?.lanes ?? [];
+    return [...(this.#outlet?.lanes ?? []), ...(this.#copies?.lanes ?? [])];
   }
 
   /** Spans that are neither delivered nor dropped. */
   get queued(): number {
-    return this.#outlet?.queued ?? 0;
+    return (this.#outlet?.queued ?? 0) + (this.#copies?.queued ?? 0);
   }
 
   get bytes(): number {
-    return this.#outlet?.bytes ?? 0;
+    return (this.#outlet?.bytes ?? 0) + (this.#copies?.bytes ?? 0);
   }
 
   push(span: RecordingSpan): void {
     if (this.#outlet === undefined) {
-      this.#outlet = this.#open();
-      if (this.#hurried) for (const lane of this.lanes) lane.hurry();
+      this.#outlet = new SpanOutlet(this.#options.pipeline, this.#options, this.#outletSettings());
+      this.#opened(this.#outlet);
     }
     this.#outlet.push(span);
+  }
+
+  /** Where copies of all tenants' spans go; of the platform tracer only. */
+  copyOutlet(): CopyOutlet {
+    if (this.#copies === undefined) {
+      this.#copies = new CopyOutlet(this.#options.pipeline, this.#options, this.#outletSettings());
+      this.#opened(this.#copies);
+    }
+    return this.#copies;
   }
 
   /** Sends without waiting for batches to fill, until `relax`. */
@@ -99,6 +115,7 @@ export class SpanRoute {
   close(reason: DropReason): Promise<void> {
     if (this.#closing === undefined) {
       this.#outlet?.close(reason);
+      this.#copies?.close(reason);
       this.#closing = this.#options.leases.giveBack(this.settings);
     }
     return this.#closing;
@@ -117,21 +134,30 @@ export class SpanRoute {
     }
   }
 
-  #open(): SpanOutlet {
-    const { tenantId, pipeline, guard, ledger, baseResource, progressed } = this.#options;
+  #opened({ lanes }: { readonly lanes: readonly Lane[] }): void {
+    if (this.#hurried) for (const lane of lanes) lane.hurry();
+  }
+
+  #outletSettings(): OutletSettings {
+    const { guard, baseResource } = this.#options;
     const { batch, destinations, exporter, limits, redact } = this.settings;
-    return new SpanOutlet(
-      pipeline,
-      { tenantId, guard, ledger, progressed },
-      {
-        destinations: destinations.map((destination, index) => this.#outletDestination(destination, index)),
-        exporter: exporter && { exporter, hook: guard.hook('exporter', 'export') },
-        redact: this.#redactor(redact, 'redact'),
-        limits,
-        batch,
-        resource: () => tenantResource(baseResource, this.settings),
-      },
-    );
+    return {
+      destinations: destinations.map((destination, index) => this.#outletDestination(destination, index)),
+      exporter: exporter && { exporter, hook: guard.hook('exporter', 'export') },
+      redact: this.#redactor(redact, 'redact'),
+      limits,
+      batch,
+      resource: () => tenantResource(baseResource, this.settings),
+      copier: this.#copier(),
+    };
+  }
+
+  #copier(): SpanCopier | undefined {
+    const { baseResource, copies, tenantId } = this.#options;
+    if (copies === undefined) return undefined;
+    // Only here does the tenant's id go on the wire by itself.
+    const resource = () => ({ ...tenantResource(baseResource, this.settings), 'tenant.id': tenantId });
+    return new TenantCopier({ tenantId, share: copies.share, target: copies, resource });
   }
 
   #outletDestination(settings: DestinationSettings, index: number): OutletDestination {

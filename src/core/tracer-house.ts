@@ -3,6 +3,7 @@ import type { Ledger } from '../processing/ledger.ts';
 import type { Pipeline } from '../processing/pipeline.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { HookLeases } from './hook-leases.ts';
+import type { PlatformCopies } from './platform-copies.ts';
 import type { TracerDefaults } from './settings.ts';
 
 /** What the tracers of a registry share, and what their engines, each a `Runtime`, tell it. */
@@ -12,6 +13,8 @@ export interface TracerHouse<Runtime> {
   readonly leases: HookLeases;
   /** Resource attributes of the process. */
   readonly baseResource: Readonly<Attributes>;
+  /** Where copies of tenants' spans go, if they are copied. */
+  readonly copies: PlatformCopies | undefined;
   /** In force until a tenant's own configuration comes. */
   readonly defaults: TracerDefaults;
   readonly drainTimeoutMillis: number;

@@ -64,6 +64,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   #overdue: Signal | undefined;
 
   constructor(house: TracerHouse<TracerRuntime>, tenantId: string, isPlatform = false) {
+    const copies = isPlatform ? undefined : house.copies;
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
     this.house = house;
     this.tenantId = tenantId;
@@ -72,6 +73,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     this.path = new SpanPath({
       tenantId,
       isPlatform,
+      copies,
       pipeline,
       leases,
       guard: this.guard,

@@ -28,6 +28,12 @@ export interface SpanCargoOptions {
   readonly send: SpanSender;
   /** The body of a request, with the tenant's resource. */
   readonly frame: (batch: SpanBatch) => Uint8Array;
+  /** Named behind the destination, to people, where one destination has several cargos. */
+  readonly purpose?: string;
+  /** Whether the process's budget takes from it before it takes from others. */
+  readonly yields?: boolean;
+  /** Told of a batch that is done with, while it still has its records. */
+  readonly released?: (batch: SpanBatch) => void;
   /** Told how many waiting spans had to be given up for the process's budget. */
   readonly lost: (count: number) => void;
 }
@@ -46,12 +52,17 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
   }
 
   get destination(): string {
-    const { url } = this.#options.destination;
-    return `${url.origin}${url.pathname}`;
+    const { destination, purpose } = this.#options;
+    const { origin, pathname } = destination.url;
+    return `${origin}${pathname}${purpose === undefined ? '' : ` (${purpose})`}`;
   }
 
   get origin(): string {
     return this.#options.destination.url.origin;
+  }
+
+  get yields(): boolean {
+    return this.#options.yields === true;
   }
 
   get size(): number {
@@ -109,6 +120,7 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
   release(batch: SpanBatch): void {
     this.#takenBytes -= batch.bytes;
     this.#options.budget.release(batch.bytes);
+    this.#options.released?.(batch);
     batch.release();
   }
 

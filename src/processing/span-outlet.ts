@@ -11,6 +11,7 @@ import type { Pipeline } from './pipeline.ts';
 import { viewRedacted } from './redacted-view.ts';
 import type { RecordingSpan } from './span.ts';
 import { SpanCargo, type SpanDestination } from './span-cargo.ts';
+import type { SpanCopier } from './span-copier.ts';
 import { createSpanSender, wireFormatOf } from './span-sender.ts';
 import { SpanWire } from './span-wire.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -36,6 +37,8 @@ export interface OutletSettings {
   };
   readonly batch: { readonly delayMillis: number; readonly maxSize: number; readonly maxBytes: number };
   readonly resource: () => Readonly<Attributes>;
+  /** Where copies go, if they are made. */
+  readonly copier?: SpanCopier | undefined;
 }
 
 export interface OutletTenant {
@@ -99,7 +102,7 @@ export class SpanOutlet {
   push(span: RecordingSpan): void {
     const copies = this.lanes.length;
     this.#tenant.ledger.countCreated(Math.max(copies, 1));
-    if (copies === 0) this.#drop('no_destination', 1);
+    if (copies === 0) this.#pushNowhere(span);
     else if (this.#rate?.take() === false) this.#drop('rate_limited', copies);
     else this.#pushShown(span, copies);
   }
@@ -107,6 +110,12 @@ export class SpanOutlet {
   /** Stops all lanes and counts what is left under `reason`. Answers how much that was. */
   close(reason: DropReason): number {
     return this.lanes.reduce((sum, lane) => sum + lane.close(reason), 0);
+  }
+
+  /** Without a destination only copies are made. */
+  #pushNowhere(span: RecordingSpan): void {
+    this.#drop('no_destination', 1);
+    if (this.#settings.copier !== undefined && this.#rate?.take() !== false) this.#pushShown(span, 0);
   }
 
   #pushShown(span: RecordingSpan, copies: number): void {
@@ -145,6 +154,10 @@ export class SpanOutlet {
       if (cargo.push(scratch.buffer, 0, scratch.position, span.scope.index)) lane.added();
       else this.#drop('queue_full', 1);
     }
+    const { copier } = this.#settings;
+    if (copier === undefined) return;
+    const encoded = isEncoded && source && sourceWire ? { span: source, format: sourceWire.format } : undefined;
+    copier.take(span.scope, shown, encoded);
   }
 
   #encode({ format }: SpanWire, span: EndedSpan): boolean {

@@ -5,6 +5,8 @@ import type { SpanBatch } from './span-batch.ts';
 import type { SpanScope } from './span-host.ts';
 import type { WireFormat } from './wire-format.ts';
 
+const EMPTY = new Uint8Array(0);
+
 /** One tenant's spans in one format: the format, and the tenant's resource and scopes in it, encoded once. */
 export class SpanWire {
   readonly format: WireFormat;
@@ -24,9 +26,17 @@ export class SpanWire {
     this.#scopes[scope.index] ??= this.format.encodeScope(scope);
   }
 
-  frame(batch: SpanBatch): Uint8Array {
+  get resource(): Uint8Array {
     this.#resource ??= this.#encodeResource();
-    return this.format.frame(this.#resource, this.#scopes, batch);
+    return this.#resource;
+  }
+
+  scope(index: number): Uint8Array {
+    return this.#scopes[index] ?? EMPTY;
+  }
+
+  frame(batch: SpanBatch): Uint8Array {
+    return this.format.frame(this.resource, this.#scopes, batch);
   }
 
   #encodeResource(): Uint8Array {

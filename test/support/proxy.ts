@@ -128,10 +128,13 @@ export class Proxy implements AsyncDisposable {
     const { pathname, port, search } = new URL(request.url ?? '');
     const { 'proxy-authorization': _own, ...headers } = request.headers;
     const { method } = request;
-    const onward = http.request({ agent: false, host: '127.0.0.1', port, method, path: pathname + search, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
+    const onward = http.request(
+      { agent: false, host: '127.0.0.1', port, method, path: pathname + search, headers },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      },
+    );
     onward.on('socket', (socket) => this.#track(socket));
     onward.on('error', () => response.destroy());
     request.pipe(onward);
