@@ -19,14 +19,16 @@ export type {
   PropagationOptions,
   RegistryOptions,
   SamplingOptions,
+  SelfMetricsOptions,
   ServiceOptions,
   TracerClass,
   TracerOptions,
 } from './core/options.ts';
 export type { IncomingTrust } from './core/propagation.ts';
-export { type ReconfigureOutcome, TracerRegistry } from './core/registry.ts';
+export { TracerRegistry } from './core/registry.ts';
 export type { RegistryHealth, RegistryStats } from './core/registry-status.ts';
 export type { DestinationHealth, TracerHealth, TracerStats } from './core/status.ts';
+export type { ReconfigureOutcome } from './core/tenant-configurator.ts';
 export { Tracer } from './core/tracer.ts';
 export { TracerBase, type TracerInit } from './core/tracer-base.ts';
 export type { HostPlatform } from './infra/host-platform.ts';

@@ -59,6 +59,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'platform-1': { spans: ['warm up'], others: ['checkout'] },
   'platform-2': { spans: ['failed'], others: ['fine', 'failed'] },
   'platform-3': { printed: ['0'] },
+  'platform-4': { printed: ['1'], spans: ['checkout'] },
   'profiles-1': { printed: ['throughput low-latency'] },
   'registry-1': { printed: ['pending', 'active 1'], spans: ['early', 'work'] },
   'registry-2': { printed: ['changed'], spans: ['one', 'two'] },

@@ -1,3 +1,4 @@
+import type { MeterProvider } from '@opentelemetry/api';
 import type { EnvironmentOptions, EnvironmentReading } from '../infra/environment.ts';
 import type { HostPlatform } from '../infra/host-platform.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
@@ -6,7 +7,7 @@ import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import { type ConfigIssue, IsotraceError } from '../utils/errors.ts';
 import { INTEGER_OPTIONS, type IntegerOptionPath } from '../utils/integer-options.ts';
 import { callable, integer, objectWith, oneOf } from '../utils/option-checks.ts';
-import { type Check, IssueLog, OptionReader } from '../utils/option-reader.ts';
+import { type Check, defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { isTenantId } from '../utils/tenant-id.ts';
 import { withProxies } from './destination-config.ts';
 import { readEndpointPolicy } from './endpoint-rules.ts';
@@ -25,6 +26,7 @@ import {
   type HostSettings,
   PLATFORM_TENANT_ID,
   type RegistrySettings,
+  type SelfMetricsSettings,
   type StandaloneSettings,
   type TracerDefaults,
   type TracerSettings,
@@ -67,6 +69,8 @@ const KNOWN_REGISTRY: ReadonlySet<string> = new Set(
     maxTotalBytes: true,
     platform: true,
     platformCopy: true,
+    meterProvider: true,
+    selfMetrics: true,
     tracer: true,
     logger: true,
     strict: true,
@@ -75,6 +79,9 @@ const KNOWN_REGISTRY: ReadonlySet<string> = new Set(
 );
 
 const LOGGER = objectWith<DiagnosticLogger>('debug', 'info', 'warn', 'error');
+const METER_PROVIDER = objectWith<MeterProvider>('getMeter');
+const SELF_METRICS = defineGroup<SelfMetricsSettings>({ tenants: integer('selfMetrics.tenants') });
+const NO_SELF_METRICS: SelfMetricsSettings = Object.freeze({ tenants: INTEGER_OPTIONS['selfMetrics.tenants'].default });
 const CLOCK = objectWith<Clock>('now', 'monotonic', 'random', 'schedule');
 const STRICT = oneOf(true, false);
 const CONFIGURE = callable<ConfigureFunction>('a function');
@@ -127,6 +134,9 @@ export function resolveRegistrySettings(
     idleTimeoutMillis: readInteger(reader, 'idleTimeoutMillis'),
     drainTimeoutMillis: readInteger(reader, 'drainTimeoutMillis'),
     maxTotalBytes: readInteger(reader, 'maxTotalBytes'),
+    meterProvider: reader?.read('meterProvider', METER_PROVIDER),
+    selfMetrics:
+      reader === undefined ? NO_SELF_METRICS : readGroup(reader, 'selfMetrics', SELF_METRICS, NO_SELF_METRICS),
     tracer: reader?.read('tracer', TRACER_CLASS),
     ...readHost(reader),
   });

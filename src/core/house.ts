@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, Meter, MeterProvider } from '@opentelemetry/api';
 import { ensureContextManager } from '../infra/context-manager.ts';
 import { createGrpcTransport } from '../infra/grpc-transport.ts';
 import type { DetectedPlatform } from '../infra/host-platform.ts';
@@ -16,10 +16,11 @@ import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import { Guard } from '../utils/guard.ts';
 import { VERSION } from '../utils/version.ts';
+import { ExportMeter } from './export-meter.ts';
 import { HookLeases } from './hook-leases.ts';
 import type { TracerClass } from './options.ts';
 import { PlatformCopies } from './platform-copies.ts';
-import { BUILT_IN_DEFAULTS, type TracerDefaults } from './settings.ts';
+import { BUILT_IN_DEFAULTS, PLATFORM_TENANT_ID, type TracerDefaults, type TracerSettings } from './settings.ts';
 import { Tracer } from './tracer.ts';
 import type { TracerBase, TracerInit } from './tracer-base.ts';
 import type { TracerHouse } from './tracer-house.ts';
@@ -33,6 +34,7 @@ export interface HouseSettings {
   readonly clock: Clock;
   readonly maxTotalBytes: number;
   readonly drainTimeoutMillis: number;
+  readonly meterProvider?: MeterProvider | undefined;
   /** Which of the tenants' spans are copied to the tracer that `platform` answers. */
   readonly platformCopy?: CopyShare | false;
 }
@@ -55,6 +57,9 @@ export class House implements TracerHouse<TracerRuntime> {
   readonly guard: Guard;
   readonly issues: readonly ConfigIssue[];
   readonly leases: HookLeases;
+  /** Where isotrace measures itself. */
+  readonly meter: Meter | undefined;
+  readonly exports: ExportMeter | undefined;
   readonly baseResource: Readonly<Attributes>;
   readonly defaults: TracerDefaults;
   readonly copies: PlatformCopies | undefined;
@@ -75,7 +80,15 @@ export class House implements TracerHouse<TracerRuntime> {
     this.copies = createCopies(settings, events);
     this.drainTimeoutMillis = drainTimeoutMillis;
     this.guard = new Guard({ clock, level: defaults.resilience, logger: this.#logger });
+    this.meter = this.guard.run(
+      'metrics',
+      'getMeter',
+      () => settings.meterProvider?.getMeter('isotrace', VERSION),
+      undefined,
+    );
+    this.exports = this.#measureExports();
     this.pipeline = createPipeline({
+      recorder: this.exports,
       clock,
       maxTotalBytes,
       capacity,
@@ -102,6 +115,13 @@ export class House implements TracerHouse<TracerRuntime> {
     return runtime;
   }
 
+  /** The engine of the process owner's own tracer, configured. */
+  createPlatform(settings: TracerSettings): TracerRuntime {
+    const runtime = this.createRuntime(PLATFORM_TENANT_ID, true);
+    runtime.configure(settings, []);
+    return runtime;
+  }
+
   readmit(runtime: TracerRuntime): void {
     this.#events.readmit(runtime);
   }
@@ -122,6 +142,19 @@ export class House implements TracerHouse<TracerRuntime> {
   async close(timeoutMillis: number): Promise<void> {
     await within(this.#settings.clock, timeoutMillis, this.leases.close(), true);
     await this.pipeline.close();
+  }
+
+  #measureExports(): ExportMeter | undefined {
+    const { meter } = this;
+    return (
+      meter &&
+      this.guard.run(
+        'metrics',
+        'instruments',
+        () => new ExportMeter(meter, this.guard, this.#settings.clock),
+        undefined,
+      )
+    );
   }
 
   #logIssues(issues: readonly ConfigIssue[]): void {

@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, MeterProvider } from '@opentelemetry/api';
 import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { TlsOptions } from '../infra/transport.ts';
 import type { ProfileName } from '../processing/profiles.ts';
@@ -265,6 +265,13 @@ export interface RegistryOptions<T extends object = object> extends TracerOption
    * never cost a tenant anything but time. An issue without a platform tracer that has a destination. Default: `false`.
    */
   platformCopy?: 'all' | 'errors' | number | false | undefined;
+  /**
+   * Where isotrace measures itself: OpenTelemetry's `otel.sdk.*` metrics, and `isotrace.*` for what those do not have.
+   * Not shut down with the registry. Default: none.
+   */
+  meterProvider?: MeterProvider | undefined;
+  /** What is measured beside totals. */
+  selfMetrics?: SelfMetricsOptions | undefined;
   /** The class of the tenants' tracers, composed of mixins. Default: `Tracer`. */
   tracer?: TracerClass<T> | undefined;
   /** Where isotrace writes about itself, such as a pino logger. Default: a pino logger at level `warn`. */
@@ -273,6 +280,14 @@ export interface RegistryOptions<T extends object = object> extends TracerOption
   strict?: boolean | undefined;
   /** Time and randomness, for tests. Default: the system's. */
   clock?: Clock | undefined;
+}
+
+export interface SelfMetricsOptions {
+  /**
+   * Tenants that have metrics of their own (`isotrace.tenant.span.*` with `tenant.id`), the most recently used first: as
+   * many series more. 0 to 10,000. Default: 0.
+   */
+  tenants?: number | undefined;
 }
 
 export type ConfigureFunction = (tenantId: string) => ConfigureAnswer | Promise<ConfigureAnswer>;

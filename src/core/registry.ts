@@ -3,7 +3,7 @@ import { context as contextApi } from '@opentelemetry/api';
 import { readEnvironment, readHostPlatform } from '../infra/environment.ts';
 import { installProcessHooks, type ProcessHookOptions } from '../lifecycle/process-hooks.ts';
 import { combineReports, type FlushOptions, type FlushReport, resolveTimeout } from '../lifecycle/report.ts';
-import { isRecordingState } from '../lifecycle/tracer-state.ts';
+import { isInUseState } from '../lifecycle/tracer-state.ts';
 import { PROFILES } from '../processing/profiles.ts';
 import { enterScope, ownerIn } from '../processing/scope.ts';
 import { createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
@@ -18,15 +18,13 @@ import { IdleSweep } from './idle-sweep.ts';
 import { beginCall, runInSpan } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
-import { PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults, type TracerSettings } from './settings.ts';
-import { TenantConfigurator } from './tenant-configurator.ts';
+import { measureRegistry, type SelfMetrics } from './self-metrics.ts';
+import type { RegistrySettings, TracerDefaults, TracerSettings } from './settings.ts';
+import { type ReconfigureOutcome, TenantConfigurator } from './tenant-configurator.ts';
 import { TenantTable } from './tenant-table.ts';
 import type { Tracer } from './tracer.ts';
 import type { TracerBase } from './tracer-base.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
-
-/** What `reconfigure` came to. `'unchanged'`: the configuration is what it was, and nothing was touched. */
-export type ReconfigureOutcome = 'changed' | 'unchanged' | 'unknown' | 'failed';
 
 /**
  * The tenants of a process and their tracers. `get(tenantId)` is made to be called for every request: it is synchronous,
@@ -45,6 +43,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   readonly #counts = { created: 0, evicted: 0, revived: 0, unknown: 0, refused: 0 };
   /** Stands in for tenants that do not exist. */
   readonly #nobody: TracerRuntime;
+  readonly #metrics: SelfMetrics | undefined;
   #platform: TracerRuntime | undefined;
   #closed = false;
   #closing: Promise<FlushReport> | undefined;
@@ -84,6 +83,11 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#nobody.standsIn = true;
     this.#nobody.disable();
     if (settings.platform !== false && settings.platformCopy !== false) this.#openPlatform(settings.platform);
+    this.#metrics = measureRegistry(this.#house, settings.selfMetrics, {
+      runtimes: () => this.#table.runtimes(),
+      all: () => this.#all(),
+      stats: () => this.stats(),
+    });
     this.trace = createTraceFunction((name, spanOptions) => {
       const runtime = this.#currentRuntime();
       return runtime === undefined ? undefined : beginCall(runtime, name, spanOptions);
@@ -170,10 +174,10 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   async reconfigure(tenantId: string): Promise<ReconfigureOutcome> {
     this.#table.forgetUnknown(tenantId);
     const runtime = this.#table.peek(tenantId) ?? this.#table.retired(tenantId);
-    if (runtime === undefined || !isInUse(runtime)) return 'unknown';
+    if (runtime === undefined || !isInUseState(runtime.state)) return 'unknown';
     // A question that is under way may be older than the change.
     await this.#configurator.settled(runtime);
-    if (this.#closed || !isInUse(runtime)) return 'unknown';
+    if (this.#closed || !isInUseState(runtime.state)) return 'unknown';
     const { generation } = runtime;
     const outcome = await this.#configurator.ask(runtime);
     if (outcome !== 'configured') return outcome;
@@ -299,6 +303,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   /** A tenant that is out of use has nothing left. */
   #done(runtime: TracerRuntime): void {
     this.#table.drained(runtime);
+    this.#metrics?.retire(runtime);
     this.#configurator.forget(runtime);
   }
 
@@ -315,10 +320,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   }
 
   #openPlatform(settings: TracerSettings): TracerRuntime {
-    if (this.#platform === undefined) {
-      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID, true);
-      this.#platform.configure(settings, []);
-    }
+    this.#platform ??= this.#house.createPlatform(settings);
     return this.#platform;
   }
 
@@ -338,10 +340,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const reports = await Promise.all(this.#all().map((runtime) => runtime.shutdown(timeoutMillis)));
     this.#table.clear();
     await this.#house.close(Math.max(endsAt - clock.monotonic(), 0));
+    this.#house.guard.run('metrics', 'stop', () => this.#metrics?.stop(), undefined);
     return combineReports(reports);
   }
-}
-
-function isInUse({ state }: TracerRuntime): boolean {
-  return isRecordingState(state) || state === 'draining';
 }

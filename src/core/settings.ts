@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, MeterProvider } from '@opentelemetry/api';
 import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import { type HostPlatform, isFunctionPlatform } from '../infra/host-platform.ts';
 import type { ResourceSettings } from '../infra/resources.ts';
@@ -115,7 +115,13 @@ export interface RegistrySettings extends HostSettings {
   readonly idleTimeoutMillis: number;
   readonly drainTimeoutMillis: number;
   readonly maxTotalBytes: number;
+  readonly meterProvider: MeterProvider | undefined;
+  readonly selfMetrics: SelfMetricsSettings;
   readonly tracer: TracerClass | undefined;
+}
+
+export interface SelfMetricsSettings {
+  readonly tenants: number;
 }
 
 /** The settings of a tracer without a registry. */

@@ -53,6 +53,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   #resource: Resource | undefined;
   #open = 0;
   #started = 0;
+  #unsampled = 0;
   #grace: Job | undefined;
   #accepting = true;
   #shutdown: Promise<TenantReport> | undefined;
@@ -135,6 +136,11 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     return this.#started;
   }
 
+  /** Those of them that sampling turned away at once. */
+  get unsampled(): number {
+    return this.#unsampled;
+  }
+
   resource(): Resource {
     this.#resource ??= resourceFromAttributes(tenantResource(this.house.baseResource, this.path.settings));
     return this.#resource;
@@ -159,6 +165,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
 
   spanUnsampled(): void {
     this.#started += 1;
+    this.#unsampled += 1;
     this.path.discard('sampled', 1);
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../utils/clock.ts';
+import type { DropReason } from './ledger.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
 /** What is wrong with a destination. */
@@ -9,6 +10,13 @@ export type Trouble =
   | 'unauthorized'
   /** It is not what was configured: TLS, a redirect, no HTTP. */
   | 'misconfigured';
+
+/** What a batch is counted under when its destination is in trouble until the give-up time; else it is kept. */
+export const GIVE_UP_REASONS: Readonly<Record<Trouble, DropReason | undefined>> = {
+  retrying: 'retry_exhausted',
+  unauthorized: 'unauthorized',
+  misconfigured: undefined,
+};
 
 /** Refused credentials and broken configuration are tried again this often; data waits meanwhile. */
 const PROBE_MILLIS = 60_000;

@@ -103,7 +103,7 @@ export class CopyOutlet {
   }
 
   #lane(destination: OutletDestination): CopyLane {
-    const { agenda, budget, chunks, clock, dispatcher, retryPolicy } = this.#pipeline;
+    const { agenda, budget, chunks, clock, dispatcher, recorder, retryPolicy } = this.#pipeline;
     const { batch, limits } = this.#settings;
     const format = wireFormatOf(destination.protocol);
     const bounds = { maxSize: limits.maxQueueSize, maxBytes: limits.maxQueueBytes };
@@ -125,7 +125,7 @@ export class CopyOutlet {
       lost: (count) => lane.lost(count),
     });
     const { delayMillis } = batch;
-    const lane = new Lane({ ...this.#platform, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy });
+    const lane = new Lane({ ...this.#platform, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder });
     return { cargo, lane, index, format, redact: destination.redact };
   }
 }

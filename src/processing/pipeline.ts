@@ -6,6 +6,7 @@ import { Agenda } from './agenda.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type ChunkPool, createChunkPool } from './chunk-pool.ts';
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
+import type { ExportRecorder } from './export-recorder.ts';
 import { ProtoWriter } from './proto-writer.ts';
 import { createRetryPolicy, type RetryPolicy } from './retry-policy.ts';
 
@@ -17,6 +18,7 @@ export interface PipelineOptions {
   readonly maxTotalBytes: number;
   /** Requests at a time to one origin. Default: the dispatcher's. */
   readonly capacity?: DispatcherOptions;
+  readonly recorder?: ExportRecorder | undefined;
 }
 
 /** The machinery that all tenants of a registry share: one timer, one set of connections, one byte budget. */
@@ -27,6 +29,8 @@ export interface Pipeline {
   readonly agenda: Agenda;
   readonly dispatcher: Dispatcher;
   readonly retryPolicy: RetryPolicy;
+  /** Told of exports, where somebody measures them. */
+  readonly recorder?: ExportRecorder | undefined;
   readonly chunks: ChunkPool;
   readonly budget: ByteBudget;
   readonly ids: PooledIdGenerator;
@@ -37,7 +41,7 @@ export interface Pipeline {
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { clock, transport, grpc, maxTotalBytes, capacity } = options;
+  const { clock, transport, grpc, maxTotalBytes, capacity, recorder } = options;
   const agenda = new Agenda(clock);
   return {
     clock,
@@ -46,6 +50,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     agenda,
     dispatcher: new Dispatcher(capacity),
     retryPolicy: createRetryPolicy({ clock }),
+    recorder,
     chunks: createChunkPool(),
     budget: new ByteBudget(maxTotalBytes),
     ids: new PooledIdGenerator(),

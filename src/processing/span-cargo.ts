@@ -5,9 +5,10 @@ import type { Agenda } from './agenda.ts';
 import { limitAttempt } from './attempt-limit.ts';
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
 import type { SpanBatch, SpanByteQueue } from './byte-queue.ts';
+import type { ExportComponent } from './export-recorder.ts';
 import type { LaneCargo } from './lane-cargo.ts';
 import type { DeliveryOutcome } from './outcome.ts';
-import type { SpanSender, WireSettings } from './span-sender.ts';
+import type { OtlpProtocol, SpanSender, WireSettings } from './span-sender.ts';
 
 /** Where a cargo's requests go. */
 export interface SpanDestination extends WireSettings {
@@ -38,6 +39,12 @@ export interface SpanCargoOptions {
   readonly lost: (count: number) => void;
 }
 
+/** Values of `otel.component.type` (semantic conventions, OpenTelemetry attributes). */
+const COMPONENT_TYPES: Readonly<Record<OtlpProtocol, string>> = {
+  'http/protobuf': 'otlp_http_span_exporter',
+  'http/json': 'otlp_http_json_span_exporter',
+  grpc: 'otlp_grpc_span_exporter',
+};
 const NO_HEADERS = 'the headers function did not answer in time';
 
 /** Encoded spans on their way to an OTLP receiver. Resource, scopes and credentials are added when a request is made. */
@@ -59,6 +66,12 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
 
   get origin(): string {
     return this.#options.destination.url.origin;
+  }
+
+  get component(): ExportComponent {
+    const { protocol, url } = this.#options.destination;
+    const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+    return { type: COMPONENT_TYPES[protocol], address: url.hostname, port };
   }
 
   get yields(): boolean {

@@ -225,8 +225,8 @@ export class SpanOutlet {
   }
 
   #lane(cargo: LaneCargo): Lane {
-    const { agenda, clock, dispatcher, retryPolicy } = this.#pipeline;
+    const { agenda, clock, dispatcher, recorder, retryPolicy } = this.#pipeline;
     const { delayMillis } = this.#settings.batch;
-    return new Lane({ ...this.#tenant, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy });
+    return new Lane({ ...this.#tenant, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder });
   }
 }
