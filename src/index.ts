@@ -15,20 +15,24 @@ export type {
   HeaderOptions,
   HeaderRecord,
   LimitOptions,
+  ProfileOption,
   PropagationOptions,
   RegistryOptions,
   SamplingOptions,
+  SelfMetricsOptions,
   ServiceOptions,
   SpoolOptions,
   TracerClass,
   TracerOptions,
 } from './core/options.ts';
 export type { IncomingTrust } from './core/propagation.ts';
-export { type ReconfigureOutcome, TracerRegistry } from './core/registry.ts';
+export { TracerRegistry } from './core/registry.ts';
 export type { RegistryHealth, RegistryStats } from './core/registry-status.ts';
 export type { DestinationHealth, TracerHealth, TracerStats } from './core/status.ts';
+export type { ReconfigureOutcome } from './core/tenant-configurator.ts';
 export { Tracer } from './core/tracer.ts';
 export { TracerBase, type TracerInit } from './core/tracer-base.ts';
+export type { HostPlatform } from './infra/host-platform.ts';
 export type { TlsOptions } from './infra/transport.ts';
 export { currentTracer, traced } from './instrumentation/traced.ts';
 export {
@@ -42,6 +46,7 @@ export type { ProcessHookOptions } from './lifecycle/process-hooks.ts';
 export type { FlushOptions, FlushReport, TenantReport } from './lifecycle/report.ts';
 export type { TracerState } from './lifecycle/tracer-state.ts';
 export type { DropReason, LedgerSnapshot } from './processing/ledger.ts';
+export type { ProfileName } from './processing/profiles.ts';
 export type { RedactFunction, RedactOptions } from './processing/redaction.ts';
 export type { OtlpProtocol } from './processing/span-sender.ts';
 export type { TraceDecorator, TraceFunction, TraceOptions } from './processing/trace-function.ts';

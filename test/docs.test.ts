@@ -8,6 +8,7 @@ import type { Express } from 'express';
 import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ENVIRONMENT_VARIABLES } from '../src/infra/environment.ts';
+import { PROFILES } from '../src/processing/profiles.ts';
 import { INTEGER_OPTIONS } from '../src/utils/integer-options.ts';
 import { type OtlpReceiver, startReceiver } from './support/otlp-receiver.ts';
 
@@ -55,6 +56,11 @@ const expectations: Readonly<Record<string, Expectation>> = {
   },
   'failures-1': { printed: ['0 1'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
+  'platform-1': { spans: ['warm up'], others: ['checkout'] },
+  'platform-2': { spans: ['failed'], others: ['fine', 'failed'] },
+  'platform-3': { printed: ['0'] },
+  'platform-4': { printed: ['1'], spans: ['checkout'] },
+  'profiles-1': { printed: ['throughput low-latency'] },
   'registry-1': { printed: ['pending', 'active 1'], spans: ['early', 'work'] },
   'registry-2': { printed: ['changed'], spans: ['one', 'two'] },
   'sampling-1': { printed: ['{ sampled: 2 }'], spans: ['bad', 'inside bad'] },
@@ -118,6 +124,15 @@ describe('the documentation', () => {
     const options = Object.keys(INTEGER_OPTIONS).map((option) => option.split('.').at(-1) as string);
     const missing = [...options, ...Object.keys(ENVIRONMENT_VARIABLES)].filter((name) => !page.includes(name));
     expect(missing).toEqual([]);
+  });
+
+  it('shows the values of all profiles as they are', () => {
+    const page = readFileSync(new URL('docs/profiles.md', root), 'utf8');
+    const number = (value: number): string => value.toLocaleString('en');
+    for (const key of Object.keys(PROFILES.default) as (keyof typeof PROFILES.default)[]) {
+      const values = Object.values(PROFILES).map((profile) => number(profile[key]));
+      expect(page).toContain(`| ${values.join(' | ')} |`);
+    }
   });
 
   it('has only blocks that compile', () => {

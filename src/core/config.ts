@@ -1,11 +1,15 @@
+import type { MeterProvider } from '@opentelemetry/api';
 import type { EnvironmentOptions, EnvironmentReading } from '../infra/environment.ts';
+import type { HostPlatform } from '../infra/host-platform.ts';
+import type { CopyShare } from '../processing/span-copier.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import { type ConfigIssue, IsotraceError } from '../utils/errors.ts';
 import { INTEGER_OPTIONS, type IntegerOptionPath } from '../utils/integer-options.ts';
 import { callable, integer, objectWith, oneOf } from '../utils/option-checks.ts';
-import { type Check, IssueLog, OptionReader } from '../utils/option-reader.ts';
+import { type Check, defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { isTenantId } from '../utils/tenant-id.ts';
+import { withProxies } from './destination-config.ts';
 import { readEndpointPolicy } from './endpoint-rules.ts';
 import type {
   ConfigureFunction,
@@ -18,9 +22,11 @@ import {
   BUILT_IN_DEFAULTS,
   DEFAULT_CLOCK,
   DEFAULT_TENANT_ID,
+  defaultsOn,
   type HostSettings,
   PLATFORM_TENANT_ID,
   type RegistrySettings,
+  type SelfMetricsSettings,
   type StandaloneSettings,
   type TracerDefaults,
   type TracerSettings,
@@ -62,6 +68,9 @@ const KNOWN_REGISTRY: ReadonlySet<string> = new Set(
     drainTimeoutMillis: true,
     maxTotalBytes: true,
     platform: true,
+    platformCopy: true,
+    meterProvider: true,
+    selfMetrics: true,
     tracer: true,
     logger: true,
     strict: true,
@@ -70,10 +79,20 @@ const KNOWN_REGISTRY: ReadonlySet<string> = new Set(
 );
 
 const LOGGER = objectWith<DiagnosticLogger>('debug', 'info', 'warn', 'error');
+const METER_PROVIDER = objectWith<MeterProvider>('getMeter');
+const SELF_METRICS = defineGroup<SelfMetricsSettings>({ tenants: integer('selfMetrics.tenants') });
+const NO_SELF_METRICS: SelfMetricsSettings = Object.freeze({ tenants: INTEGER_OPTIONS['selfMetrics.tenants'].default });
 const CLOCK = objectWith<Clock>('now', 'monotonic', 'random', 'schedule');
 const STRICT = oneOf(true, false);
 const CONFIGURE = callable<ConfigureFunction>('a function');
 const TRACER_CLASS = callable<TracerClass>('a class');
+const PLATFORM_COPY: Check<CopyShare | false> = {
+  accepted: '"all", "errors", a number from 0 to 1, or false',
+  parse: (value) => {
+    if (value === 'all' || value === 'errors' || value === false) return value;
+    return typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined;
+  },
+};
 const TENANT_ID: Check<string> = {
   accepted: 'a string of 1 to 128 printable characters',
   parse: (value) => (isTenantId(value) ? value : undefined),
@@ -87,26 +106,37 @@ const TENANT_ID: Check<string> = {
 export function resolveTracerSettings(input: unknown, context: TracerContext): Resolved<TracerSettings> {
   const issues = new IssueLog();
   const { environment, defaults = BUILT_IN_DEFAULTS, endpointPolicy, tenantId } = context;
-  const base = environment === undefined ? defaults : applyEnvironment(environment, issues);
+  const base = environment === undefined ? defaults : applyEnvironment(environment, defaults, issues);
   const reader = OptionReader.open(input, '', KNOWN_TRACER, issues);
-  const own = reader === undefined ? base : applyOptions(reader, base, endpointPolicy);
+  const own = reader === undefined ? base : applyOptions(reader, base, { policy: endpointPolicy ?? 'any' });
   const settings = completeSettings(own, tenantId, issues);
   return { settings, issues: issues.list() };
 }
 
 /** The settings of a registry and of its platform tracer. Never throws; reports every problem at once. */
-export function resolveRegistrySettings(input: unknown, environment: EnvironmentReading): Resolved<RegistrySettings> {
+export function resolveRegistrySettings(
+  input: unknown,
+  environment: EnvironmentReading,
+  hostPlatform: HostPlatform = 'unknown',
+): Resolved<RegistrySettings> {
   const issues = new IssueLog();
   const reader = OptionReader.open(input, '', KNOWN_REGISTRY, issues);
+  const base = defaultsOn(hostPlatform);
+  const defaults = reader === undefined ? base : applyOptions(reader, base);
+  const platform = resolvePlatform(reader, environment, base, issues);
   const settings: RegistrySettings = Object.freeze({
-    defaults: reader === undefined ? BUILT_IN_DEFAULTS : applyOptions(reader, BUILT_IN_DEFAULTS),
-    platform: resolvePlatform(reader, environment, issues),
+    defaults,
+    platform,
+    platformCopy: readPlatformCopy(reader, platform),
     configure: reader?.read('configure', CONFIGURE),
     endpointPolicy: readEndpointPolicy(reader),
     maxTenants: readInteger(reader, 'maxTenants'),
     idleTimeoutMillis: readInteger(reader, 'idleTimeoutMillis'),
     drainTimeoutMillis: readInteger(reader, 'drainTimeoutMillis'),
     maxTotalBytes: readInteger(reader, 'maxTotalBytes'),
+    meterProvider: reader?.read('meterProvider', METER_PROVIDER),
+    selfMetrics:
+      reader === undefined ? NO_SELF_METRICS : readGroup(reader, 'selfMetrics', SELF_METRICS, NO_SELF_METRICS),
     tracer: reader?.read('tracer', TRACER_CLASS),
     ...readHost(reader),
   });
@@ -114,11 +144,15 @@ export function resolveRegistrySettings(input: unknown, environment: Environment
 }
 
 /** The settings of a tracer without a registry; no environment applies. Never throws; reports every problem at once. */
-export function resolveStandaloneSettings(input: unknown): Resolved<StandaloneSettings> {
+export function resolveStandaloneSettings(
+  input: unknown,
+  hostPlatform: HostPlatform = 'unknown',
+): Resolved<StandaloneSettings> {
   const issues = new IssueLog();
   const reader = OptionReader.open(input, '', KNOWN_STANDALONE, issues);
   const tenantId = reader?.read('tenantId', TENANT_ID) ?? DEFAULT_TENANT_ID;
-  const defaults = reader === undefined ? BUILT_IN_DEFAULTS : applyOptions(reader, BUILT_IN_DEFAULTS);
+  const base = defaultsOn(hostPlatform);
+  const defaults = reader === undefined ? base : applyOptions(reader, base);
   const settings: StandaloneSettings = Object.freeze({
     tracer: completeSettings(defaults, tenantId, issues),
     ...readHost(reader),
@@ -138,18 +172,32 @@ export function configError(issues: readonly ConfigIssue[]): IsotraceError {
 function resolvePlatform(
   registry: OptionReader | undefined,
   environment: EnvironmentReading,
+  base: TracerDefaults,
   issues: IssueLog,
 ): TracerSettings | false {
   if (environment.disabled || registry?.get('platform') === false) return false;
   issues.addAll(environment.issues);
-  let settings = applyEnvironment(environment.options, issues);
+  let settings = applyEnvironment(environment.options, base, issues);
   if (registry !== undefined) {
     // A second reading of the same options, so their issues are known already.
     settings = applyOptions(registry.reportingTo(new IssueLog()), settings);
     const own = registry.open('platform', KNOWN_TRACER);
-    if (own !== undefined) settings = applyOptions(own, settings);
+    if (own !== undefined) settings = applyOptions(own, settings, { policy: 'any', mayProxy: true });
   }
-  return completeSettings(settings, PLATFORM_TENANT_ID, issues);
+  const destinations = withProxies(settings.destinations, environment.options.proxies, issues);
+  return completeSettings({ ...settings, destinations }, PLATFORM_TENANT_ID, issues);
+}
+
+function readPlatformCopy(reader: OptionReader | undefined, platform: TracerSettings | false): CopyShare | false {
+  const share = reader?.read('platformCopy', PLATFORM_COPY);
+  if (reader === undefined || share === undefined || share === false || share === 0) return false;
+  if (platform !== false && platform.destinations.length > 0) return share;
+  reader.issues.add(
+    'platformCopy',
+    'a platform tracer with a destination',
+    platform === false ? 'none' : 'one without',
+  );
+  return false;
 }
 
 function readHost(reader: OptionReader | undefined): HostSettings {

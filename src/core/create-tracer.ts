@@ -1,3 +1,4 @@
+import { readHostPlatform } from '../infra/environment.ts';
 import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import { configError, resolveStandaloneSettings } from './config.ts';
 import { House } from './house.ts';
@@ -11,12 +12,14 @@ import type { Tracer } from './tracer.ts';
  * @throws IsotraceError with code `config_invalid` and every problem in `issues`, under `strict: true` only
  */
 export function createTracer(options: CreateTracerOptions = {}): Tracer {
-  const { settings, issues } = resolveStandaloneSettings(options);
+  const host = readHostPlatform();
+  const { settings, issues } = resolveStandaloneSettings(options, host.platform);
   if (settings.strict && issues.length > 0) throw configError(issues);
   const { tracer, logger, clock } = settings;
   const house = new House(
     {
       defaults: tracer,
+      host,
       logger,
       clock,
       maxTotalBytes: INTEGER_OPTIONS.maxTotalBytes.default,

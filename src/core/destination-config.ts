@@ -1,4 +1,7 @@
 import { findGrpcIssue } from '../infra/grpc-library.ts';
+import { type ProxyRules, proxyFor } from '../infra/proxy-rules.ts';
+import { PROFILES, type ProfileName } from '../processing/profiles.ts';
+import type { OtlpProtocol } from '../processing/span-sender.ts';
 import {
   appendPath,
   describeEndpoint,
@@ -8,9 +11,9 @@ import {
   replacePath,
 } from '../utils/endpoint.ts';
 import { type Headers, sanitizeHeaders } from '../utils/headers.ts';
-import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import { integer, oneOf } from '../utils/option-checks.ts';
 import { type Check, elementsOf, type IssueLog, OptionReader, REFUSED } from '../utils/option-reader.ts';
+import { describeProxy, PROXY_ACCEPTED, parseProxy } from '../utils/proxy-url.ts';
 import { describeKind, Secret } from '../utils/secret.ts';
 import { isAllowed, isExposed } from './endpoint-rules.ts';
 import type { DestinationOptions, DestinationPaths, EndpointPolicy, HeaderFunction } from './options.ts';
@@ -33,6 +36,8 @@ const KNOWN: ReadonlySet<string> = new Set(
     insecure: true,
     compression: true,
     timeoutMillis: true,
+    isolateConnections: true,
+    proxy: true,
     redact: true,
   } satisfies Record<keyof DestinationOptions, true>),
 );
@@ -47,28 +52,45 @@ const PATH: Check<string> = {
   describe: describeKind,
 };
 const PROTOCOL = oneOf('http/protobuf', 'http/json', 'grpc');
-const INSECURE = oneOf(true, false);
+const FLAG = oneOf(true, false);
 const COMPRESSION = oneOf('gzip', 'none');
+const PROXY: Check<Secret<URL>> = {
+  accepted: PROXY_ACCEPTED,
+  parse: (value) => {
+    const url = parseProxy(value);
+    return url && new Secret(url);
+  },
+  describe: describeProxy,
+};
 const TIMEOUT = integer('destination.timeoutMillis');
 const NO_HEADERS: Secret<Headers> = new Secret(Object.freeze(Object.create(null)));
 
+export interface DestinationRules {
+  /** Which endpoints they may have. */
+  readonly policy: EndpointPolicy;
+  /** Says what timeout they have when none is given. */
+  readonly profile: ProfileName;
+  /** Whether they may name a proxy: only those of the platform tracer. */
+  readonly mayProxy?: boolean;
+}
+
 /**
- * The acceptable ones of one destination or an array of them; `undefined` when none was given at all. `policy` says
- * which endpoints they may have.
+ * The acceptable ones of one destination or an array of them; `undefined` when none was given at all. `rules` say
+ * what they may be.
  */
 export function resolveDestinations(
   value: unknown,
   path: string,
   issues: IssueLog,
-  policy: EndpointPolicy,
+  rules: DestinationRules,
 ): readonly DestinationSettings[] | undefined {
   if (value === undefined) return undefined;
   const list = elementsOf(value, MAX_DESTINATIONS);
   if (list === undefined) {
-    const destination = resolveDestination(value, path, issues, policy);
+    const destination = resolveDestination(value, path, issues, rules);
     return Object.freeze(destination === undefined ? [] : [destination]);
   }
-  const destinations = list.map((element, index) => resolveDestination(element, `${path}[${index}]`, issues, policy));
+  const destinations = list.map((element, index) => resolveDestination(element, `${path}[${index}]`, issues, rules));
   return Object.freeze(destinations.filter((destination) => destination !== undefined));
 }
 
@@ -80,7 +102,7 @@ function resolveDestination(
   value: unknown,
   path: string,
   issues: IssueLog,
-  policy: EndpointPolicy,
+  { mayProxy = false, policy, profile }: DestinationRules,
 ): DestinationSettings | undefined {
   if (value === undefined) {
     issues.add(path, 'an object', 'undefined');
@@ -94,16 +116,19 @@ function resolveDestination(
   const headers = readHeaders(reader);
   const tenantHeader = reader.readOrRefused('tenantHeader', TENANT_HEADER);
   const tls = readTls(reader);
-  const insecure = reader.read('insecure', INSECURE) ?? false;
+  const insecure = reader.read('insecure', FLAG) ?? false;
   const compression = reader.read('compression', COMPRESSION) ?? 'none';
-  const timeoutMillis = reader.read('timeoutMillis', TIMEOUT) ?? INTEGER_OPTIONS['destination.timeoutMillis'].default;
+  const timeoutMillis = reader.read('timeoutMillis', TIMEOUT);
+  // What cannot be read as it was meant must not let more be shared.
+  const isolateConnections = (reader.readOrRefused('isolateConnections', FLAG) ?? false) !== false;
+  const proxy = mayProxy ? readProxy(reader, protocol) : refuseProxy(reader);
   const redact = readRedact(reader);
   if (protocol === 'grpc') reportGrpc(reader, endpoint, tracesPath);
   if (endpoint === undefined) return undefined;
   const traces = protocol === 'grpc' ? new URL(endpoint.origin) : tracesUrl(endpoint, tracesPath);
   const allowed = isAllowed(traces, policy, reader);
   const exposed = isExposed(traces, headers, insecure, reader);
-  if (!allowed || exposed || tenantHeader === REFUSED || tls === REFUSED) return undefined;
+  if (!allowed || exposed || tenantHeader === REFUSED || tls === REFUSED || proxy === REFUSED) return undefined;
   return Object.freeze({
     endpoint: protocol === 'grpc' ? traces.origin : `${traces.origin}${traces.pathname}`,
     protocol,
@@ -113,7 +138,10 @@ function resolveDestination(
     tls,
     addresses: policy === 'public' ? 'public' : 'any',
     compression,
-    timeoutMillis,
+    timeoutMillis: timeoutMillis ?? PROFILES[profile].timeoutMillis,
+    timeoutGiven: timeoutMillis !== undefined,
+    isolateConnections,
+    proxy,
     redact,
   });
 }
@@ -133,6 +161,43 @@ function reportGrpc(reader: OptionReader, endpoint: URL | undefined, tracesPath:
     'an endpoint without path and query for grpc',
     describeEndpoint(endpoint.href),
   );
+}
+
+/** A receiver that is to be reached through a proxy is not reached in another way. */
+function readProxy(reader: OptionReader, protocol: OtlpProtocol): Secret<URL> | typeof REFUSED | undefined {
+  const proxy = reader.readOrRefused('proxy', PROXY);
+  if (proxy === undefined || proxy === REFUSED) return proxy;
+  return isUsable(proxy, protocol, reader.pathOf('proxy'), reader.issues) ? proxy : REFUSED;
+}
+
+function refuseProxy(reader: OptionReader): undefined {
+  if (reader.get('proxy') === undefined) return;
+  reader.issues.add(reader.pathOf('proxy'), 'none: only destinations in platform may have a proxy', 'a proxy');
+}
+
+/** gRPC's library reaches proxies over plain connections only; the tunnel inside is encrypted all the same. */
+function isUsable(proxy: Secret<URL>, protocol: OtlpProtocol, option: string, issues: IssueLog): boolean {
+  if (protocol !== 'grpc' || proxy.reveal().protocol === 'http:') return true;
+  issues.add(option, 'an http proxy for grpc', describeProxy(proxy.reveal().href));
+  return false;
+}
+
+/** The platform tracer's destinations, each with the proxy that the environment has for it, unless it has its own. */
+export function withProxies(
+  destinations: readonly DestinationSettings[],
+  rules: ProxyRules | undefined,
+  issues: IssueLog,
+): readonly DestinationSettings[] {
+  if (rules === undefined) return destinations;
+  const proxied = destinations.map((destination) => {
+    const { protocol, urls } = destination;
+    const proxy = destination.proxy ?? proxyFor(new URL(urls.traces.reveal()), protocol === 'grpc', rules);
+    if (proxy === undefined) return destination;
+    return isUsable(proxy, protocol, 'platform.destination.proxy', issues)
+      ? Object.freeze({ ...destination, proxy })
+      : undefined;
+  });
+  return Object.freeze(proxied.filter((destination) => destination !== undefined));
 }
 
 function readEndpoint(reader: OptionReader): URL | undefined {

@@ -29,9 +29,10 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
 
   function describeDestination(destination: DestinationSettings): unknown {
     const { urls, protocol, headers, tenantHeader, tls, addresses, compression, timeoutMillis, redact } = destination;
+    const { isolateConnections } = destination;
     const credentials = headers instanceof Secret ? sorted(headers.reveal()) : identify(headers);
     return [
-      [urls.traces.reveal(), protocol, compression, timeoutMillis, addresses],
+      [urls.traces.reveal(), protocol, compression, timeoutMillis, addresses, isolateConnections],
       [credentials, tenantHeader, tls && describeTls(tls.reveal())],
       describeRedact(redact),
     ];
@@ -44,13 +45,14 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
   }
 
   return (settings) => {
-    const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation } = settings;
+    const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation, profile } =
+      settings;
     const { destinations, redact, spanProcessors, exporter, idGenerator, spool } = settings;
     const description = JSON.stringify([
       [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
       [destinations.map(describeDestination), describeRedact(redact)],
       sampling.kind === 'rules' ? sorted(sampling) : identify(sampling.sampler),
-      [sorted(limits), sorted(batch), boundary, resilience],
+      [sorted(limits), sorted(batch), boundary, resilience, profile],
       spool && sorted(spool),
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),

@@ -1,34 +1,46 @@
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, Meter, MeterProvider } from '@opentelemetry/api';
 import { ensureContextManager } from '../infra/context-manager.ts';
 import { createGrpcTransport } from '../infra/grpc-transport.ts';
+import type { DetectedPlatform } from '../infra/host-platform.ts';
 import { createHttpTransport } from '../infra/http-transport.ts';
 import { createDefaultLogger } from '../infra/logger.ts';
 import { baseResourceAttributes, readProcessFacts } from '../infra/resources.ts';
 import { within } from '../lifecycle/deadline.ts';
+import { originCapacity } from '../processing/dispatcher.ts';
 import { Ledger } from '../processing/ledger.ts';
 import { createPipeline, type Pipeline } from '../processing/pipeline.ts';
+import { PROFILES } from '../processing/profiles.ts';
+import type { CopyShare } from '../processing/span-copier.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import { Guard } from '../utils/guard.ts';
 import { VERSION } from '../utils/version.ts';
+import { ExportMeter } from './export-meter.ts';
 import { HookLeases } from './hook-leases.ts';
 import type { TracerClass } from './options.ts';
-import { BUILT_IN_DEFAULTS, type TracerDefaults } from './settings.ts';
+import { PlatformCopies } from './platform-copies.ts';
+import { BUILT_IN_DEFAULTS, PLATFORM_TENANT_ID, type TracerDefaults, type TracerSettings } from './settings.ts';
 import { Tracer } from './tracer.ts';
 import type { TracerBase, TracerInit } from './tracer-base.ts';
-import { type TracerHouse, TracerRuntime } from './tracer-runtime.ts';
+import type { TracerHouse } from './tracer-house.ts';
+import { TracerRuntime } from './tracer-runtime.ts';
 
 export interface HouseSettings {
   readonly defaults?: TracerDefaults;
+  readonly host: DetectedPlatform;
   readonly tracer?: TracerClass | undefined;
   readonly logger: DiagnosticLogger | undefined;
   readonly clock: Clock;
   readonly maxTotalBytes: number;
   readonly drainTimeoutMillis: number;
+  readonly meterProvider?: MeterProvider | undefined;
+  /** Which of the tenants' spans are copied to the tracer that `platform` answers. */
+  readonly platformCopy?: CopyShare | false;
 }
 
 export interface HouseEvents {
+  platform?(): TracerRuntime;
   readmit(runtime: TracerRuntime): void;
   drained(runtime: TracerRuntime): void;
   closing?(runtime: TracerRuntime): void;
@@ -41,32 +53,48 @@ export interface HouseEvents {
 const PROCESS_RESOURCE = baseResourceAttributes(readProcessFacts(VERSION));
 
 /** What the tracers of a registry, or the one tracer of `createTracer`, live in: pipeline, account, guard, resource. */
-export class House implements TracerHouse {
+export class House implements TracerHouse<TracerRuntime> {
   readonly pipeline: Pipeline;
   readonly ledger = new Ledger();
   readonly guard: Guard;
   readonly issues: readonly ConfigIssue[];
   readonly leases: HookLeases;
-  readonly baseResource: Readonly<Attributes> = PROCESS_RESOURCE;
+  /** Where isotrace measures itself. */
+  readonly meter: Meter | undefined;
+  readonly exports: ExportMeter | undefined;
+  readonly baseResource: Readonly<Attributes>;
   readonly defaults: TracerDefaults;
+  readonly copies: PlatformCopies | undefined;
   readonly drainTimeoutMillis: number;
   readonly #settings: HouseSettings;
   readonly #logger: DiagnosticLogger;
   readonly #events: HouseEvents;
 
   constructor(settings: HouseSettings, issues: readonly ConfigIssue[], events: HouseEvents) {
-    const { clock, defaults = BUILT_IN_DEFAULTS, drainTimeoutMillis, logger, maxTotalBytes } = settings;
+    const { clock, defaults = BUILT_IN_DEFAULTS, drainTimeoutMillis, host, logger, maxTotalBytes } = settings;
+    const capacity = originCapacity(PROFILES[defaults.profile].requestsPerOrigin);
     this.#settings = settings;
     this.#events = events;
     this.#logger = logger ?? createDefaultLogger();
     this.issues = issues;
+    this.baseResource = Object.freeze({ ...PROCESS_RESOURCE, ...host.attributes });
     this.defaults = defaults;
+    this.copies = createCopies(settings, events);
     this.drainTimeoutMillis = drainTimeoutMillis;
     this.guard = new Guard({ clock, level: defaults.resilience, logger: this.#logger });
+    this.meter = this.guard.run(
+      'metrics',
+      'getMeter',
+      () => settings.meterProvider?.getMeter('isotrace', VERSION),
+      undefined,
+    );
+    this.exports = this.#measureExports();
     this.pipeline = createPipeline({
+      recorder: this.exports,
       clock,
       maxTotalBytes,
-      transport: createHttpTransport({ clock }),
+      capacity,
+      transport: createHttpTransport({ clock, connectionsPerOrigin: capacity.connectionsPerOrigin }),
       grpc: createGrpcTransport({ clock }),
       spool: { guard: this.guard, ledger: this.ledger, wake: events.wake },
     });
@@ -83,11 +111,18 @@ export class House implements TracerHouse {
   }
 
   /** A tenant's engine and its tracer, of the user's class; of the plain one when that cannot be constructed. */
-  createRuntime(tenantId: string, spoolName?: string): TracerRuntime {
-    const runtime = new TracerRuntime(this, tenantId, spoolName);
+  createRuntime(tenantId: string, isPlatform = false): TracerRuntime {
+    const runtime = new TracerRuntime(this, tenantId, isPlatform);
     const TenantTracer = (this.#settings.tracer ?? Tracer) as unknown as new (init: TracerInit) => TracerBase;
     runtime.handle =
       this.guard.run('api', 'tracer class', () => new TenantTracer({ runtime }), undefined) ?? new Tracer({ runtime });
+    return runtime;
+  }
+
+  /** The engine of the process owner's own tracer, configured. */
+  createPlatform(settings: TracerSettings): TracerRuntime {
+    const runtime = this.createRuntime(PLATFORM_TENANT_ID, true);
+    runtime.configure(settings, []);
     return runtime;
   }
 
@@ -114,6 +149,19 @@ export class House implements TracerHouse {
     await this.pipeline.close();
   }
 
+  #measureExports(): ExportMeter | undefined {
+    const { meter } = this;
+    return (
+      meter &&
+      this.guard.run(
+        'metrics',
+        'instruments',
+        () => new ExportMeter(meter, this.guard, this.#settings.clock),
+        undefined,
+      )
+    );
+  }
+
   #logIssues(issues: readonly ConfigIssue[]): void {
     this.guard.run(
       'logger',
@@ -122,4 +170,9 @@ export class House implements TracerHouse {
       undefined,
     );
   }
+}
+
+function createCopies({ platformCopy }: HouseSettings, { platform }: HouseEvents): PlatformCopies | undefined {
+  if (platformCopy === undefined || platformCopy === false || platform === undefined) return undefined;
+  return new PlatformCopies(platformCopy, platform);
 }

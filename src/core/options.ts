@@ -1,6 +1,7 @@
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, MeterProvider } from '@opentelemetry/api';
 import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { TlsOptions } from '../infra/transport.ts';
+import type { ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { Clock } from '../utils/clock.ts';
@@ -49,6 +50,13 @@ export interface TracerOptions {
   /** How spans are gathered into requests. */
   batch?: BatchOptions | undefined;
   /**
+   * Other defaults for `batch`, the size of queues, `timeoutMillis`, `flush` and `shutdown`; whatever is given itself
+   * wins, here, in the registry's options or by a variable. The registry's own profile also says how many requests at
+   * a time go to one origin. `'auto'` is `'serverless'` where functions run (AWS Lambda, Cloud Functions, Azure Functions,
+   * Vercel, Netlify), else `'default'`. Default: `'auto'`.
+   */
+  profile?: ProfileOption | undefined;
+  /**
    * What a new root span knows of the other tenant's span around it: nothing (`'isolate'`) or a span link
    * (`'link'`, for workflows of one owner). Default: `'isolate'`.
    */
@@ -79,6 +87,8 @@ export interface TracerOptions {
   /** What crosses the border of the process. */
   propagation?: PropagationOptions | undefined;
 }
+
+export type ProfileOption = 'auto' | ProfileName;
 
 /** All 1 to 255 characters long. */
 export interface ServiceOptions {
@@ -139,6 +149,18 @@ export interface DestinationOptions {
    * `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_BSP_EXPORT_TIMEOUT`.
    */
   timeoutMillis?: number | undefined;
+  /**
+   * Whether the tenant's requests have connections of their own, shared with no other tenant. Costs sockets: for
+   * receivers that tell tenants by connection, or where sharing is not allowed. Default: `false`; when what is given is not acceptable, `true`.
+   */
+  isolateConnections?: boolean | undefined;
+  /**
+   * Proxy on the way to the receiver, for destinations in `platform` only: `http://user:password@host:port`, or `https`
+   * except for `grpc`. `NO_PROXY` does not count for it. One that cannot be used makes the destination not acceptable.
+   * Tenants' requests never go through a proxy. Default: none. Variables: `HTTPS_PROXY`, `HTTP_PROXY`, `grpc_proxy`,
+   * `NO_PROXY`, also in the other case, for all destinations of the platform tracer.
+   */
+  proxy?: string | undefined;
   /** What is hidden at this destination only, after the tenant's own `redact`; `true` is short for `{}`. Default: none. */
   redact?: RedactOptions | true | undefined;
 }
@@ -275,6 +297,20 @@ export interface RegistryOptions<T extends object = object> extends TracerOption
    * Default: the registry's options. Variable: `OTEL_SDK_DISABLED` (`true` means none, whatever is given here).
    */
   platform?: TracerOptions | false | undefined;
+  /**
+   * A copy of the spans that tenants send goes to the platform tracer's destinations: of all, of those with an error
+   * status, or of a share of the traces (0 to 1, by trace id). It has the tenant's resource with its id as `tenant.id`,
+   * and shows what the tenant's and then the platform's `redact` leave. Copies are counted for the platform tracer, and
+   * never cost a tenant anything but time. An issue without a platform tracer that has a destination. Default: `false`.
+   */
+  platformCopy?: 'all' | 'errors' | number | false | undefined;
+  /**
+   * Where isotrace measures itself: OpenTelemetry's `otel.sdk.*` metrics, and `isotrace.*` for what those do not have.
+   * Not shut down with the registry. Default: none.
+   */
+  meterProvider?: MeterProvider | undefined;
+  /** What is measured beside totals. */
+  selfMetrics?: SelfMetricsOptions | undefined;
   /** The class of the tenants' tracers, composed of mixins. Default: `Tracer`. */
   tracer?: TracerClass<T> | undefined;
   /** Where isotrace writes about itself, such as a pino logger. Default: a pino logger at level `warn`. */
@@ -283,6 +319,14 @@ export interface RegistryOptions<T extends object = object> extends TracerOption
   strict?: boolean | undefined;
   /** Time and randomness, for tests. Default: the system's. */
   clock?: Clock | undefined;
+}
+
+export interface SelfMetricsOptions {
+  /**
+   * Tenants that have metrics of their own (`isotrace.tenant.span.*` with `tenant.id`), the most recently used first: as
+   * many series more. 0 to 10,000. Default: 0.
+   */
+  tenants?: number | undefined;
 }
 
 export type ConfigureFunction = (tenantId: string) => ConfigureAnswer | Promise<ConfigureAnswer>;

@@ -1,4 +1,6 @@
+import type { HostPlatform } from '../infra/host-platform.ts';
 import type { LedgerSnapshot } from '../processing/ledger.ts';
+import type { ProfileName } from '../processing/profiles.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
 import type { House } from './house.ts';
@@ -36,6 +38,10 @@ export interface RegistryStats {
 export interface RegistryHealth {
   /** True when the registry's options are good and every tenant is well. */
   readonly ok: boolean;
+  /** The registry's own profile, which also tells how many requests at a time go to one origin. */
+  readonly profile: ProfileName;
+  /** Where the process runs, as far as it can be told. */
+  readonly hostPlatform: HostPlatform;
   /** Options of the registry that were not acceptable; their defaults are in force. */
   readonly issues: readonly ConfigIssue[];
   /** Contained failures of the registry and all tenants, by component. */
@@ -51,8 +57,8 @@ export type RegistryCounts = Pick<RegistryStats, 'created' | 'evicted' | 'revive
 export function registryStats(
   { ledger, pipeline }: House,
   { draining, live, maxTenants, waiting }: TenantTable,
-  runtimes: readonly TracerRuntime[],
   counts: RegistryCounts,
+  runtimes: readonly TracerRuntime[],
 ): RegistryStats {
   const { budget, dispatcher, grpc, spools, transport } = pipeline;
   const queued = runtimes.reduce((sum, { path }) => sum + path.queued, 0);
@@ -70,9 +76,11 @@ export function registryStats(
 
 export function registryHealth(house: House, runtimes: readonly TracerRuntime[]): RegistryHealth {
   const tenants = runtimes.map(tracerHealth).filter(({ ok }) => !ok);
-  const { guard, issues } = house;
+  const { defaults, guard, issues } = house;
   return {
     ok: issues.length === 0 && tenants.length === 0,
+    profile: defaults.profile,
+    hostPlatform: defaults.hostPlatform,
     issues,
     errors: guard.counts(),
     recentErrors: guard.recent(),

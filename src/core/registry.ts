@@ -1,9 +1,10 @@
 import type { Span, SpanOptions } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
-import { readEnvironment } from '../infra/environment.ts';
+import { readEnvironment, readHostPlatform } from '../infra/environment.ts';
 import { installProcessHooks, type ProcessHookOptions } from '../lifecycle/process-hooks.ts';
 import { combineReports, type FlushOptions, type FlushReport, resolveTimeout } from '../lifecycle/report.ts';
-import { isRecordingState } from '../lifecycle/tracer-state.ts';
+import { isInUseState } from '../lifecycle/tracer-state.ts';
+import { PROFILES } from '../processing/profiles.ts';
 import { enterScope, ownerIn } from '../processing/scope.ts';
 import { createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
@@ -17,15 +18,13 @@ import { IdleSweep } from './idle-sweep.ts';
 import { beginCall, runInSpan } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
-import { PLATFORM_SPOOL_NAME, PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults } from './settings.ts';
-import { TenantConfigurator } from './tenant-configurator.ts';
+import { measureRegistry, type SelfMetrics } from './self-metrics.ts';
+import { PLATFORM_SPOOL_NAME, type RegistrySettings, type TracerDefaults, type TracerSettings } from './settings.ts';
+import { type ReconfigureOutcome, TenantConfigurator } from './tenant-configurator.ts';
 import { TenantTable } from './tenant-table.ts';
 import type { Tracer } from './tracer.ts';
 import type { TracerBase } from './tracer-base.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
-
-/** What `reconfigure` came to. `'unchanged'`: the configuration is what it was, and nothing was touched. */
-export type ReconfigureOutcome = 'changed' | 'unchanged' | 'unknown' | 'failed';
 
 /**
  * The tenants of a process and their tracers. `get(tenantId)` is made to be called for every request: it is synchronous,
@@ -44,6 +43,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   readonly #counts = { created: 0, evicted: 0, revived: 0, unknown: 0, refused: 0 };
   /** Stands in for tenants that do not exist. */
   readonly #nobody: TracerRuntime;
+  readonly #metrics: SelfMetrics | undefined;
   #platform: TracerRuntime | undefined;
   #closed = false;
   #closing: Promise<FlushReport> | undefined;
@@ -53,10 +53,12 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * an option that is not acceptable falls back to its default and `health().issues` names it
    */
   constructor(options: RegistryOptions<T> = {}) {
-    const { settings, issues } = resolveRegistrySettings(options, readEnvironment());
+    const host = readHostPlatform();
+    const { settings, issues } = resolveRegistrySettings(options, readEnvironment(), host.platform);
     if (settings.strict && issues.length > 0) throw configError(issues);
     this.#settings = settings;
-    this.#house = new House(settings, issues, {
+    this.#house = new House({ ...settings, host }, issues, {
+      platform: () => this.#platform ?? this.#nobody,
       readmit: (runtime) => this.#readmit(runtime),
       drained: (runtime) => this.#done(runtime),
       closing: (runtime) => {
@@ -82,6 +84,12 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#nobody = this.#house.createRuntime('nobody');
     this.#nobody.standsIn = true;
     this.#nobody.disable();
+    if (settings.platform !== false && settings.platformCopy !== false) this.#openPlatform(settings.platform);
+    this.#metrics = measureRegistry(this.#house, settings.selfMetrics, {
+      runtimes: () => this.#table.runtimes(),
+      all: () => this.#all(),
+      stats: () => this.stats(),
+    });
     this.trace = createTraceFunction((name, spanOptions) => {
       const runtime = this.#currentRuntime();
       return runtime === undefined ? undefined : beginCall(runtime, name, spanOptions);
@@ -132,13 +140,8 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** The process owner's own tracer, for what belongs to no tenant; the only one that `OTEL_*` variables apply to. */
   get platform(): T {
-    const { platform } = this.#settings;
-    if (platform === false || this.#closed) return (this.#platform ?? this.#nobody).handle as T;
-    if (this.#platform === undefined) {
-      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID, PLATFORM_SPOOL_NAME);
-      this.#platform.configure(platform, []);
-    }
-    return this.#platform.handle as T;
+    if (this.#settings.platform === false || this.#closed) return (this.#platform ?? this.#nobody).handle as T;
+    return this.#openPlatform(this.#settings.platform).handle as T;
   }
 
   /** The tracer of the tenant that the running code works for, if it is one of this registry. */
@@ -173,10 +176,10 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   async reconfigure(tenantId: string): Promise<ReconfigureOutcome> {
     this.#table.forgetUnknown(tenantId);
     const runtime = this.#table.peek(tenantId) ?? this.#table.retired(tenantId);
-    if (runtime === undefined || !isInUse(runtime)) return 'unknown';
+    if (runtime === undefined || !isInUseState(runtime.state)) return 'unknown';
     // A question that is under way may be older than the change.
     await this.#configurator.settled(runtime);
-    if (this.#closed || !isInUse(runtime)) return 'unknown';
+    if (this.#closed || !isInUseState(runtime.state)) return 'unknown';
     const { generation } = runtime;
     const outcome = await this.#configurator.ask(runtime);
     if (outcome !== 'configured') return outcome;
@@ -185,7 +188,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** Delivers what waits, of all tenants at once. Resolves, in the given time plus 100 ms at most, with a report per tenant. */
   async flush(options?: FlushOptions): Promise<FlushReport> {
-    const timeoutMillis = resolveTimeout(options);
+    const timeoutMillis = this.#timeoutOf(options);
     return combineReports(await Promise.all(this.#all().map((runtime) => runtime.flush(timeoutMillis))));
   }
 
@@ -195,7 +198,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    */
   shutdown(options?: FlushOptions): Promise<FlushReport> {
     this.#closed = true;
-    this.#closing ??= this.#close(resolveTimeout(options));
+    this.#closing ??= this.#close(this.#timeoutOf(options));
     return this.#closing;
   }
 
@@ -214,7 +217,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** Counts since the registry was made. */
   stats(): RegistryStats {
-    return registryStats(this.#house, this.#table, this.#all(), this.#counts);
+    return registryStats(this.#house, this.#table, this.#counts, this.#all());
   }
 
   /** How the registry and its tenants do. */
@@ -312,6 +315,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   /** A tenant that is out of use has nothing left. */
   #done(runtime: TracerRuntime): void {
     this.#table.drained(runtime);
+    this.#metrics?.retire(runtime);
     this.#configurator.forget(runtime);
   }
 
@@ -327,9 +331,18 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     return owner instanceof TracerRuntime && owner.house === this.#house ? owner : undefined;
   }
 
+  #openPlatform(settings: TracerSettings): TracerRuntime {
+    this.#platform ??= this.#house.createPlatform(settings);
+    return this.#platform;
+  }
+
   #all(): TracerRuntime[] {
     const platform = this.#platform === undefined ? [] : [this.#platform];
     return [...this.#table.runtimes(), ...this.#table.draining, ...platform];
+  }
+
+  #timeoutOf(options: FlushOptions | undefined): number {
+    return resolveTimeout(options, PROFILES[this.#settings.defaults.profile].flushTimeoutMillis);
   }
 
   async #close(timeoutMillis: number): Promise<FlushReport> {
@@ -339,10 +352,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const reports = await Promise.all(this.#all().map((runtime) => runtime.shutdown(timeoutMillis)));
     this.#table.clear();
     await this.#house.close(Math.max(endsAt - clock.monotonic(), 0));
+    this.#house.guard.run('metrics', 'stop', () => this.#metrics?.stop(), undefined);
     return combineReports(reports);
   }
-}
-
-function isInUse({ state }: TracerRuntime): boolean {
-  return isRecordingState(state) || state === 'draining';
 }

@@ -1,8 +1,11 @@
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, MeterProvider } from '@opentelemetry/api';
 import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
+import { type HostPlatform, isFunctionPlatform } from '../infra/host-platform.ts';
 import type { ResourceSettings } from '../infra/resources.ts';
 import type { AddressRule, TlsOptions } from '../infra/transport.ts';
+import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
+import type { CopyShare } from '../processing/span-copier.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import { type Clock, systemClock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
@@ -29,7 +32,16 @@ export interface TracerDefaults extends ResourceSettings {
   readonly idGenerator: IdGenerator | undefined;
   readonly propagation: PropagationSettings;
   readonly spool: SpoolSettings | undefined;
+  /** Says what of `limits`, `batch` and the destinations' timeouts was not given. */
+  readonly profile: ProfileName;
+  /** The values that were given, and that no profile changes. */
+  readonly given: readonly GivenOption[];
+  /** Where the process runs, which `'auto'` goes by. */
+  readonly hostPlatform: HostPlatform;
 }
+
+/** The options that a profile has values for, but for the timeout, which each destination has for itself. */
+export type GivenOption = 'delayMillis' | 'maxSize' | 'maxBytes' | 'maxQueueSize' | 'maxQueueBytes';
 
 /** The settings of one tenant. A batch is never larger than the queue. */
 export interface TracerSettings extends TracerDefaults {
@@ -51,6 +63,11 @@ export interface DestinationSettings {
   readonly addresses: AddressRule;
   readonly compression: 'gzip' | 'none';
   readonly timeoutMillis: number;
+  /** Whether the timeout was given, and is not the profile's. */
+  readonly timeoutGiven: boolean;
+  readonly isolateConnections: boolean;
+  /** Only for the platform tracer. */
+  readonly proxy: Secret<URL> | undefined;
   readonly redact: RedactOptions | undefined;
 }
 
@@ -102,13 +119,21 @@ export interface RegistrySettings extends HostSettings {
   readonly defaults: TracerDefaults;
   /** `false`: there is no platform tracer. */
   readonly platform: TracerSettings | false;
+  /** `false` also where there is no platform tracer, or it has no destination. */
+  readonly platformCopy: CopyShare | false;
   readonly configure: ConfigureFunction | undefined;
   readonly endpointPolicy: EndpointPolicy;
   readonly maxTenants: number;
   readonly idleTimeoutMillis: number;
   readonly drainTimeoutMillis: number;
   readonly maxTotalBytes: number;
+  readonly meterProvider: MeterProvider | undefined;
+  readonly selfMetrics: SelfMetricsSettings;
   readonly tracer: TracerClass | undefined;
+}
+
+export interface SelfMetricsSettings {
+  readonly tenants: number;
 }
 
 /** The settings of a tracer without a registry. */
@@ -162,7 +187,46 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
   idGenerator: undefined,
   propagation: Object.freeze({ baggage: Object.freeze([]) }),
   spool: undefined,
+  profile: 'default',
+  given: Object.freeze([]),
+  hostPlatform: 'unknown',
 });
+
+/** The defaults where nothing is given at all. */
+export function defaultsOn(hostPlatform: HostPlatform): TracerDefaults {
+  return applyProfile(Object.freeze({ ...BUILT_IN_DEFAULTS, hostPlatform }), autoProfile(hostPlatform));
+}
+
+export function autoProfile(hostPlatform: HostPlatform): ProfileName {
+  return isFunctionPlatform(hostPlatform) ? 'serverless' : 'default';
+}
+
+/** `settings` under another profile: what was not given takes its values. */
+export function applyProfile(settings: TracerDefaults, profile: ProfileName): TracerDefaults {
+  if (settings.profile === profile) return settings;
+  const { batch, destinations, given, limits } = settings;
+  const values = PROFILES[profile];
+  const pick = <Key extends GivenOption>(key: Key, own: number): number => (given.includes(key) ? own : values[key]);
+  return Object.freeze({
+    ...settings,
+    profile,
+    limits: Object.freeze({
+      ...limits,
+      maxQueueSize: pick('maxQueueSize', limits.maxQueueSize),
+      maxQueueBytes: pick('maxQueueBytes', limits.maxQueueBytes),
+    }),
+    batch: Object.freeze({
+      delayMillis: pick('delayMillis', batch.delayMillis),
+      maxSize: pick('maxSize', batch.maxSize),
+      maxBytes: pick('maxBytes', batch.maxBytes),
+    }),
+    destinations: Object.freeze(
+      destinations.map((destination) =>
+        destination.timeoutGiven ? destination : Object.freeze({ ...destination, timeoutMillis: values.timeoutMillis }),
+      ),
+    ),
+  });
+}
 
 export const DEFAULT_TENANT_ID = 'default';
 /** What the platform tracer is called in diagnostics and for `headers`. */

@@ -1,6 +1,7 @@
 import { TraceFlags } from '@opentelemetry/api';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { Job } from '../processing/agenda.ts';
+import type { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { Lane } from '../processing/lane.ts';
 import { sampleLate } from '../processing/late-sampling.ts';
 import { type DropReason, recordDrop } from '../processing/ledger.ts';
@@ -149,6 +150,11 @@ export class SpanPath {
     else if (this.#route !== undefined) this.#push(this.#route, span);
     else if (!isSampled(span)) this.discard('sampled', 1);
     else this.#holdBack(span);
+  }
+
+  /** Where copies of tenants' spans go, of the platform tracer; `undefined` once it is closed. */
+  copyOutlet(): CopyOutlet | undefined {
+    return this.#route?.copyOutlet();
   }
 
   /** Sends without waiting for batches to fill, until `relax`. */

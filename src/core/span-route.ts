@@ -1,33 +1,44 @@
 import type { Attributes } from '@opentelemetry/api';
 import { tenantResource } from '../infra/resources.ts';
 import { untraced } from '../infra/untraced.ts';
+import { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { Lane } from '../processing/lane.ts';
 import type { DropReason, Ledger } from '../processing/ledger.ts';
 import type { Pipeline } from '../processing/pipeline.ts';
 import { createRedactor, type RedactOptions } from '../processing/redaction.ts';
 import type { RecordingSpan } from '../processing/span.ts';
+import type { SpanCopier } from '../processing/span-copier.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
-import { type OutletDestination, type Redactor, SpanOutlet } from '../processing/span-outlet.ts';
+import { type OutletDestination, type OutletSettings, type Redactor, SpanOutlet } from '../processing/span-outlet.ts';
 import type { Spool } from '../processing/spool.ts';
 import type { SpoolSegment } from '../processing/spool-segment.ts';
+import { TenantCopier } from '../processing/tenant-copier.ts';
 import type { Guard } from '../utils/guard.ts';
 import { resolveHeaders } from './destination-headers.ts';
 import type { HookLeases } from './hook-leases.ts';
+import type { PlatformCopies } from './platform-copies.ts';
 import type { DestinationSettings, TracerDefaults } from './settings.ts';
 
 export interface SpanRouteOptions {
   readonly tenantId: string;
   /** Whose the spans are in a spool. */
   readonly spoolName: string;
+  /** Whether these are the spans of the process owner, not of a tenant that may have the same id. */
+  readonly isPlatform: boolean;
   readonly pipeline: Pipeline;
   readonly leases: HookLeases;
   readonly guard: Guard;
   readonly ledger: Ledger;
   /** Resource attributes of the process. */
   readonly baseResource: Readonly<Attributes>;
+  /** Where copies of a tenant's spans go; absent for the platform tracer itself. */
+  readonly copies: PlatformCopies | undefined;
   /** Told when something that waited was delivered or dropped. */
   readonly progressed: () => void;
 }
+
+/** No tenant's id: those have no control characters. */
+const PLATFORM_CONNECTIONS = '\0platform';
 
 /**
  * What one configuration of a tenant opens: its span processors and its ways out, made when the first span needs them.
@@ -38,6 +49,7 @@ export class SpanRoute {
   readonly #options: SpanRouteOptions;
   #hooks: SpanHooks | undefined;
   #outlet: SpanOutlet | undefined;
+  #copies: CopyOutlet | undefined;
   #hurried = false;
   #closing: Promise<void> | undefined;
   #detach: (() => void) | undefined;
@@ -54,12 +66,12 @@ export class SpanRoute {
   }
 
   get lanes(): readonly Lane[] {
-    return this.#outlet?.lanes ?? [];
+    return [...(this.#outlet?.lanes ?? []), ...(this.#copies?.lanes ?? [])];
   }
 
   /** Spans that are neither delivered nor dropped. */
   get queued(): number {
-    return this.#outlet?.queued ?? 0;
+    return (this.#outlet?.queued ?? 0) + (this.#copies?.queued ?? 0);
   }
 
   /** Spans that are only on the disk. */
@@ -73,12 +85,21 @@ export class SpanRoute {
   }
 
   get bytes(): number {
-    return this.#outlet?.bytes ?? 0;
+    return (this.#outlet?.bytes ?? 0) + (this.#copies?.bytes ?? 0);
   }
 
   push(span: RecordingSpan): void {
     this.#outlet ??= this.#open();
     this.#outlet.push(span);
+  }
+
+  /** Where copies of all tenants' spans go; of the platform tracer only. */
+  copyOutlet(): CopyOutlet {
+    if (this.#copies === undefined) {
+      this.#copies = new CopyOutlet(this.#options.pipeline, this.#options, this.#outletSettings());
+      this.#opened(this.#copies);
+    }
+    return this.#copies;
   }
 
   /** Claims what the tenant has on the disk, now and whenever something turns up. */
@@ -124,6 +145,7 @@ export class SpanRoute {
     if (this.#closing === undefined) {
       this.detach();
       this.#outlet?.close(reason);
+      this.#copies?.close(reason);
       this.#closing = this.#options.leases.giveBack(this.settings);
     }
     return this.#closing;
@@ -148,29 +170,43 @@ export class SpanRoute {
   }
 
   #open(): SpanOutlet {
-    const { tenantId, spoolName, pipeline, guard, ledger, baseResource, progressed } = this.#options;
+    const outlet = new SpanOutlet(this.#options.pipeline, this.#options, this.#outletSettings());
+    this.#opened(outlet);
+    return outlet;
+  }
+
+  #opened({ lanes }: { readonly lanes: readonly Lane[] }): void {
+    if (this.#hurried) for (const lane of lanes) lane.hurry();
+  }
+
+  #outletSettings(): OutletSettings {
+    const { guard, baseResource, spoolName } = this.#options;
     const { batch, destinations, exporter, limits, redact, spool } = this.settings;
     const home = this.#spool;
-    const outlet = new SpanOutlet(
-      pipeline,
-      { tenantId, guard, ledger, progressed },
-      {
-        destinations: destinations.map((destination, index) => this.#outletDestination(destination, index)),
-        exporter: exporter && { exporter, hook: guard.hook('exporter', 'export') },
-        redact: this.#redactor(redact, 'redact'),
-        limits,
-        batch,
-        resource: () => tenantResource(baseResource, this.settings),
-        spool: spool && home && { home, name: spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync },
-      },
-    );
-    if (this.#hurried) for (const lane of outlet.lanes) lane.hurry();
-    return outlet;
+    return {
+      destinations: destinations.map((destination, index) => this.#outletDestination(destination, index)),
+      exporter: exporter && { exporter, hook: guard.hook('exporter', 'export') },
+      redact: this.#redactor(redact, 'redact'),
+      limits,
+      batch,
+      resource: () => tenantResource(baseResource, this.settings),
+      spool: spool && home && { home, name: spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync },
+      copier: this.#copier(),
+    };
+  }
+
+  #copier(): SpanCopier | undefined {
+    const { baseResource, copies, tenantId } = this.#options;
+    if (copies === undefined) return undefined;
+    // Only here does the tenant's id go on the wire by itself.
+    const resource = () => ({ ...tenantResource(baseResource, this.settings), 'tenant.id': tenantId });
+    return new TenantCopier({ tenantId, share: copies.share, target: copies, resource });
   }
 
   #outletDestination(settings: DestinationSettings, index: number): OutletDestination {
     const { addresses, compression, headers, protocol, redact, tenantHeader, timeoutMillis, tls, urls } = settings;
-    const { tenantId, pipeline, guard } = this.#options;
+    const { isolateConnections, proxy } = settings;
+    const { tenantId, isPlatform, pipeline, guard } = this.#options;
     const request = { tenantId, tenantHeader, guard, timeoutMillis, clock: pipeline.clock };
     return {
       url: new URL(urls.traces.reveal()),
@@ -178,6 +214,8 @@ export class SpanRoute {
       compression,
       tls: tls?.reveal(),
       addresses,
+      isolationKey: isolateConnections ? (isPlatform ? PLATFORM_CONNECTIONS : tenantId) : undefined,
+      proxy,
       timeoutMillis,
       headers: () => resolveHeaders(headers, request),
       redact: this.#redactor(redact, `destination[${index}].redact`),

@@ -1,6 +1,8 @@
+import type { HostPlatform } from '../infra/host-platform.ts';
 import type { TracerState } from '../lifecycle/tracer-state.ts';
 import type { LaneCondition } from '../processing/lane.ts';
 import type { LedgerSnapshot } from '../processing/ledger.ts';
+import type { ProfileName } from '../processing/profiles.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
@@ -39,6 +41,10 @@ export interface TracerHealth {
   readonly ok: boolean;
   /** Why it is degraded or disabled. */
   readonly reason?: string;
+  /** The profile in force. */
+  readonly profile: ProfileName;
+  /** Where the process runs, as far as it can be told. */
+  readonly hostPlatform: HostPlatform;
   /** Options that were not acceptable; their defaults are in force. */
   readonly issues: readonly ConfigIssue[];
   /** Contained failures, by component, since the tracer was made. */
@@ -80,6 +86,8 @@ export function tracerHealth(runtime: TracerRuntime): TracerHealth {
     state,
     ok: inUse && !failing && issues.length === 0,
     ...(reason !== undefined && { reason }),
+    profile: path.settings.profile,
+    hostPlatform: path.settings.hostPlatform,
     issues,
     errors: guard.counts(),
     recentErrors: guard.recent(),

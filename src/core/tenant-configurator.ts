@@ -22,6 +22,9 @@ export interface ConfiguratorOptions {
 /** What asking for a tenant's configuration came to. */
 export type ConfigureOutcome = 'configured' | 'unknown' | 'failed';
 
+/** What `reconfigure` came to. `'unchanged'`: the configuration is what it was, and nothing was touched. */
+export type ReconfigureOutcome = 'changed' | 'unchanged' | 'unknown' | 'failed';
+
 interface Asking {
   readonly outcome: Promise<ConfigureOutcome>;
   readonly giveUp: Job;

@@ -1,5 +1,6 @@
 import { combineReports, type FlushOptions, type FlushReport, resolveTimeout } from '../lifecycle/report.ts';
 import type { TracerState } from '../lifecycle/tracer-state.ts';
+import { PROFILES } from '../processing/profiles.ts';
 import { type TracerHealth, type TracerStats, tracerHealth, tracerStats } from './status.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
@@ -34,7 +35,7 @@ export class TracerBase implements AsyncDisposable {
    * time plus 100 ms at most, with what was delivered and what was not.
    */
   async flush(options?: FlushOptions): Promise<FlushReport> {
-    return combineReports([await this.runtime.flush(resolveTimeout(options))]);
+    return combineReports([await this.runtime.flush(resolveTimeout(options, this.#timeoutMillis))]);
   }
 
   /**
@@ -42,7 +43,7 @@ export class TracerBase implements AsyncDisposable {
    * later are counted as dropped. Further calls resolve with the first report.
    */
   async shutdown(options?: FlushOptions): Promise<FlushReport> {
-    return combineReports([await this.runtime.shutdown(resolveTimeout(options))]);
+    return combineReports([await this.runtime.shutdown(resolveTimeout(options, this.#timeoutMillis))]);
   }
 
   /** Counts since the tracer was made. */
@@ -57,5 +58,10 @@ export class TracerBase implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
+  }
+
+  /** How long to wait when the caller does not say. */
+  get #timeoutMillis(): number {
+    return PROFILES[this.runtime.path.settings.profile].flushTimeoutMillis;
   }
 }

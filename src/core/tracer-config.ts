@@ -2,15 +2,17 @@ import type { IdGenerator, SpanExporter, SpanProcessor } from '@opentelemetry/sd
 import { ENVIRONMENT_VARIABLES, type EnvironmentDestination, type EnvironmentOptions } from '../infra/environment.ts';
 import { integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
 import { defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
-import { resolveDestinations } from './destination-config.ts';
-import type { DestinationOptions, EndpointPolicy, PropagationOptions, TracerOptions } from './options.ts';
+import { type DestinationRules, resolveDestinations } from './destination-config.ts';
+import type { DestinationOptions, PropagationOptions, TracerOptions } from './options.ts';
 import { readRedact } from './redact-config.ts';
 import { readResource } from './resource-config.ts';
 import { readSampling } from './sampling-config.ts';
 import {
+  applyProfile,
+  autoProfile,
   type BatchSettings,
-  BUILT_IN_DEFAULTS,
   DEFAULT_SAMPLING,
+  type GivenOption,
   type LimitSettings,
   type PropagationSettings,
   type TracerDefaults,
@@ -28,6 +30,7 @@ export const TRACER_KEYS = {
   sampling: true,
   limits: true,
   batch: true,
+  profile: true,
   boundary: true,
   resilience: true,
   spanProcessors: true,
@@ -59,32 +62,46 @@ const BATCH = defineGroup<BatchSettings>({
   maxBytes: integer('batch.maxBytes'),
 });
 const BOUNDARY = oneOf('isolate', 'link');
+const PROFILE = oneOf('auto', 'default', 'low-latency', 'throughput', 'serverless');
 const RESILIENCE = oneOf('strict', 'balanced', 'resilient');
 const SPAN_PROCESSOR = objectWith<SpanProcessor>('onStart', 'onEnd', 'forceFlush', 'shutdown');
 const EXPORTER = objectWith<SpanExporter>('export', 'shutdown');
 const ID_GENERATOR = objectWith<IdGenerator>('generateTraceId', 'generateSpanId');
+const TUNED: ReadonlySet<string> = new Set(
+  Object.keys({
+    delayMillis: true,
+    maxSize: true,
+    maxBytes: true,
+    maxQueueSize: true,
+    maxQueueBytes: true,
+  } satisfies Record<GivenOption, true>),
+);
 const BAGGAGE_KEY = text(256);
 const MAX_SPAN_PROCESSORS = 32;
 const MAX_BAGGAGE_KEYS = 128;
 
-/** `base` with what the options give; its parts are shared where they give nothing. `policy` holds for what they give. */
+/** `base` with what the options give; its parts are shared where they give nothing. `rules` hold for what they give. */
 export function applyOptions(
   reader: OptionReader,
-  base: TracerDefaults,
-  policy: EndpointPolicy = 'any',
+  inherited: TracerDefaults,
+  rules: Omit<DestinationRules, 'profile'> = { policy: 'any' },
 ): TracerDefaults {
+  const base = readProfile(reader, inherited);
+  const given: GivenOption[] = [];
   const { service, environment, attributes } = readResource(reader, base);
   return Object.freeze({
     service,
     environment,
     attributes,
     destinations:
-      resolveDestinations(reader.get('destination'), reader.pathOf('destination'), reader.issues, policy) ??
-      base.destinations,
+      resolveDestinations(reader.get('destination'), reader.pathOf('destination'), reader.issues, {
+        ...rules,
+        profile: base.profile,
+      }) ?? base.destinations,
     redact: readRedact(reader, base.redact),
     sampling: readSampling(reader, base.sampling),
-    limits: readGroup(reader, 'limits', LIMITS, base.limits),
-    batch: readGroup(reader, 'batch', BATCH, base.batch),
+    limits: readGroup(reader, 'limits', LIMITS, base.limits, (name) => noteGiven(name, given)),
+    batch: readGroup(reader, 'batch', BATCH, base.batch, (name) => noteGiven(name, given)),
     boundary: reader.read('boundary', BOUNDARY) ?? base.boundary,
     resilience: reader.read('resilience', RESILIENCE) ?? base.resilience,
     spanProcessors: reader.readList('spanProcessors', SPAN_PROCESSOR, MAX_SPAN_PROCESSORS) ?? base.spanProcessors,
@@ -92,11 +109,29 @@ export function applyOptions(
     idGenerator: reader.read('idGenerator', ID_GENERATOR) ?? base.idGenerator,
     propagation: readPropagation(reader, base.propagation),
     spool: readSpool(reader, base.spool),
+    profile: base.profile,
+    hostPlatform: base.hostPlatform,
+    // Last: `limits` and `batch` have to be read.
+    given: given.length === 0 ? base.given : Object.freeze([...new Set([...base.given, ...given])]),
   });
 }
 
-/** The built-in defaults with what the `OTEL_*` variables give. */
-export function applyEnvironment(environment: EnvironmentOptions, issues: IssueLog): TracerDefaults {
+function readProfile(reader: OptionReader, base: TracerDefaults): TracerDefaults {
+  const profile = reader.read('profile', PROFILE);
+  if (profile === undefined) return base;
+  return applyProfile(base, profile === 'auto' ? autoProfile(base.hostPlatform) : profile);
+}
+
+function noteGiven(name: string, given: GivenOption[]): void {
+  if (TUNED.has(name)) given.push(name as GivenOption);
+}
+
+/** `base`, the built-in defaults, with what the `OTEL_*` variables give. */
+export function applyEnvironment(
+  environment: EnvironmentOptions,
+  base: TracerDefaults,
+  issues: IssueLog,
+): TracerDefaults {
   const found = new IssueLog();
   const options: TracerOptions = {
     service: { name: environment.serviceName },
@@ -106,7 +141,7 @@ export function applyEnvironment(environment: EnvironmentOptions, issues: IssueL
     batch: integersUnder('batch.', environment),
   };
   const reader = OptionReader.open(options, '', KNOWN_TRACER, found);
-  const settings = reader === undefined ? BUILT_IN_DEFAULTS : applyOptions(reader, BUILT_IN_DEFAULTS);
+  const settings = reader === undefined ? base : applyOptions(reader, base);
   // The variables were checked one by one; only attributes, and credentials over http, can still be refused.
   for (const { option, accepted, received } of found.list()) {
     if (option === 'destination.insecure') issues.add('OTEL_EXPORTER_OTLP_INSECURE', accepted, received);
@@ -148,6 +183,9 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     idGenerator: defaults.idGenerator,
     propagation: defaults.propagation,
     spool: defaults.spool,
+    profile: defaults.profile,
+    given: defaults.given,
+    hostPlatform: defaults.hostPlatform,
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Attributes, Context, Span, SpanOptions } from '@opentelemetry/api';
+import type { Context, Span, SpanOptions } from '@opentelemetry/api';
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { tenantResource } from '../infra/resources.ts';
 import { within } from '../lifecycle/deadline.ts';
@@ -7,7 +7,6 @@ import { Signal } from '../lifecycle/signal.ts';
 import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
 import type { Job } from '../processing/agenda.ts';
 import { Ledger } from '../processing/ledger.ts';
-import type { Pipeline } from '../processing/pipeline.ts';
 import type { SpanSampler } from '../processing/sampling.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
 import type { RecordingSpan } from '../processing/span.ts';
@@ -21,31 +20,10 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { PooledIdGenerator } from '../utils/ids.ts';
 import { VERSION } from '../utils/version.ts';
-import type { HookLeases } from './hook-leases.ts';
-import type { TracerDefaults } from './settings.ts';
+import { PLATFORM_SPOOL_NAME, type TracerDefaults } from './settings.ts';
 import { SpanPath } from './span-path.ts';
 import { reportWhile } from './tenant-report.ts';
-
-/** What the tracers of a registry share, and what they tell it. */
-export interface TracerHouse {
-  readonly pipeline: Pipeline;
-  readonly ledger: Ledger;
-  readonly leases: HookLeases;
-  /** Resource attributes of the process. */
-  readonly baseResource: Readonly<Attributes>;
-  /** In force until a tenant's own configuration comes. */
-  readonly defaults: TracerDefaults;
-  readonly drainTimeoutMillis: number;
-  createGuard(tenantId: string): Guard;
-  /** An evicted tenant is used again: takes it back in. */
-  readmit(runtime: TracerRuntime): void;
-  /** A tenant that was evicted or disabled has nothing left. */
-  drained(runtime: TracerRuntime): void;
-  /** A tenant is being shut down, for good. */
-  closing(runtime: TracerRuntime): void;
-  /** It is shut down, and has so much time left. Never rejects. */
-  closed(runtime: TracerRuntime, timeLeftMillis: number): Promise<void>;
-}
+import type { TracerHouse } from './tracer-house.ts';
 
 const OWN_SCOPE: SpanScope = { index: 0, name: 'isotrace', version: VERSION };
 
@@ -55,7 +33,7 @@ const OWN_SCOPE: SpanScope = { index: 0, name: 'isotrace', version: VERSION };
  */
 export class TracerRuntime implements ScopeOwner, SpanStarter {
   readonly tenantId: string;
-  readonly house: TracerHouse;
+  readonly house: TracerHouse<TracerRuntime>;
   readonly guard: Guard;
   readonly ledger: Ledger;
   readonly path: SpanPath;
@@ -75,6 +53,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   #resource: Resource | undefined;
   #open = 0;
   #started = 0;
+  #unsampled = 0;
   #grace: Job | undefined;
   #accepting = true;
   #shutdown: Promise<TenantReport> | undefined;
@@ -85,7 +64,8 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   /** The time of a later, shorter call of `shutdown` is over. */
   #overdue: Signal | undefined;
 
-  constructor(house: TracerHouse, tenantId: string, spoolName = tenantId) {
+  constructor(house: TracerHouse<TracerRuntime>, tenantId: string, isPlatform = false) {
+    const copies = isPlatform ? undefined : house.copies;
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
     this.house = house;
     this.tenantId = tenantId;
@@ -93,7 +73,9 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     this.ledger = new Ledger(house.ledger);
     this.path = new SpanPath({
       tenantId,
-      spoolName,
+      spoolName: isPlatform ? PLATFORM_SPOOL_NAME : tenantId,
+      isPlatform,
+      copies,
       ...{ baseResource, defaults, drainTimeoutMillis, leases, pipeline },
       guard: this.guard,
       ledger: this.ledger,
@@ -151,6 +133,11 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     return this.#started;
   }
 
+  /** Those of them that sampling turned away at once. */
+  get unsampled(): number {
+    return this.#unsampled;
+  }
+
   resource(): Resource {
     this.#resource ??= resourceFromAttributes(tenantResource(this.house.baseResource, this.path.settings));
     return this.#resource;
@@ -173,6 +160,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
 
   spanUnsampled(): void {
     this.#started += 1;
+    this.#unsampled += 1;
     this.path.discard('sampled', 1);
   }
 

@@ -1,8 +1,13 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { describeEndpoint, ENDPOINT_ACCEPTED, parseEndpoint } from '../utils/endpoint.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
-import { type Headers, sanitizeHeaders } from '../utils/headers.ts';
+import type { Headers } from '../utils/headers.ts';
 import { describeInteger, INTEGER_OPTIONS, type IntegerOptionPath, isIntegerWithin } from '../utils/integer-options.ts';
+import { describeProxy, PROXY_ACCEPTED, parseProxy } from '../utils/proxy-url.ts';
 import { describeKind, maskSecrets, Secret } from '../utils/secret.ts';
+import { parseAttributes, parseHeaders } from './environment-lists.ts';
+import { type DetectedPlatform, detectPlatform } from './host-platform.ts';
+import type { ProxyRules } from './proxy-rules.ts';
 
 /** One variable that isotrace reads. */
 export interface EnvironmentVariable<T> {
@@ -22,6 +27,8 @@ export interface EnvironmentOptions {
   readonly attributes?: Readonly<Record<string, string>>;
   readonly destination?: EnvironmentDestination;
   readonly sampling?: RatioSampling;
+  /** Absent when there is no proxy. */
+  readonly proxies?: ProxyRules;
   /** By option path, such as `batch.maxSize`. */
   readonly integers: Readonly<Partial<Record<IntegerOptionPath, number>>>;
 }
@@ -58,7 +65,7 @@ const PROTOCOL_ACCEPTED = '"http/protobuf", "http/json" or "grpc"';
 
 /**
  * Every variable that isotrace reads, with OpenTelemetry's meaning ("Environment Variable Specification" and
- * "OpenTelemetry Protocol Exporter"). They apply to the platform tracer only, never to a tenant.
+ * "OpenTelemetry Protocol Exporter"), and what names a proxy. They apply to the platform tracer only, never to a tenant.
  */
 export const ENVIRONMENT_VARIABLES = {
   OTEL_SDK_DISABLED: variable('platform', '"true" or "false"', parseBoolean),
@@ -107,6 +114,13 @@ export const ENVIRONMENT_VARIABLES = {
   OTEL_SPAN_LINK_COUNT_LIMIT: integerVariable('limits.linkCountLimit'),
   OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: integerVariable('limits.attributePerEventCountLimit'),
   OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: integerVariable('limits.attributePerLinkCountLimit'),
+  HTTPS_PROXY: proxyVariable(),
+  https_proxy: proxyVariable(),
+  HTTP_PROXY: proxyVariable(),
+  http_proxy: proxyVariable(),
+  grpc_proxy: proxyVariable(),
+  NO_PROXY: variable('destination.proxy', 'names, addresses and subnets, or "*"', parseText),
+  no_proxy: variable('destination.proxy', 'names, addresses and subnets, or "*"', parseText),
 };
 
 type VariableName = keyof typeof ENVIRONMENT_VARIABLES;
@@ -125,6 +139,19 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   return { disabled: values.OTEL_SDK_DISABLED ?? false, options: toOptions(values), issues };
 }
 
+/** Where the process runs. Never throws. */
+export function readHostPlatform(env: Readonly<Record<string, string | undefined>> = process.env): DetectedPlatform {
+  return detectPlatform({ env, readFile: readSmallFile, exists: existsSync });
+}
+
+function readSmallFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
 function readVariable<Name extends VariableName>(
   name: Name,
   env: Readonly<Record<string, string | undefined>>,
@@ -133,6 +160,8 @@ function readVariable<Name extends VariableName>(
 ): void {
   const text = env[name]?.trim();
   if (text === undefined || text === '') return;
+  // In a CGI program it is what a client sent as the header "Proxy" (httpoxy, CVE-2016-5385).
+  if (name === 'HTTP_PROXY' && env['REQUEST_METHOD'] !== undefined) return;
   const { accepted, parse, describe }: EnvironmentVariable<unknown> = ENVIRONMENT_VARIABLES[name];
   const report = (received: string) => issues.push({ option: name, accepted, received });
   const value = text.length > MAX_TEXT_LENGTH ? undefined : parse(text, report);
@@ -143,11 +172,13 @@ function readVariable<Name extends VariableName>(
 function toOptions(values: Values): EnvironmentOptions {
   const destination = toDestination(values);
   const sampling = toSampling(values);
+  const proxies = toProxies(values);
   return {
     ...(values.OTEL_SERVICE_NAME !== undefined && { serviceName: values.OTEL_SERVICE_NAME }),
     ...(values.OTEL_RESOURCE_ATTRIBUTES !== undefined && { attributes: values.OTEL_RESOURCE_ATTRIBUTES }),
     ...(destination !== undefined && { destination }),
     ...(sampling !== undefined && { sampling }),
+    ...(proxies !== undefined && { proxies }),
     integers: withoutUndefined({
       'batch.delayMillis': values.OTEL_BSP_SCHEDULE_DELAY,
       'batch.maxSize': values.OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
@@ -192,6 +223,15 @@ function mergeHeaders(
   return new Secret({ ...general.reveal(), ...own.reveal() });
 }
 
+/** Lower case comes first, as everywhere. */
+function toProxies(values: Values): ProxyRules | undefined {
+  const https = values.https_proxy ?? values.HTTPS_PROXY;
+  const http = values.http_proxy ?? values.HTTP_PROXY;
+  const grpc = values.grpc_proxy;
+  if (https === undefined && http === undefined && grpc === undefined) return undefined;
+  return { https, http, grpc, bypass: values.no_proxy ?? values.NO_PROXY ?? '' };
+}
+
 function toTimeout(values: Values): number | undefined {
   const exporter = values.OTEL_EXPORTER_OTLP_TRACES_TIMEOUT ?? values.OTEL_EXPORTER_OTLP_TIMEOUT;
   const processor = values.OTEL_BSP_EXPORT_TIMEOUT;
@@ -213,6 +253,18 @@ function variable<T>(
   describe: (text: string) => string = maskSecrets,
 ): EnvironmentVariable<T> {
   return { option, accepted, parse, describe };
+}
+
+function proxyVariable(): EnvironmentVariable<Secret<URL>> {
+  const parse = (text: string): Secret<URL> | undefined => {
+    const url = parseProxy(text);
+    return url && new Secret(url);
+  };
+  return variable('destination.proxy', PROXY_ACCEPTED, parse, describeProxy);
+}
+
+function parseText(text: string): string {
+  return text;
 }
 
 function integerVariable(option: IntegerOptionPath): EnvironmentVariable<number> {
@@ -251,43 +303,6 @@ function parseSampler(text: string): { ratio: number | undefined; parentBased: b
   if (name === undefined) return undefined;
   const ratio = { always_on: 1, always_off: 0, traceidratio: undefined }[name];
   return { ratio, parentBased: prefix !== undefined };
-}
-
-/** By the resource specification one malformed member discards the whole variable. */
-function parseAttributes(text: string): Readonly<Record<string, string>> | undefined {
-  const attributes: Record<string, string> = Object.create(null);
-  for (const member of text.split(',')) {
-    if (member.trim() === '') continue;
-    const pair = parsePair(member);
-    if (pair === undefined) return undefined;
-    attributes[pair[0]] = pair[1];
-  }
-  return attributes;
-}
-
-/** A malformed header is left out; the others are still good. */
-function parseHeaders(text: string, report: (received: string) => void): Secret<Headers> {
-  const raw: Record<string, string> = Object.create(null);
-  for (const [index, member] of text.split(',').entries()) {
-    if (member.trim() === '') continue;
-    const pair = parsePair(member);
-    if (pair === undefined) report(`a malformed entry (number ${index + 1})`);
-    else raw[pair[0]] = pair[1];
-  }
-  const { headers, issues } = sanitizeHeaders(raw);
-  for (const issue of issues) report(`${issue.option}: ${issue.received}`);
-  return new Secret(headers);
-}
-
-function parsePair(member: string): [key: string, value: string] | undefined {
-  const separator = member.indexOf('=');
-  if (separator < 0) return undefined;
-  try {
-    const key = decodeURIComponent(member.slice(0, separator).trim());
-    return key === '' ? undefined : [key, decodeURIComponent(member.slice(separator + 1).trim())];
-  } catch {
-    return undefined;
-  }
 }
 
 function withoutUndefined<T extends object>(record: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

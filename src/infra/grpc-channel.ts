@@ -1,8 +1,9 @@
 import type { LookupAddress } from 'node:dns';
 import { isIP, isIPv4, type LookupFunction, type Socket } from 'node:net';
 import tls from 'node:tls';
-import type { ChannelCredentials, Client } from '@grpc/grpc-js';
+import type { ChannelCredentials, ChannelOptions, Client } from '@grpc/grpc-js';
 import { hostAddress, isPublicAddress } from '../utils/address-policy.ts';
+import { proxyCredentials } from '../utils/proxy-url.ts';
 import type { GrpcLibrary } from './grpc-library.ts';
 import { createPublicLookup, forbiddenAddress } from './public-lookup.ts';
 import type { SocketTracker } from './socket-tracker.ts';
@@ -13,6 +14,8 @@ export interface GrpcChannelOptions {
   readonly tls: TlsOptions | undefined;
   readonly addresses: AddressRule;
   readonly compression: 'gzip' | 'none';
+  /** Connected to in place of the receiver, which a tunnel leads to. */
+  readonly proxy?: URL | undefined;
   readonly maxResponseBytes: number;
   readonly lookup: LookupFunction;
   readonly sockets: SocketTracker;
@@ -93,18 +96,20 @@ export class GrpcChannel {
   }
 
   async #open(library: GrpcLibrary): Promise<Client> {
-    const { compression, maxResponseBytes, url } = this.#options;
+    const { compression, maxResponseBytes, proxy, url } = this.#options;
     const { compressionAlgorithms } = library;
     const credentials = this.#credentials(library);
-    const target = targetOf(await this.#addresses(), url);
+    const target = targetOf(await this.#addresses(), proxy ?? url);
     const serverName = this.#serverName();
     this.#client = new library.Client(target, credentials, {
       'grpc.default_authority': url.host,
       ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
       'grpc.default_compression_algorithm': compressionAlgorithms[compression === 'gzip' ? 'gzip' : 'identity'],
       'grpc.max_receive_message_length': maxResponseBytes,
+      ...(proxy === undefined ? {} : tunnelOptions(url, proxy)),
       // Or channels of the whole process share connections.
       'grpc.use_local_subchannel_pool': 1,
+      // What the environment says about proxies is for the platform's destinations, which bring theirs along.
       'grpc.enable_http_proxy': 0,
       'grpc.enable_channelz': 0,
       'grpc.service_config_disable_resolution': 1,
@@ -128,8 +133,8 @@ export class GrpcChannel {
 
   /** The library is given addresses, not the name, and so connects to none but those that were checked. */
   #addresses(): Promise<readonly LookupAddress[]> {
-    const { addresses, lookup, url } = this.#options;
-    const host = bareHost(url);
+    const { addresses, lookup, proxy, url } = this.#options;
+    const host = bareHost(proxy ?? url);
     const literal = addresses === 'public' ? hostAddress(host) : undefined;
     if (literal !== undefined && !isPublicAddress(literal)) return Promise.reject(forbiddenAddress());
     const find = addresses === 'public' ? createPublicLookup(lookup) : lookup;
@@ -154,6 +159,15 @@ export class GrpcChannel {
       for (const socket of this.#sockets) socket.destroy();
     });
   }
+}
+
+/** What the library sets itself for a proxy that it finds in the environment. */
+function tunnelOptions({ host, port, protocol }: URL, proxy: URL): ChannelOptions {
+  const credentials = proxyCredentials(proxy);
+  return {
+    'grpc.http_connect_target': `dns:${port === '' ? `${host}:${protocol === 'https:' ? 443 : 80}` : host}`,
+    ...(credentials === undefined ? {} : { 'grpc.http_connect_creds': credentials }),
+  };
 }
 
 function bareHost({ hostname }: URL): string {

@@ -1,3 +1,4 @@
+import type { Secret } from '../utils/secret.ts';
 import type { AddressRule, TlsOptions, TransportError } from './transport.ts';
 
 /** One unary call. */
@@ -22,6 +23,8 @@ export interface GrpcRequest {
   readonly addresses?: AddressRule | undefined;
   /** Calls with different keys never share a connection. */
   readonly isolationKey?: string | undefined;
+  /** Goes this way: through a tunnel; of an `http` proxy only. */
+  readonly proxy?: Secret<URL> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

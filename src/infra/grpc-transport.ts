@@ -27,8 +27,9 @@ export interface GrpcTransportOptions {
 const CLOSED = 'the transport is closed';
 
 /**
- * gRPC over connections that all tenants share: one for each origin, TLS identity, rule for addresses and compression.
- * Loads `@grpc/grpc-js` at the first call; without it every call fails as `protocol`. Uses no proxy. Its calls are
+ * gRPC over connections that all tenants share: one for each origin, TLS identity, rule for addresses, compression
+ * and proxy. Loads `@grpc/grpc-js` at the first call; without it every call fails as `protocol`. Uses no proxy but the
+ * request's. Its calls are
  * never traced and hold on to no async context of the caller; its sockets and timers never keep the process alive.
  */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
@@ -95,7 +96,7 @@ class GrpcJsTransport implements GrpcTransport {
   }
 
   #channelFor(request: GrpcRequest): GrpcChannel {
-    const { url, addresses = 'any', compression } = request;
+    const { url, addresses = 'any', compression, proxy } = request;
     return this.#channels.use(
       { ...request, addresses },
       compression,
@@ -105,6 +106,7 @@ class GrpcJsTransport implements GrpcTransport {
           tls,
           addresses,
           compression,
+          proxy: proxy?.reveal(),
           maxResponseBytes: this.#options.maxResponseBytes ?? 4 * 1024 * 1024,
           lookup: this.#options.lookup ?? systemLookup,
           sockets: this.#tracker,

@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici';
 import type { Clock, Timer } from '../utils/clock.ts';
 import { networkFailure, networkMessage } from './network-error.ts';
 import type { Connection, OriginPool } from './origin-pool.ts';
+import { proxyAuthorization } from './proxy-tunnel.ts';
 import { scrubMessage } from './scrub-message.ts';
 import type { TransportFailure, TransportRequest, TransportResult } from './transport.ts';
 
@@ -13,6 +14,8 @@ const CONNECTION_HEADERS = new Set([
   'expect',
   'host',
   'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
   'te',
   'trailer',
   'transfer-encoding',
@@ -46,7 +49,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   constructor(pool: OriginPool, request: TransportRequest, { clock, maxResponseBytes }: HttpExchangeSettings) {
     this.#pool = pool;
     this.#request = request;
-    this.#headers = requestHeaders(request.headers);
+    this.#headers = requestHeaders(request);
     this.#clock = clock;
     this.#maxResponseBytes = maxResponseBytes;
   }
@@ -103,8 +106,10 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
 
   #dispatch(connection: Connection): void {
     this.#connection = connection;
-    const { url, body } = this.#request;
-    const path = `${url.pathname}${url.search}`;
+    const { url, body, proxy } = this.#request;
+    const target = `${url.pathname}${url.search}`;
+    // A proxy is asked for the whole URL, unless there is a tunnel (RFC 9112, section 3.2.2).
+    const path = proxy !== undefined && url.protocol === 'http:' ? `${url.origin}${target}` : target;
     connection.client.dispatch({ method: 'POST', path, headers: this.#headers, body }, this);
   }
 
@@ -130,8 +135,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function requestHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+function requestHeaders({ headers, proxy, url }: TransportRequest): Readonly<Record<string, string>> {
   const kept = Object.entries(headers).filter(([name]) => !CONNECTION_HEADERS.has(name.toLowerCase()));
+  // Only where the proxy reads it: inside a tunnel it would be shown to the receiver.
+  const authorization = proxy && url.protocol === 'http:' ? proxyAuthorization(proxy.reveal()) : undefined;
+  if (authorization !== undefined) kept.push(['proxy-authorization', authorization]);
   return Object.freeze(Object.fromEntries(kept));
 }
 

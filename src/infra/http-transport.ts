@@ -26,8 +26,8 @@ export interface HttpTransportOptions {
 const CLOSED = 'the transport is closed';
 
 /**
- * OTLP/HTTP over connections that all tenants share: one set for each origin, TLS identity and rule for addresses.
- * Follows no redirects, asks for no compression, uses no proxy, the environment's included. Its requests are never
+ * OTLP/HTTP over connections that all tenants share: one set for each origin, TLS identity, rule for addresses and proxy.
+ * Follows no redirects, asks for no compression, uses no proxy but the request's, whatever the environment says. Its requests are never
  * traced and hold on to no async context of the caller; its sockets and timers never keep the process alive.
  */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
@@ -88,7 +88,7 @@ class HttpTransport implements Transport {
   }
 
   #poolFor(request: TransportRequest): OriginPool {
-    const { url, addresses = 'any' } = request;
+    const { url, addresses = 'any', proxy } = request;
     return this.#pools.use(
       { ...request, addresses },
       '',
@@ -97,6 +97,7 @@ class HttpTransport implements Transport {
           origin: url.origin,
           tls,
           addresses,
+          proxy: proxy?.reveal(),
           lookup: this.#lookup,
           maxConnections: this.#connectionsPerOrigin,
           onSocket: (socket) => this.#track(socket),

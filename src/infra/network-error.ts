@@ -4,6 +4,11 @@ import type { TransportFailure } from './transport.ts';
 /** `code` of the error for an address that the request's rule does not allow. */
 export const FORBIDDEN_ADDRESS = 'ISOTRACE_FORBIDDEN_ADDRESS';
 
+/** `code` of the error for a proxy that lets nobody through, or not with these credentials. */
+export const PROXY_DENIED = 'ISOTRACE_PROXY_DENIED';
+/** `code` of the error for a proxy that cannot reach the receiver at the moment. */
+export const PROXY_FAILED = 'ISOTRACE_PROXY_FAILED';
+
 const REASONS: Readonly<Record<string, TransportFailure>> = {
   ECONNREFUSED: 'refused',
   EHOSTUNREACH: 'refused',
@@ -17,6 +22,8 @@ const REASONS: Readonly<Record<string, TransportFailure>> = {
   EAI_AGAIN: 'dns',
   ETIMEDOUT: 'timeout',
   [FORBIDDEN_ADDRESS]: 'forbidden',
+  [PROXY_DENIED]: 'protocol',
+  [PROXY_FAILED]: 'refused',
   UND_ERR_SOCKET: 'reset',
   // OpenSSL's error for an answer that is no TLS at all.
   EPROTO: 'tls',

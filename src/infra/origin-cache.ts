@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock, Timer } from '../utils/clock.ts';
+import type { Secret } from '../utils/secret.ts';
 import type { AddressRule, TlsOptions } from './transport.ts';
 
 /** What connections must have in common to be shared. */
@@ -9,6 +10,7 @@ export interface OriginIdentity {
   readonly tls?: TlsOptions | undefined;
   readonly addresses?: AddressRule | undefined;
   readonly isolationKey?: string | undefined;
+  readonly proxy?: Secret<URL> | undefined;
 }
 
 export interface OriginCacheOptions<C> {
@@ -22,13 +24,14 @@ export interface OriginCacheOptions<C> {
 
 /**
  * The connections of a transport, one entry for each origin and TLS identity (equal byte for byte, with or without the
- * same object), rule for addresses and isolation key. Its one timer runs only while there are entries.
+ * same object), rule for addresses, isolation key and proxy. Its one timer runs only while there are entries.
  */
 export class OriginCache<C extends { lastUsedAt: number }> {
   readonly #clock: Clock;
   readonly #idleMillis: number;
   readonly #entries: LRUCache<string, C>;
   readonly #identities = new WeakMap<TlsOptions, string>();
+  readonly #ways = new WeakMap<Secret<URL>, string>();
   #sweep: Timer | undefined;
 
   constructor({ clock, idleMillis, letGo, maxOrigins }: OriginCacheOptions<C>) {
@@ -39,12 +42,19 @@ export class OriginCache<C extends { lastUsedAt: number }> {
 
   /** The entry, made by `create` if there is none. `variant` tells apart what the identity does not. */
   use(
-    { url, tls, addresses, isolationKey }: OriginIdentity,
+    { url, tls, addresses, isolationKey, proxy }: OriginIdentity,
     variant: string,
     create: (tls: TlsOptions | undefined) => C,
   ): C {
     const identity = url.protocol === 'https:' ? tls : undefined;
-    const key = JSON.stringify([url.origin, identity && this.#identityOf(identity), addresses, isolationKey, variant]);
+    const key = JSON.stringify([
+      url.origin,
+      identity && this.#identityOf(identity),
+      addresses,
+      isolationKey,
+      proxy && this.#way(proxy),
+      variant,
+    ]);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       entry = create(identity);
@@ -65,6 +75,16 @@ export class OriginCache<C extends { lastUsedAt: number }> {
   clear(): void {
     this.#sweep?.cancel();
     this.#entries.clear();
+  }
+
+  /** As a hash: a proxy's URL may hold credentials. */
+  #way(proxy: Secret<URL>): string {
+    let way = this.#ways.get(proxy);
+    if (way === undefined) {
+      way = createHash('sha256').update(proxy.reveal().href).digest('hex');
+      this.#ways.set(proxy, way);
+    }
+    return way;
   }
 
   #identityOf(tls: TlsOptions): string {

@@ -26,6 +26,7 @@ export class Connection {
       connect: createConnector({
         tls: options.tls,
         addresses: options.addresses,
+        proxy: options.proxy,
         lookup: options.lookup,
         onSocket: (socket) => {
           this.#socket = socket;

@@ -17,6 +17,7 @@ export class SocketTracker {
     const { socket } = message as { readonly socket: Socket };
     neverRef(socket);
     onSocket(socket);
+    keepListeners(socket);
   };
   #listening = false;
 
@@ -31,6 +32,19 @@ export class SocketTracker {
     if (this.#listening) diagnosticsChannel.unsubscribe(CLIENT_SOCKETS, this.#listener);
     this.#listening = false;
   }
+}
+
+/** Of a socket that has become a tunnel the library takes off all listeners, also those that are not its own. */
+function keepListeners(socket: Socket): void {
+  const kept = (['close', 'error'] as const).map((event) => [event, socket.rawListeners(event)] as const);
+  const removeAllListeners = socket.removeAllListeners.bind(socket);
+  socket.removeAllListeners = (event) => {
+    removeAllListeners(event);
+    for (const [name, listeners] of event === undefined ? kept : []) {
+      for (const listener of listeners) socket.on(name, listener as () => void);
+    }
+    return socket;
+  };
 }
 
 function neverRef(socket: Socket): void {

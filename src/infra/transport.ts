@@ -1,3 +1,5 @@
+import type { Secret } from '../utils/secret.ts';
+
 /**
  * TLS identity of a destination. Two requests share connections only when these are equal, byte for byte.
  * Certificates are always verified. Treat the object as immutable: it may be remembered by reference.
@@ -38,6 +40,11 @@ export interface TransportRequest {
   readonly addresses?: AddressRule | undefined;
   /** Requests with different keys never share a connection. */
   readonly isolationKey?: string | undefined;
+  /**
+   * Goes this way: through a tunnel to an `https` receiver, by asking the proxy for the whole URL of an `http` one. The
+   * host's name is then looked up by the proxy. Never shares a connection with a request that goes another way.
+   */
+  readonly proxy?: Secret<URL> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,7 +59,7 @@ export type TransportFailure =
   | 'dns'
   /** No trust: certificate, name, client certificate, or no TLS at the other end. */
   | 'tls'
-  /** The other end does not speak HTTP/1.1, or the request cannot be expressed in it. */
+  /** The other end, or the proxy, does not speak HTTP/1.1 or does not let us through, or the request cannot be expressed in it. */
   | 'protocol'
   /** The request is for public addresses only, and this is none. Nothing was sent. */
   | 'forbidden'

@@ -29,7 +29,7 @@ export interface FlushReport {
 }
 
 export interface FlushOptions {
-  /** How long to wait at most, in milliseconds. Default 10,000. */
+  /** How long to wait at most, in milliseconds. Default: the profile's, 10,000 in the default one. */
   readonly timeoutMillis?: number | undefined;
 }
 

@@ -29,3 +29,8 @@ export function canBecome(from: TracerState, to: TracerState): boolean {
 export function isRecordingState(state: TracerState): boolean {
   return state === 'pending' || state === 'active' || state === 'degraded';
 }
+
+/** Whether there is something of the tenant that a changed configuration is for. */
+export function isInUseState(state: TracerState): boolean {
+  return isRecordingState(state) || state === 'draining';
+}

@@ -2,6 +2,8 @@
 export interface BudgetUser {
   /** What it holds, also what it cannot give up. */
   readonly bytes: number;
+  /** Whether it makes room before all others: what it holds is a copy. */
+  readonly yields?: boolean;
   /** Gives up the newest items until about `bytes` are free, and answers how many bytes that freed. */
   shed(bytes: number): number;
 }
@@ -10,8 +12,8 @@ export interface BudgetUser {
 const SHED_BYTES = 64 * 1_024;
 
 /**
- * The bytes that may wait in memory, of all tenants together. When they are used up, whoever holds most gives up
- * its newest items first; a tenant below the largest never loses anything to make room for it.
+ * The bytes that may wait in memory, of all tenants together. When they are used up, copies give way first, then whoever holds most
+ * gives up its newest items; a tenant below the largest never loses anything to make room for it.
  */
 export class ByteBudget {
   readonly maxBytes: number;
@@ -51,6 +53,11 @@ export class ByteBudget {
     return true;
   }
 
+  /** Whether there is room for `bytes` more without anybody giving up something. */
+  fits(bytes: number): boolean {
+    return this.#used + bytes <= this.maxBytes;
+  }
+
   release(bytes: number): void {
     this.#used -= bytes;
   }
@@ -60,10 +67,18 @@ export class ByteBudget {
     const spent = new Set<BudgetUser>();
     while (this.#used + bytes > this.maxBytes) {
       let largest = user;
-      for (const other of this.#users) if (other.bytes > largest.bytes && !spent.has(other)) largest = other;
+      for (const other of this.#users) {
+        if (!spent.has(other) && comesBefore(other, largest)) largest = other;
+      }
       if (largest === user) return false;
       if (largest.shed(Math.max(bytes, SHED_BYTES)) === 0) spent.add(largest);
     }
     return true;
   }
+}
+
+/** Whether `user` makes room before `other` does: whoever yields, and then whoever holds more. */
+function comesBefore(user: BudgetUser, other: BudgetUser): boolean {
+  const yields = user.yields === true;
+  return yields === (other.yields === true) ? user.bytes > other.bytes : yields && user.bytes > 0;
 }

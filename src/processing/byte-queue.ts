@@ -15,6 +15,8 @@ export interface QueueBounds {
 
 export interface SpanByteQueueOptions extends QueueBounds {
   readonly chunks: ChunkPool;
+  /** Told of spans that were dropped while they waited. */
+  readonly dropped?: (scopeIndex: number, count: number, bytes: number) => void;
 }
 
 /**
@@ -24,13 +26,15 @@ export interface SpanByteQueueOptions extends QueueBounds {
 export class SpanByteQueue {
   readonly #pool: ChunkPool;
   readonly #bounds: QueueBounds;
+  readonly #dropped: SpanByteQueueOptions['dropped'];
   #chunks: RecordChunk[] = [];
   #nextChunkBytes = FIRST_CHUNK_BYTES;
   #size = 0;
   #bytes = 0;
   #allocatedBytes = 0;
 
-  constructor({ chunks, maxSize, maxBytes }: SpanByteQueueOptions) {
+  constructor({ chunks, dropped, maxSize, maxBytes }: SpanByteQueueOptions) {
+    this.#dropped = dropped;
     this.#pool = chunks;
     this.#bounds = { maxSize, maxBytes };
   }
@@ -87,7 +91,9 @@ export class SpanByteQueue {
     const sizeBefore = this.#size;
     const target = this.#bytes - bytes;
     for (let chunk = this.#chunks.at(-1); chunk !== undefined && this.#bytes > target; chunk = this.#chunks.at(-1)) {
-      this.#removed(chunk.dropLast(this.#bytes - target));
+      const segment = chunk.dropLast(this.#bytes - target);
+      this.#removed(segment);
+      this.#dropped?.(segment.scopeIndex, segment.count, segment.end - segment.start);
     }
     return sizeBefore - this.#size;
   }

@@ -14,18 +14,30 @@ export type Origin = string | object;
 export interface DispatcherOptions {
   /** Default 8. */
   readonly requestsPerOrigin?: number;
-  /** Default 64. */
+  /**
+   * Overdue requests that may go on beside the slots; half as many of suspects, who leave room for tenants whose first
+   * request hangs. Default 20.
+   */
+  readonly overduePerOrigin?: number;
+  /** Default: eight times as many as slots. */
   readonly requestsInAll?: number;
 }
 
 type Standing = 'healthy' | 'suspect';
 
-/**
- * Overdue requests of one origin that may go on beside its slots; suspects leave room for tenants whose first request
- * hangs. With 8 slots for the healthy and 4 for suspects there are never more requests than the 32 connections that
- * the transport allows for an origin.
- */
-const OVERDUE_PER_ORIGIN: Readonly<Record<Standing, number>> = { healthy: 20, suspect: 10 };
+/** Slots and overdue requests of an origin, and the connections that are enough for all of them. */
+export interface OriginCapacity {
+  readonly requestsPerOrigin: number;
+  readonly overduePerOrigin: number;
+  readonly connectionsPerOrigin: number;
+}
+
+/** With 8 slots for the healthy and 4 for suspects, 20 overdue requests: 32 connections. */
+export function originCapacity(requestsPerOrigin: number): OriginCapacity {
+  const overduePerOrigin = Math.floor(2.5 * requestsPerOrigin);
+  const connectionsPerOrigin = requestsPerOrigin + Math.ceil(requestsPerOrigin / 2) + overduePerOrigin;
+  return { requestsPerOrigin, overduePerOrigin, connectionsPerOrigin };
+}
 
 /** Slots of the whole process, and the origins that wait for one, in turn. */
 interface Quota {
@@ -41,10 +53,13 @@ interface Quota {
  */
 export class Dispatcher {
   readonly #requestsPerOrigin: number;
+  readonly #overduePerOrigin: number;
   readonly #quotas: Readonly<Record<Standing, Quota>>;
   readonly #gates = new Map<Origin, Gate>();
 
-  constructor({ requestsPerOrigin = 8, requestsInAll = 64 }: DispatcherOptions = {}) {
+  constructor(options: DispatcherOptions = {}) {
+    const { overduePerOrigin = 20, requestsPerOrigin = 8, requestsInAll = 8 * requestsPerOrigin } = options;
+    this.#overduePerOrigin = overduePerOrigin;
     this.#requestsPerOrigin = requestsPerOrigin;
     this.#quotas = {
       healthy: { limit: requestsInAll, used: 0, waiting: new Set() },
@@ -65,7 +80,7 @@ export class Dispatcher {
   gate(origin: Origin): Gate {
     let gate = this.#gates.get(origin);
     if (gate === undefined) {
-      gate = new Gate(this, origin, this.#requestsPerOrigin);
+      gate = new Gate(this, origin, this.#requestsPerOrigin, this.#overduePerOrigin);
       this.#gates.set(origin, gate);
     }
     gate.users += 1;
@@ -120,13 +135,15 @@ export class Gate {
   users = 0;
   readonly #dispatcher: Dispatcher;
   readonly #lines: Readonly<Record<Standing, Line>>;
+  readonly #overdueLimits: Readonly<Record<Standing, number>>;
   /** Overdue requests that keep their slot until there is room beside the slots. */
   readonly #late = new Set<Run>();
   #overdue = 0;
 
-  constructor(dispatcher: Dispatcher, origin: Origin, requests: number) {
+  constructor(dispatcher: Dispatcher, origin: Origin, requests: number, overdue: number) {
     this.#dispatcher = dispatcher;
     this.origin = origin;
+    this.#overdueLimits = { healthy: overdue, suspect: Math.floor(overdue / 2) };
     this.#lines = {
       healthy: { limit: requests, used: 0, waiting: new Set() },
       suspect: { limit: Math.ceil(requests / 2), used: 0, waiting: new Set() },
@@ -190,7 +207,7 @@ export class Gate {
 
   #shelve(): void {
     for (const run of this.#late) {
-      if (this.#overdue >= OVERDUE_PER_ORIGIN[run.standing]) continue;
+      if (this.#overdue >= this.#overdueLimits[run.standing]) continue;
       this.#late.delete(run);
       run.holds = 'overdue';
       this.#overdue += 1;

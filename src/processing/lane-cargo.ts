@@ -1,4 +1,5 @@
 import type { Origin } from './dispatcher.ts';
+import type { ExportComponent } from './export-recorder.ts';
 import type { DeliveryOutcome } from './outcome.ts';
 
 /** A batch on its way: taken from a queue, held until it is delivered or dropped. */
@@ -12,6 +13,8 @@ export interface LaneCargo<B extends Batch = Batch> {
   readonly destination: string;
   /** Lanes of one origin share its slots. */
   readonly origin: Origin;
+  /** What exports, for metrics. */
+  readonly component?: ExportComponent;
   /** Spans that wait. */
   readonly size: number;
   /** Bytes that wait or are under way. */

@@ -6,6 +6,7 @@ import type { Guard } from '../utils/guard.ts';
 import type { Agenda, Job } from './agenda.ts';
 import { Breaker, GIVE_UP_REASONS, type Trouble } from './breaker.ts';
 import type { Dispatcher, Gate, Sender } from './dispatcher.ts';
+import type { ExportRecorder } from './export-recorder.ts';
 import type { Batch, LaneCargo } from './lane-cargo.ts';
 import { type DropReason, type Ledger, recordDrop } from './ledger.ts';
 import type { DeliveryOutcome, FailureReason } from './outcome.ts';
@@ -24,6 +25,7 @@ export interface LaneOptions {
   readonly agenda: Agenda;
   readonly dispatcher: Dispatcher;
   readonly retryPolicy: RetryPolicy;
+  readonly recorder?: ExportRecorder | undefined;
   /** Told after each settled attempt, and after a loss. */
   readonly progressed: () => void;
 }
@@ -81,6 +83,11 @@ export class Lane implements Job, Sender {
 
   get #left(): number {
     return this.#options.cargo.size + this.#held;
+  }
+
+  /** For metrics: spans that are to be retried or in a request, and what exports them. */
+  get inflight() {
+    return { count: this.#held, component: this.#options.cargo.component };
   }
 
   get bytes(): number {
@@ -326,10 +333,12 @@ export class Lane implements Job, Sender {
     publishDiagnostic('isotrace:export:failed', { tenantId, reason, willRetry });
   }
 
-  #finish(attempt: Attempt, reason: DropReason, dropped: number): void {
-    this.#held -= attempt.batch.count;
+  #finish({ batch, firstAt }: Attempt, reason: DropReason, dropped: number): void {
+    const { cargo, recorder } = this.#options;
+    this.#held -= batch.count;
     this.#drop(reason, dropped);
-    this.#options.cargo.release(attempt.batch);
+    cargo.release(batch);
+    recorder?.finished({ component: cargo.component, firstAt, exported: batch.count - dropped, dropped, reason });
   }
 
   #drop(reason: DropReason, count: number): void {

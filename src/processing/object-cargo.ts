@@ -6,6 +6,7 @@ import { describeError, IsotraceError } from '../utils/errors.ts';
 import type { HookSwitch } from '../utils/guard.ts';
 import type { Agenda } from './agenda.ts';
 import { limitAttempt } from './attempt-limit.ts';
+import type { ExportComponent } from './export-recorder.ts';
 import type { Batch, LaneCargo } from './lane-cargo.ts';
 import type { DeliveryOutcome } from './outcome.ts';
 
@@ -26,6 +27,8 @@ export interface ObjectCargoOptions {
 
 /** `ExportResultCode.SUCCESS` of OpenTelemetry's exporter contract. */
 const SUCCESS = 0;
+const DEFAULT_NAME = 'span_exporter';
+const MAX_NAME_LENGTH = 100;
 const NO_RESULT = 'the exporter did not answer with a result';
 const NO_ANSWER = 'the exporter did not answer in time';
 
@@ -41,6 +44,16 @@ export class ObjectCargo implements LaneCargo<SpanObjects> {
   constructor(options: ObjectCargoOptions) {
     this.#options = options;
     this.origin = options.exporter;
+  }
+
+  /** By the conventions the name of the type, where they have none for it. */
+  get component(): ExportComponent {
+    try {
+      const { name } = this.origin.constructor;
+      return { type: typeof name === 'string' && name !== '' ? name.slice(0, MAX_NAME_LENGTH) : DEFAULT_NAME };
+    } catch {
+      return { type: DEFAULT_NAME };
+    }
   }
 
   get size(): number {

@@ -8,6 +8,17 @@ const SCOPE_SPANS = { scope: 0x0a } as const;
 
 const EMPTY = new Uint8Array(0);
 
+/** Encoded spans of one resource, by their encoded instrumentation scopes. */
+export interface ResourceGroup {
+  readonly resource: Uint8Array;
+  readonly runs: readonly { readonly scope: Uint8Array; readonly parts: readonly Uint8Array[] }[];
+}
+
+/** As {@link frameTraceRequest}, with several resources. */
+export function frameTraceGroups(groups: readonly ResourceGroup[]): Buffer {
+  return Buffer.concat(groups.map(({ resource, runs }) => frameResource(resource, runs, '')));
+}
+
 /**
  * The body of an OTLP/HTTP request, an `ExportTraceServiceRequest` with one resource. `scopes` holds the
  * encoded instrumentation scopes by the index that the spans were queued with; one that is missing is sent
@@ -19,8 +30,12 @@ export function frameTraceRequest(
   batch: SpanBatch,
   schemaUrl = '',
 ): Buffer {
-  const groups = batch.runs.map(({ scopeIndex, parts }) => {
-    const scope = scopes[scopeIndex] ?? EMPTY;
+  const runs = batch.runs.map(({ scopeIndex, parts }) => ({ scope: scopes[scopeIndex] ?? EMPTY, parts }));
+  return frameResource(resource, runs, schemaUrl);
+}
+
+function frameResource(resource: Uint8Array, runs: ResourceGroup['runs'], schemaUrl: string): Buffer {
+  const groups = runs.map(({ scope, parts }) => {
     const spanBytes = parts.reduce((sum, part) => sum + part.length, 0);
     return { scope, parts, length: fieldLength(scope.length) + spanBytes };
   });

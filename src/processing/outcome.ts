@@ -71,6 +71,9 @@ export function classifyHttp(
     case 401:
     case 403:
       return { status: 'failure', reason: 'unauthorized', message };
+    case 407:
+      // From a proxy: the data never came to the receiver.
+      return { status: 'failure', reason: 'config', message };
     default:
       return { status: 'failure', reason: result.status < 400 ? 'config' : 'rejected', message };
   }

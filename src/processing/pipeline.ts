@@ -5,9 +5,10 @@ import { PooledIdGenerator } from '../utils/ids.ts';
 import { Agenda } from './agenda.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type ChunkPool, createChunkPool } from './chunk-pool.ts';
-import { Dispatcher } from './dispatcher.ts';
-import { ProtoWriter } from './proto-writer.ts';
+import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
+import type { ExportRecorder } from './export-recorder.ts';
 import { createRetryPolicy, type RetryPolicy } from './retry-policy.ts';
+import { ScratchWriters } from './scratch-writers.ts';
 import { type SpoolHost, Spools } from './spools.ts';
 
 export interface PipelineOptions {
@@ -18,6 +19,9 @@ export interface PipelineOptions {
   readonly maxTotalBytes: number;
   /** What the spools have to know of the registry. */
   readonly spool?: SpoolHost;
+  /** Requests at a time to one origin. Default: the dispatcher's. */
+  readonly capacity?: DispatcherOptions;
+  readonly recorder?: ExportRecorder | undefined;
 }
 
 /** The machinery that all tenants of a registry share: one timer, one set of connections, one byte budget. */
@@ -28,18 +32,21 @@ export interface Pipeline {
   readonly agenda: Agenda;
   readonly dispatcher: Dispatcher;
   readonly retryPolicy: RetryPolicy;
+  /** Told of exports, where somebody measures them. */
+  readonly recorder?: ExportRecorder | undefined;
   readonly chunks: ChunkPool;
   readonly budget: ByteBudget;
   readonly ids: PooledIdGenerator;
   readonly spools: Spools;
   /** Each span is encoded here first, then copied to its queues. */
-  readonly scratch: ProtoWriter;
+  readonly scratch: ScratchWriters;
   /** Stops the timer, gives the spools' directories up and closes all connections. Never rejects. */
   close(): Promise<void>;
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { clock, transport, grpc, maxTotalBytes, spool: { files, guard, ledger, wake } = {} } = options;
+  const { clock, transport, grpc, maxTotalBytes, capacity, recorder } = options;
+  const { files, guard, ledger, wake } = options.spool ?? {};
   const agenda = new Agenda(clock);
   const chunks = createChunkPool();
   const budget = new ByteBudget(maxTotalBytes);
@@ -49,13 +56,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     transport,
     grpc,
     agenda,
-    dispatcher: new Dispatcher(),
+    dispatcher: new Dispatcher(capacity),
     retryPolicy: createRetryPolicy({ clock }),
+    recorder,
     chunks,
     budget,
     spools,
     ids: new PooledIdGenerator(),
-    scratch: new ProtoWriter(),
+    scratch: new ScratchWriters(),
     close: async () => {
       agenda.close();
       spools.close();

@@ -16,6 +16,8 @@ export interface SpanBatch {
   readonly bytes: number;
   /** One entry for each scope, in order of first appearance; within a scope in the order of the queue. */
   readonly runs: readonly ScopeRun[];
+  /** Calls `visit` for stretches of records of one scope, in order; nothing after `release` and `split`. */
+  tally(visit: (scopeIndex: number, count: number, bytes: number) => void): void;
   /** The older and the newer half, which take over the memory. `undefined` for fewer than two spans. */
   split(): [SpanBatch, SpanBatch] | undefined;
   /** Gives the memory back. A second time does nothing. */
@@ -47,6 +49,10 @@ class SegmentBatch implements SpanBatch {
       else others.push(part);
     }
     return Array.from(parts, ([scopeIndex, list]) => ({ scopeIndex, parts: list }));
+  }
+
+  tally(visit: (scopeIndex: number, count: number, bytes: number) => void): void {
+    for (const { scopeIndex, count, start, end } of this.#segments) visit(scopeIndex, count, end - start);
   }
 
   split(): [SpanBatch, SpanBatch] | undefined {

@@ -1,8 +1,10 @@
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
 import type { SpanBatch, SpanByteQueue } from './byte-queue.ts';
+import type { ExportComponent } from './export-recorder.ts';
 import type { LaneCargo } from './lane-cargo.ts';
 import type { DeliveryOutcome } from './outcome.ts';
 import { type AttemptParts, attemptSpans } from './span-attempt.ts';
+import type { OtlpProtocol } from './span-sender.ts';
 
 export interface SpanCargoOptions extends AttemptParts {
   readonly queue: SpanByteQueue;
@@ -11,9 +13,22 @@ export interface SpanCargoOptions extends AttemptParts {
   readonly budget: ByteBudget;
   /** The body of a request, with the tenant's resource. */
   readonly frame: (batch: SpanBatch) => Uint8Array;
+  /** Named behind the destination, to people, where one destination has several cargos. */
+  readonly purpose?: string;
+  /** Whether the process's budget takes from it before it takes from others. */
+  readonly yields?: boolean;
+  /** Told of a batch that is done with, while it still has its records. */
+  readonly released?: (batch: SpanBatch) => void;
   /** Told how many waiting spans had to be given up for the process's budget. */
   readonly lost: (count: number) => void;
 }
+
+/** Values of `otel.component.type` (semantic conventions, OpenTelemetry attributes). */
+const COMPONENT_TYPES: Readonly<Record<OtlpProtocol, string>> = {
+  'http/protobuf': 'otlp_http_span_exporter',
+  'http/json': 'otlp_http_json_span_exporter',
+  grpc: 'otlp_grpc_span_exporter',
+};
 
 /** Encoded spans on their way to an OTLP receiver. Resource, scopes and credentials are added when a request is made. */
 export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
@@ -29,12 +44,23 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
   }
 
   get destination(): string {
-    const { url } = this.#options.destination;
-    return `${url.origin}${url.pathname}`;
+    const { destination, purpose } = this.#options;
+    const { origin, pathname } = destination.url;
+    return `${origin}${pathname}${purpose === undefined ? '' : ` (${purpose})`}`;
   }
 
   get origin(): string {
     return this.#options.destination.url.origin;
+  }
+
+  get component(): ExportComponent {
+    const { protocol, url } = this.#options.destination;
+    const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+    return { type: COMPONENT_TYPES[protocol], address: url.hostname, port };
+  }
+
+  get yields(): boolean {
+    return this.#options.yields === true;
   }
 
   get size(): number {
@@ -81,6 +107,7 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
   release(batch: SpanBatch): void {
     this.#takenBytes -= batch.bytes;
     this.#options.budget.release(batch.bytes);
+    this.#options.released?.(batch);
     batch.release();
   }
 

@@ -8,10 +8,12 @@ import type { LaneCargo } from './lane-cargo.ts';
 import { type DropReason, type Ledger, recordDrop } from './ledger.ts';
 import { ObjectCargo } from './object-cargo.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { ProtoWriter } from './proto-writer.ts';
 import { viewRedacted } from './redacted-view.ts';
 import type { RecordingSpan } from './span.ts';
 import type { SpanDestination } from './span-attempt.ts';
 import { SpanCargo, type SpanCargoOptions } from './span-cargo.ts';
+import type { SpanCopier } from './span-copier.ts';
 import { createSpanSender, wireFormatOf } from './span-sender.ts';
 import { SpanWire } from './span-wire.ts';
 import type { Spool } from './spool.ts';
@@ -42,6 +44,8 @@ export interface OutletSettings {
   readonly batch: { readonly delayMillis: number; readonly maxSize: number; readonly maxBytes: number };
   readonly resource: () => Readonly<Attributes>;
   readonly spool?: OutletSpool | undefined;
+  /** Where copies go, if they are made. */
+  readonly copier?: SpanCopier | undefined;
 }
 
 /** Where spans wait for a destination, besides memory. */
@@ -119,7 +123,7 @@ export class SpanOutlet {
   push(span: RecordingSpan): void {
     const copies = this.lanes.length;
     this.#tenant.ledger.countCreated(Math.max(copies, 1));
-    if (copies === 0) this.#drop('no_destination', 1);
+    if (copies === 0) this.#pushNowhere(span);
     else if (this.#rate?.take() === false) this.#drop('rate_limited', copies);
     else this.#pushShown(span, copies);
   }
@@ -147,6 +151,12 @@ export class SpanOutlet {
     return this.lanes.reduce((sum, lane) => sum + lane.close(reason), 0);
   }
 
+  /** Without a destination only copies are made. */
+  #pushNowhere(span: RecordingSpan): void {
+    this.#drop('no_destination', 1);
+    if (this.#settings.copier !== undefined && this.#rate?.take() !== false) this.#pushShown(span, 0);
+  }
+
   #pushShown(span: RecordingSpan, copies: number): void {
     const { redact } = this.#settings;
     const shown = redact === undefined ? span : this.#guarded('redact', () => redact(span));
@@ -167,6 +177,15 @@ export class SpanOutlet {
 
   #pushBytes(span: RecordingSpan, shown: EndedSpan): void {
     const { scratch } = this.#pipeline;
+    const writer = scratch.borrow();
+    try {
+      this.#pushEncoded(span, shown, writer);
+    } finally {
+      scratch.giveBack(writer);
+    }
+  }
+
+  #pushEncoded(span: RecordingSpan, shown: EndedSpan, writer: ProtoWriter): void {
     let source: EndedSpan | undefined;
     let sourceWire: SpanWire | undefined;
     let isEncoded = false;
@@ -175,23 +194,26 @@ export class SpanOutlet {
       if (own !== undefined && (own !== source || wire !== sourceWire)) {
         source = own;
         sourceWire = wire;
-        isEncoded = this.#encode(wire, own);
+        isEncoded = this.#encode(writer, wire, own);
       }
       if (own === undefined || !isEncoded) {
         this.#drop('unserializable', 1);
         continue;
       }
       wire.noteScope(span.scope);
-      if (cargo.push(scratch.buffer, 0, scratch.position, span.scope.index)) lane.added();
+      if (cargo.push(writer.buffer, 0, writer.position, span.scope.index)) lane.added();
       else this.#drop(cargo.refusal, 1);
     }
+    const { copier } = this.#settings;
+    if (copier === undefined) return;
+    const encoded = isEncoded && source && sourceWire ? { span: source, format: sourceWire.format, writer } : undefined;
+    copier.take(span.scope, shown, encoded);
   }
 
-  #encode({ format }: SpanWire, span: EndedSpan): boolean {
-    const { scratch } = this.#pipeline;
-    scratch.reset();
+  #encode(writer: ProtoWriter, { format }: SpanWire, span: EndedSpan): boolean {
+    writer.reset();
     try {
-      format.encode(scratch, span);
+      format.encode(writer, span);
       return true;
     } catch (error) {
       this.#tenant.guard.report('encoder', 'encodeSpan', error);
@@ -280,8 +302,8 @@ export class SpanOutlet {
   }
 
   #lane(cargo: LaneCargo): Lane {
-    const { agenda, clock, dispatcher, retryPolicy } = this.#pipeline;
+    const { agenda, clock, dispatcher, recorder, retryPolicy } = this.#pipeline;
     const { delayMillis } = this.#settings.batch;
-    return new Lane({ ...this.#tenant, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy });
+    return new Lane({ ...this.#tenant, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder });
   }
 }

@@ -4,6 +4,7 @@ import type { GrpcTransport } from '../infra/grpc-request.ts';
 import type { AddressRule, TlsOptions, Transport } from '../infra/transport.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { Headers } from '../utils/headers.ts';
+import type { Secret } from '../utils/secret.ts';
 import { classifyGrpc } from './grpc-outcome.ts';
 import { classifyHttp, type DeliveryOutcome } from './outcome.ts';
 import { JSON_FORMAT, PROTOBUF, type WireFormat } from './wire-format.ts';
@@ -17,6 +18,10 @@ export interface WireSettings {
   readonly compression: 'gzip' | 'none';
   readonly tls: TlsOptions | undefined;
   readonly addresses: AddressRule;
+  /** Destinations with different keys never share a connection. */
+  readonly isolationKey?: string | undefined;
+  /** The way that requests go. */
+  readonly proxy?: Secret<URL> | undefined;
 }
 
 export interface SenderParts {
@@ -60,7 +65,7 @@ export function createSpanSender(settings: WireSettings, parts: SenderParts): Sp
 }
 
 function httpSender(settings: WireSettings, { clock, transport }: SenderParts): SpanSender {
-  const { addresses, compression, protocol, tls, url } = settings;
+  const { addresses, compression, isolationKey, protocol, proxy, tls, url } = settings;
   const own = wireFormatOf(protocol).contentType;
   return async ({ body, contentType = own, headers, signal, timeoutMillis }) => {
     const compressed = compression === 'gzip' && body.length >= MIN_GZIP_BYTES;
@@ -71,6 +76,8 @@ function httpSender(settings: WireSettings, { clock, transport }: SenderParts): 
       timeoutMillis,
       tls,
       addresses,
+      isolationKey,
+      proxy,
       signal,
     });
     return classifyHttp(result, clock.now(), headers);
@@ -78,9 +85,10 @@ function httpSender(settings: WireSettings, { clock, transport }: SenderParts): 
 }
 
 function grpcSender(settings: WireSettings, { grpc }: SenderParts): SpanSender {
-  const { addresses, compression, tls, url } = settings;
-  return async ({ body, headers, signal, timeoutMillis }) => {
-    const request = { url, path: EXPORT_METHOD, headers, body, compression, timeoutMillis, tls, addresses, signal };
-    return classifyGrpc(await grpc.send(request), headers);
+  const { addresses, compression, isolationKey, proxy, tls, url } = settings;
+  const connection = { url, path: EXPORT_METHOD, compression, tls, addresses, isolationKey, proxy };
+  return async (request) => {
+    const { body, headers, signal, timeoutMillis } = request;
+    return classifyGrpc(await grpc.send({ ...connection, body, headers, signal, timeoutMillis }), headers);
   };
 }

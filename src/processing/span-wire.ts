@@ -5,6 +5,8 @@ import type { SpanBatch } from './span-batch.ts';
 import type { SpanScope } from './span-host.ts';
 import type { WireFormat } from './wire-format.ts';
 
+const EMPTY = new Uint8Array(0);
+
 /** One tenant's spans in one format: the format, and the tenant's resource and scopes in it, encoded once. */
 export class SpanWire {
   readonly format: WireFormat;
@@ -33,6 +35,10 @@ export class SpanWire {
   /** By the index that spans are queued with. */
   get scopes(): readonly Uint8Array[] {
     return this.#scopes;
+  }
+
+  scope(index: number): Uint8Array {
+    return this.#scopes[index] ?? EMPTY;
   }
 
   frame(batch: SpanBatch): Uint8Array {

@@ -1,6 +1,6 @@
 import type { AttributeList, EndedSpan } from './ended-span.ts';
-import { frameJsonRequest } from './json-frame.ts';
-import { frameTraceRequest } from './otlp-frame.ts';
+import { frameJsonGroups, frameJsonRequest } from './json-frame.ts';
+import { frameTraceGroups, frameTraceRequest, type ResourceGroup } from './otlp-frame.ts';
 import type { ProtoWriter } from './proto-writer.ts';
 import type { SpanBatch } from './span-batch.ts';
 import { encodeResource, encodeScope, encodeSpan, type InstrumentationScopeLike } from './span-encoder.ts';
@@ -17,6 +17,8 @@ export interface WireFormat {
   encodeScope(scope: InstrumentationScopeLike): Uint8Array;
   /** The body of a request; `scopes` by the index that the spans were queued with. */
   frame(resource: Uint8Array, scopes: readonly Uint8Array[], batch: SpanBatch): Buffer;
+  /** The body of a request with several resources, whose records are `bytes` long together. */
+  frameGroups(groups: readonly ResourceGroup[], bytes: number): Buffer;
 }
 
 /** OTLP `http/protobuf`; the body alone is also the message of `grpc`. */
@@ -26,6 +28,7 @@ export const PROTOBUF: WireFormat = {
   encodeResource,
   encodeScope,
   frame: (resource, scopes, batch) => frameTraceRequest(resource, scopes, batch),
+  frameGroups: frameTraceGroups,
 };
 
 /** OTLP `http/json`. */
@@ -35,4 +38,5 @@ export const JSON_FORMAT: WireFormat = {
   encodeResource: encodeResourceJson,
   encodeScope: encodeScopeJson,
   frame: frameJsonRequest,
+  frameGroups: frameJsonGroups,
 };

@@ -25,6 +25,7 @@ export type GuardedComponent =
   | 'host'
   | 'idGenerator'
   | 'logger'
+  | 'metrics'
   | 'processor'
   | 'propagation'
   | 'redactor'

@@ -35,6 +35,7 @@ export const INTEGER_OPTIONS = {
   maxTenants: { min: 1, max: 1_000_000, default: 1_000, unit: 'tenants' },
   idleTimeoutMillis: { min: 1, max: 24 * HOUR_MILLIS, default: 30 * 60_000, unit: 'milliseconds' },
   drainTimeoutMillis: { min: 0, max: HOUR_MILLIS, default: 60_000, unit: 'milliseconds' },
+  'selfMetrics.tenants': { min: 0, max: 10_000, default: 0, unit: 'tenants' },
   maxTotalBytes: { min: KIB, max: 64 * 1_024 * MIB, default: 256 * MIB, unit: 'bytes' },
 } as const satisfies Record<string, IntegerOption>;
 

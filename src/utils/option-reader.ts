@@ -169,14 +169,22 @@ export function defineGroup<T extends object>(
   return { checks: Object.entries(checks) as [string, Check<unknown>][], known: new Set(Object.keys(checks)) };
 }
 
-/** `base` with what the group at `key` gives; `base` itself when that is nothing. */
-export function readGroup<T extends object>(reader: OptionReader, key: string, group: OptionGroup<T>, base: T): T {
+/** `base` with what the group at `key` gives; `base` itself when that is nothing. `noted` is told the names given. */
+export function readGroup<T extends object>(
+  reader: OptionReader,
+  key: string,
+  group: OptionGroup<T>,
+  base: T,
+  noted?: (name: string) => void,
+): T {
   const groupReader = reader.open(key, group.known);
   if (groupReader === undefined) return base;
   const given: Record<string, unknown> = {};
   for (const [name, check] of group.checks) {
     const value = groupReader.read(name, check);
-    if (value !== undefined) given[name] = value;
+    if (value === undefined) continue;
+    given[name] = value;
+    noted?.(name);
   }
   return Object.keys(given).length === 0 ? base : Object.freeze({ ...base, ...given });
 }

@@ -109,6 +109,7 @@ const TABLE: [path: string, good: unknown, expected: [path: string, value: unkno
   ['batch.delayMillis', 0, ['batch.delayMillis', 0], [3_600_001, 0.5, '5s']],
   ['batch.maxSize', 100, ['batch.maxSize', 100], [0, 65_537, '512']],
   ['batch.maxBytes', 2_048, ['batch.maxBytes', 2_048], [100, 65 * MIB, '1 KiB']],
+  ['profile', 'serverless', ['batch.delayMillis', 100], ['fast', true, 1, ['default']]],
   ['boundary', 'link', ['boundary', 'link'], ['both', true, ['link']]],
   ['resilience', 'strict', ['resilience', 'strict'], ['relaxed', true, 1]],
   ['spanProcessors', [processor], ['spanProcessors', [processor]], [processor, {}, Array(33).fill(processor)]],
@@ -166,6 +167,9 @@ describe('resolveTracerSettings', () => {
         idGenerator: undefined,
         propagation: { baggage: [] },
         spool: undefined,
+        profile: 'default',
+        given: [],
+        hostPlatform: 'unknown',
       });
     },
   );
@@ -368,7 +372,7 @@ describe('resolveTracerSettings', () => {
     fc.assert(
       fc.property(tree, (input) => {
         const { settings, issues } = resolve(input);
-        expect(Object.keys(settings)).toHaveLength(16);
+        expect(Object.keys(settings)).toHaveLength(19);
         expect(Array.isArray(issues)).toBe(true);
       }),
       { numRuns: 2_000 },
@@ -457,6 +461,7 @@ describe('destination', () => {
         addresses: 'any',
         compression: 'none',
         timeoutMillis: 10_000,
+        isolateConnections: false,
         redact: undefined,
       },
     ]);
@@ -479,6 +484,15 @@ describe('destination', () => {
     ]);
     expect(settings.destinations[1]?.urls.traces.reveal()).toBe('https://two/in?q=1');
     expect(headersOf(settings)).toEqual({ 'x-key': 'v' });
+  });
+
+  it('isolates connections when that is asked for, also in a way that cannot be read', () => {
+    const judge = (isolateConnections: unknown) => {
+      const { settings, issues } = resolve({ destination: { endpoint: 'http://host', isolateConnections } });
+      return [settings.destinations[0]?.isolateConnections, issues.map(({ option }) => option)];
+    };
+    for (const value of [true, false, undefined]) expect(judge(value)).toEqual([value ?? false, []]);
+    for (const value of ['true', 1, null, {}]) expect(judge(value)).toEqual([true, ['destination.isolateConnections']]);
   });
 
   it.each([
@@ -974,12 +988,11 @@ describe("a registry's options", () => {
   });
 
   it('reach a tenant that sets something else, all of them', () => {
-    const { defaults } = resolveRegistry(
-      Object.assign({}, ...TABLE.map(([path, good]) => optionsWith(path, good)), {
-        destination: { endpoint: 'http://shared' },
-        redact: { keys: ['ssn'] },
-      }),
-    ).settings;
+    const options = Object.assign({}, ...TABLE.map(([path, good]) => optionsWith(path, good)), {
+      destination: { endpoint: 'http://shared' },
+      redact: { keys: ['ssn'] },
+    });
+    const { defaults } = resolveRegistrySettings(options, NO_ENVIRONMENT, 'kubernetes').settings;
     const { settings } = resolveTracerSettings({ attributes: {} }, { tenantId: 'acme', defaults });
     expect(settings).toEqual({ ...defaults, tenantId: 'acme' });
     for (const key of Object.keys(BUILT_IN_DEFAULTS) as (keyof typeof BUILT_IN_DEFAULTS)[]) {

@@ -57,6 +57,8 @@ describe('createFingerprint', () => {
       { destination: { ...destination, headers } },
       { destination: { ...destination, headers: () => ({}) } },
       { destination: { ...destination, compression: 'gzip' } },
+      { profile: 'low-latency' },
+      { destination: { ...destination, isolateConnections: true } },
       { destination: { ...destination, timeoutMillis: 5 } },
       { destination: { ...destination, protocol: 'http/json' } },
       { destination: { ...destination, protocol: 'grpc' } },

@@ -13,7 +13,7 @@ describe('Dispatcher', () => {
     const origins = fc.array(fc.nat({ max: 2 }), { minLength: 1, maxLength: 5 });
     fc.assert(
       fc.property(limits, origins, fc.array(stepArbitrary(), { maxLength: 150 }), (options, senders, steps) => {
-        const world = new World(options, senders);
+        const world = new World({ overduePerOrigin: 20, ...options }, senders);
         for (const step of steps) world.run(step);
         world.drain();
       }),

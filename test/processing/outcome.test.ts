@@ -20,6 +20,7 @@ describe('the outcome of a status', () => {
   const special: Record<number, object> = {
     401: { status: 'failure', reason: 'unauthorized' },
     403: { status: 'failure', reason: 'unauthorized' },
+    407: { status: 'failure', reason: 'config' },
     413: { status: 'failure', reason: 'too_large' },
     429: { status: 'retryable', reason: 'throttled' },
     502: { status: 'retryable', reason: 'unavailable' },
@@ -27,7 +28,7 @@ describe('the outcome of a status', () => {
     504: { status: 'retryable', reason: 'unavailable' },
   };
 
-  it('is success for 2xx, a wrong configuration for 3xx and permanent for all others but 429, 502, 503, 504', () => {
+  it('is success for 2xx, a wrong configuration for 3xx and 407 and permanent for all others but 429, 502, 503, 504', () => {
     for (let status = 200; status < 600; status += 1) {
       const outcome = classifyHttp(response(status), NOW);
       if (status < 300) expect(outcome).toEqual({ status: 'success', rejected: 0 });

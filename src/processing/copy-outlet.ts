@@ -1,0 +1,147 @@
+import { SpanByteQueue } from './byte-queue.ts';
+import { CopyIndex } from './copy-index.ts';
+import type { EndedSpan } from './ended-span.ts';
+import { Lane } from './lane.ts';
+import { type DropReason, recordDrop } from './ledger.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { ProtoWriter } from './proto-writer.ts';
+import { recordLength } from './record-chunk.ts';
+import { SpanCargo } from './span-cargo.ts';
+import type { CopySource, Encoded } from './span-copier.ts';
+import type { SpanScope } from './span-host.ts';
+import type { OutletDestination, OutletSettings, OutletTenant, Redactor } from './span-outlet.ts';
+import { createSpanSender, wireFormatOf } from './span-sender.ts';
+import type { WireFormat } from './wire-format.ts';
+
+interface CopyLane {
+  readonly cargo: SpanCargo;
+  readonly lane: Lane;
+  readonly index: CopyIndex;
+  readonly format: WireFormat;
+  readonly redact: Redactor | undefined;
+}
+
+/**
+ * The way of copies of tenants' spans to the platform tracer's destinations: one lane for each destination, which all
+ * tenants share, and so their requests, with a resource for each tenant. What happens to copies counts in the platform
+ * tracer's account. They have a queue of their own, never make anybody else give up anything, and give way first.
+ */
+export class CopyOutlet {
+  readonly lanes: readonly Lane[];
+  readonly #pipeline: Pipeline;
+  readonly #platform: OutletTenant;
+  readonly #settings: OutletSettings;
+  readonly #lanes: readonly CopyLane[];
+
+  constructor(pipeline: Pipeline, platform: OutletTenant, settings: OutletSettings) {
+    this.#pipeline = pipeline;
+    this.#platform = platform;
+    this.#settings = settings;
+    this.#lanes = settings.destinations.map((destination) => this.#lane(destination));
+    this.lanes = this.#lanes.map(({ lane }) => lane);
+  }
+
+  /** Copies that are not settled. */
+  get queued(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.queued, 0);
+  }
+
+  get bytes(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.bytes, 0);
+  }
+
+  /** Takes a copy of what a tenant shows of a span. Never throws. `encoded`: what need not be encoded again. */
+  push(source: CopySource, span: EndedSpan, scope: SpanScope, encoded: Encoded | undefined): void {
+    this.#platform.ledger.countCreated(this.#lanes.length);
+    const { scratch } = this.#pipeline;
+    const writer = scratch.borrow();
+    try {
+      this.#pushTo(source, span, scope, encoded, writer);
+    } finally {
+      scratch.giveBack(writer);
+    }
+  }
+
+  /** Stops all lanes and counts what is left under `reason`. */
+  close(reason: DropReason): void {
+    for (const lane of this.lanes) lane.close(reason);
+  }
+
+  #pushTo(
+    source: CopySource,
+    span: EndedSpan,
+    scope: SpanScope,
+    encoded: Encoded | undefined,
+    writer: ProtoWriter,
+  ): void {
+    const { redact } = this.#settings;
+    const shown = redact === undefined ? span : this.#guarded(() => redact(span));
+    let known = encoded;
+    for (const lane of this.#lanes) {
+      const own = shown && lane.redact !== undefined ? this.#guarded(() => lane.redact?.(shown)) : shown;
+      if (own !== undefined && (own !== known?.span || lane.format !== known.format)) {
+        known = this.#encode(writer, lane.format, own) ? { span: own, format: lane.format, writer } : undefined;
+      }
+      if (own === undefined || known === undefined) this.#drop('unserializable');
+      else if (this.#pushEncoded(lane, source, scope, known.writer)) lane.lane.added();
+      else this.#drop('queue_full');
+    }
+  }
+
+  #pushEncoded({ cargo, format, index }: CopyLane, source: CopySource, scope: SpanScope, writer: ProtoWriter): boolean {
+    const { budget } = this.#pipeline;
+    const bytes = recordLength(writer.position);
+    if (!index.mayAdd(source.tenantId, bytes) || !budget.fits(bytes)) return false;
+    const wire = source.wire(format);
+    wire.noteScope(scope);
+    const at = index.indexOf(source.tenantId, wire, scope.index);
+    const pushed = cargo.push(writer.buffer, 0, writer.position, at);
+    if (pushed) index.added(at, bytes);
+    else index.unused(at);
+    return pushed;
+  }
+
+  #encode(writer: ProtoWriter, format: WireFormat, span: EndedSpan): boolean {
+    writer.reset();
+    const encode = (): boolean => {
+      format.encode(writer, span);
+      return true;
+    };
+    return this.#guarded(encode) === true;
+  }
+
+  #guarded<T>(run: () => T): T | undefined {
+    return this.#platform.guard.run('encoder', 'copy', run, undefined);
+  }
+
+  #drop(reason: DropReason): void {
+    recordDrop(this.#platform.ledger, this.#platform.tenantId, reason, 1);
+  }
+
+  #lane(destination: OutletDestination): CopyLane {
+    const { agenda, budget, chunks, clock, dispatcher, recorder, retryPolicy } = this.#pipeline;
+    const { batch, limits } = this.#settings;
+    const format = wireFormatOf(destination.protocol);
+    const bounds = { maxSize: limits.maxQueueSize, maxBytes: limits.maxQueueBytes };
+    const index = new CopyIndex(bounds);
+    const removed = (at: number, count: number, bytes: number): void => index.removed(at, count, bytes);
+    const cargo = new SpanCargo({
+      destination,
+      purpose: 'copies',
+      yields: true,
+      queue: new SpanByteQueue({ chunks, dropped: removed, ...bounds }),
+      maxBatchSize: batch.maxSize,
+      maxBatchBytes: batch.maxBytes,
+      budget,
+      agenda,
+      clock,
+      send: createSpanSender(destination, this.#pipeline),
+      frame: (spans) => format.frameGroups(index.groups(spans), spans.bytes),
+      released: (spans) => spans.tally(removed),
+      lost: (count) => lane.lost(count),
+    });
+    const { delayMillis } = batch;
+    const lane = new Lane({ ...this.#platform, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder });
+    return { cargo, lane, index, format, redact: destination.redact };
+  }
+}

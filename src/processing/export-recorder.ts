@@ -1,0 +1,24 @@
+import type { DropReason } from './ledger.ts';
+
+/** What exports, by OpenTelemetry's semantic conventions: `otel.component.type`, `server.address`, `server.port`. */
+export interface ExportComponent {
+  readonly type: string;
+  readonly address?: string;
+  readonly port?: number;
+}
+
+/** An export that is over, after all its attempts. */
+export interface FinishedExport {
+  readonly component: ExportComponent | undefined;
+  /** When the first attempt began, by the monotonic clock. */
+  readonly firstAt: number;
+  readonly exported: number;
+  readonly dropped: number;
+  /** Why some were dropped, if any were. */
+  readonly reason: DropReason;
+}
+
+/** Told of every export that is over; must not throw. */
+export interface ExportRecorder {
+  finished(result: FinishedExport): void;
+}
