@@ -9,7 +9,13 @@ import { createRedactor, type RedactOptions } from '../processing/redaction.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanCopier } from '../processing/span-copier.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
-import { type OutletDestination, type OutletSettings, type Redactor, SpanOutlet } from '../processing/span-outlet.ts';
+import {
+  type OutletDestination,
+  type OutletSettings,
+  type OutletTenant,
+  type Redactor,
+  SpanOutlet,
+} from '../processing/span-outlet.ts';
 import { TenantCopier } from '../processing/tenant-copier.ts';
 import type { Guard } from '../utils/guard.ts';
 import { resolveHeaders } from './destination-headers.ts';
@@ -75,7 +81,7 @@ export class SpanRoute {
 
   push(span: RecordingSpan): void {
     if (this.#outlet === undefined) {
-      this.#outlet = new SpanOutlet(this.#options.pipeline, this.#options, this.#outletSettings());
+      this.#outlet = new SpanOutlet(this.#options.pipeline, this.#tenant, this.#outletSettings());
       this.#opened(this.#outlet);
     }
     this.#outlet.push(span);
@@ -84,7 +90,7 @@ export class SpanRoute {
   /** Where copies of all tenants' spans go; of the platform tracer only. */
   copyOutlet(): CopyOutlet {
     if (this.#copies === undefined) {
-      this.#copies = new CopyOutlet(this.#options.pipeline, this.#options, this.#outletSettings());
+      this.#copies = new CopyOutlet(this.#options.pipeline, this.#tenant, this.#outletSettings());
       this.#opened(this.#copies);
     }
     return this.#copies;
@@ -132,6 +138,11 @@ export class SpanRoute {
     } catch (error) {
       this.#options.guard.report('exporter', 'forceFlush', error);
     }
+  }
+
+  get #tenant(): OutletTenant {
+    const { tenantId, guard, ledger, progressed } = this.#options;
+    return { tenantId, guard, ledger, progressed };
   }
 
   #opened({ lanes }: { readonly lanes: readonly Lane[] }): void {
