@@ -9,7 +9,13 @@ import { createRedactor, type RedactOptions } from '../processing/redaction.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanCopier } from '../processing/span-copier.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
-import { type OutletDestination, type OutletSettings, type Redactor, SpanOutlet } from '../processing/span-outlet.ts';
+import {
+  type OutletDestination,
+  type OutletSettings,
+  type OutletTenant,
+  type Redactor,
+  SpanOutlet,
+} from '../processing/span-outlet.ts';
 import type { Spool } from '../processing/spool.ts';
 import type { SpoolSegment } from '../processing/spool-segment.ts';
 import { TenantCopier } from '../processing/tenant-copier.ts';
@@ -96,7 +102,7 @@ export class SpanRoute {
   /** Where copies of all tenants' spans go; of the platform tracer only. */
   copyOutlet(): CopyOutlet {
     if (this.#copies === undefined) {
-      this.#copies = new CopyOutlet(this.#options.pipeline, this.#options, this.#outletSettings());
+      this.#copies = new CopyOutlet(this.#options.pipeline, this.#tenant, this.#outletSettings());
       this.#opened(this.#copies);
     }
     return this.#copies;
@@ -170,9 +176,14 @@ export class SpanRoute {
   }
 
   #open(): SpanOutlet {
-    const outlet = new SpanOutlet(this.#options.pipeline, this.#options, this.#outletSettings());
+    const outlet = new SpanOutlet(this.#options.pipeline, this.#tenant, this.#outletSettings());
     this.#opened(outlet);
     return outlet;
+  }
+
+  get #tenant(): OutletTenant {
+    const { tenantId, guard, ledger, progressed } = this.#options;
+    return { tenantId, guard, ledger, progressed };
   }
 
   #opened({ lanes }: { readonly lanes: readonly Lane[] }): void {

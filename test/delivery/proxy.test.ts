@@ -4,7 +4,7 @@ import { type OtlpProtocol, type RegistryOptions, type Tracer, TracerRegistry } 
 import { ENVIRONMENT_VARIABLES } from '../../src/infra/environment.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startGrpcReceiver } from '../support/grpc-receiver.ts';
-import { type Proxy, type ProxyOptions, startProxy } from '../support/proxy.ts';
+import { type ForwardProxy, type ProxyOptions, startProxy } from '../support/proxy.ts';
 import { authorityCert, serverCert, serverKey } from '../support/test-certificates.ts';
 import { eventually, receiverWith, registryWith } from './delivery-kit.ts';
 
@@ -22,7 +22,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-async function proxyWith(options?: ProxyOptions): Promise<Proxy> {
+async function proxyWith(options?: ProxyOptions): Promise<ForwardProxy> {
   const proxy = await startProxy(options);
   onTestFinished(() => proxy.close());
   return proxy;

@@ -22,13 +22,13 @@ export interface ProxyOptions {
 }
 
 /** A forward proxy on a free port of the loopback interface. Whatever host it is asked for, it goes to this host. */
-export async function startProxy(options: ProxyOptions = {}): Promise<Proxy> {
-  const proxy = new Proxy(options);
+export async function startProxy(options: ProxyOptions = {}): Promise<ForwardProxy> {
+  const proxy = new ForwardProxy(options);
   await proxy.listen();
   return proxy;
 }
 
-export class Proxy implements AsyncDisposable {
+export class ForwardProxy implements AsyncDisposable {
   /** Everything that was asked for, refused requests included. */
   readonly requests: ProxiedRequest[] = [];
   fault: ProxyOptions['fault'];
