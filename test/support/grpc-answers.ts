@@ -98,7 +98,8 @@ export function answerGrpc(
       ok();
       break;
     case 'goaway':
-      stream.session?.goaway(constants.NGHTTP2_NO_ERROR, stream.id);
+      if (fault.stays) stream.session?.goaway(constants.NGHTTP2_NO_ERROR, stream.id);
+      else stream.session?.close();
       ok();
       break;
     case 'rst-stream':
@@ -106,6 +107,7 @@ export function answerGrpc(
       break;
     case 'garbage':
     case 'informational':
+    case 'unasked-continue':
     case 'two-answers':
       throw new Error(`gRPC has no ${fault.mode}`);
   }

@@ -92,8 +92,11 @@ export function answerHttp(
     case 'goaway':
       ok(undefined, { connection: 'close' });
       break;
-    case 'informational':
+    case 'unasked-continue':
       response.writeContinue();
+      ok();
+      break;
+    case 'informational':
       response.writeProcessing();
       response.writeEarlyHints({ link: '</>; rel=preload' });
       ok();

@@ -36,6 +36,8 @@ export interface ReceivedRequest extends RequestHead {
   readonly accepted: boolean;
   /** Whether it tells so: a 2xx status, or OK, was or is going to be the answer. */
   readonly acknowledged: boolean;
+  /** Decoded, of accepted requests only, and of all with `observe`. */
+  readonly spans: readonly DecodedSpan[];
 }
 
 export interface ReceiverOptions {
@@ -46,8 +48,8 @@ export interface ReceiverOptions {
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string; readonly requestCert?: boolean };
   /** Node's default, 5,000: how long an idle connection stays open. */
   readonly keepAliveTimeoutMillis?: number;
-  /** Gets each request with its spans, and then nothing of them is kept. */
-  readonly observe?: (request: ReceivedRequest, spans: readonly DecodedSpan[]) => void;
+  /** Gets each request, of which then nothing is kept. */
+  readonly observe?: (request: ReceivedRequest) => void;
 }
 
 /** A function decides with the body at hand, counted from 0 since it was set. */
@@ -234,6 +236,7 @@ export class OtlpReceiver implements AsyncDisposable {
     const raw = endsEarly ? Buffer.alloc(0) : await this.#read(upload, early);
     const received = {
       ...head,
+      spans: [] as readonly DecodedSpan[],
       body: this.#decompress(raw, head),
       raw,
       receivedAt: Date.now(),
@@ -244,6 +247,7 @@ export class OtlpReceiver implements AsyncDisposable {
     const fault = early ?? (rule as (of: ReceivedRequest, index: number) => ReceiverFault)(received, this.#index);
     received.acknowledged = this.#isGrpc ? isAcknowledgedByGrpc(fault) : isAcknowledged(fault);
     received.accepted = received.acknowledged || fault.mode === 'stored-then-reset';
+    received.spans = this.#spansOf(received);
     this.#keep(received);
     if (!endsEarly) exchange.answer(fault);
     this.#changed();
@@ -279,20 +283,22 @@ export class OtlpReceiver implements AsyncDisposable {
     return headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw;
   }
 
+  #spansOf({ accepted, path, headers, raw, body }: ReceivedRequest): readonly DecodedSpan[] {
+    const hasSpans = this.#isGrpc || path.endsWith('/v1/traces');
+    if (!hasSpans || raw.length === 0 || !(accepted || this.#options.observe)) return [];
+    return allSpans(
+      (headers['content-type'] === 'application/json' ? decodeJsonTraceRequest : decodeTraceRequest)(body),
+    );
+  }
+
   #keep(received: ReceivedRequest): void {
-    const { observe } = this.#options;
     this.#received += 1;
-    const hasSpans = this.#isGrpc || received.path.endsWith('/v1/traces');
-    const isWanted = received.accepted || observe !== undefined;
-    const decode =
-      received.headers['content-type'] === 'application/json' ? decodeJsonTraceRequest : decodeTraceRequest;
-    const spans = isWanted && hasSpans && received.raw.length > 0 ? allSpans(decode(received.body)) : [];
-    if (observe !== undefined) {
-      observe(received, spans);
+    if (this.#options.observe !== undefined) {
+      this.#options.observe(received);
       return;
     }
     this.requests.push(received);
-    if (received.accepted) this.#spans.push(...spans);
+    if (received.accepted) this.#spans.push(...received.spans);
   }
 
   readonly #later: Later = (millis, callback) => {

@@ -66,6 +66,7 @@ const MODES: Record<FaultMode, Expectation> = {
   'ok-then-close': { fault: { mode: 'ok-then-close' }, http: '200', grpc: OK, keeps: BOTH },
   goaway: { fault: { mode: 'goaway' }, http: '200 close', grpc: OK, keeps: BOTH },
   'rst-stream': { fault: { mode: 'rst-stream', code: 2 }, http: 'ECONNRESET', grpc: INTERNAL },
+  'unasked-continue': { fault: { mode: 'unasked-continue' }, http: '200', keeps: BOTH },
   informational: { fault: { mode: 'informational' }, http: '200', keeps: BOTH },
   'two-answers': { fault: { mode: 'two-answers' }, http: '200', keeps: BOTH },
 };

@@ -66,11 +66,17 @@ export type ReceiverFault =
   /** Good, and closes the connection right after, without announcing it. */
   | { readonly mode: 'ok-then-close' }
   /** Good, and announces that the connection takes no further requests: `connection: close`, GOAWAY. */
-  | { readonly mode: 'goaway' }
+  | {
+      readonly mode: 'goaway';
+      /** gRPC: never closes the connection. */
+      readonly stays?: boolean;
+    }
   /** gRPC: RST_STREAM with this code of HTTP/2. HTTP: resets the connection. */
   | { readonly mode: 'rst-stream'; readonly code?: number }
-  /** HTTP only: 100, 102 and 103 before the good answer. */
+  /** HTTP only: 102 and 103 before the good answer. */
   | { readonly mode: 'informational' }
+  /** HTTP only: 100, for which nobody asked, before the good answer. */
+  | { readonly mode: 'unasked-continue' }
   /** HTTP only: good, and a second answer that nobody asked for on the same connection, after some time. */
   | { readonly mode: 'two-answers' };
 
@@ -134,6 +140,7 @@ export function isAcknowledged(fault: ReceiverFault): boolean {
     case 'ok-then-close':
     case 'goaway':
     case 'informational':
+    case 'unasked-continue':
     case 'two-answers':
       return true;
     case 'status':

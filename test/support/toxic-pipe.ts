@@ -9,7 +9,7 @@ export type Toxic =
   | { readonly type: 'slow-close'; readonly millis: number }
   /** No byte passes; after the time, unless it is 0, the connection is closed. */
   | { readonly type: 'timeout'; readonly millis: number }
-  /** The connection is reset so long after the next byte. */
+  /** No byte passes; the connection is reset so long after the next one. */
   | { readonly type: 'reset'; readonly millis: number }
   /** Small pieces with pauses. */
   | { readonly type: 'slicer'; readonly bytes: number; readonly pauseMillis: number }
@@ -100,7 +100,7 @@ export class ToxicPipe {
   }
 
   #blocked(): boolean {
-    return [...this.#options.toxics()].some(({ type }) => type === 'timeout');
+    return [...this.#options.toxics()].some(({ type }) => type === 'timeout' || type === 'reset');
   }
 
   async #write(bytes: Buffer): Promise<void> {
