@@ -36,8 +36,10 @@ export interface ReceivedRequest extends RequestHead {
   readonly accepted: boolean;
   /** Whether it tells so: a 2xx status, or OK, was or is going to be the answer. */
   readonly acknowledged: boolean;
-  /** Decoded, of accepted requests only, and of all with `observe`. */
+  /** Decoded, of accepted requests only. */
   readonly spans: readonly DecodedSpan[];
+  /** How many of them the receiver said that it does not take. */
+  readonly rejected: number;
 }
 
 export interface ReceiverOptions {
@@ -140,6 +142,12 @@ export class OtlpReceiver implements AsyncDisposable {
     else this.#faults.set(tenantId, fault);
   }
 
+  /** No tenant meets a fault of its own any more, and nobody any other. */
+  clearFaults(): void {
+    this.#faults.clear();
+    this.setFault({ mode: 'ok' });
+  }
+
   /** Applies to connections from now on. */
   setConnectionFault(fault: ConnectionFault): void {
     this.#listener.connectionFault = fault;
@@ -237,6 +245,7 @@ export class OtlpReceiver implements AsyncDisposable {
     const received = {
       ...head,
       spans: [] as readonly DecodedSpan[],
+      rejected: 0,
       body: this.#decompress(raw, head),
       raw,
       receivedAt: Date.now(),
@@ -247,6 +256,7 @@ export class OtlpReceiver implements AsyncDisposable {
     const fault = early ?? (rule as (of: ReceivedRequest, index: number) => ReceiverFault)(received, this.#index);
     received.acknowledged = this.#isGrpc ? isAcknowledgedByGrpc(fault) : isAcknowledged(fault);
     received.accepted = received.acknowledged || fault.mode === 'stored-then-reset';
+    if (fault.mode === 'partial-success') received.rejected = fault.rejected;
     received.spans = this.#spansOf(received);
     this.#keep(received);
     if (!endsEarly) exchange.answer(fault);
@@ -285,7 +295,7 @@ export class OtlpReceiver implements AsyncDisposable {
 
   #spansOf({ accepted, path, headers, raw, body }: ReceivedRequest): readonly DecodedSpan[] {
     const hasSpans = this.#isGrpc || path.endsWith('/v1/traces');
-    if (!hasSpans || raw.length === 0 || !(accepted || this.#options.observe)) return [];
+    if (!hasSpans || raw.length === 0 || !accepted) return [];
     return allSpans(
       (headers['content-type'] === 'application/json' ? decodeJsonTraceRequest : decodeTraceRequest)(body),
     );
