@@ -10,6 +10,8 @@ export interface HeapTrend {
   readonly bytesPerHour: number;
   /** Of the slope. */
   readonly standardError: number;
+  /** The medians of ten equal parts of the run, warm-up included. */
+  readonly course: readonly number[];
 }
 
 const WARM_UP = 0.3;
@@ -23,6 +25,9 @@ export function heapTrend(all: readonly HeapSample[]): HeapTrend {
     samples: samples.length,
     growthBytes: median(samples.slice(-third)) - median(samples.slice(0, third)),
     ...slope(samples),
+    course: Array.from({ length: 10 }, (_, part) =>
+      median(all.slice(Math.floor((all.length * part) / 10), Math.floor((all.length * (part + 1)) / 10))),
+    ),
   };
 }
 
