@@ -33,7 +33,7 @@ for (let number = 0; number < (orders.tenants ?? 1); number += 1) {
   makeSpans(tracer);
 }
 process.send?.({ ready: true });
-if (orders.waitMillis !== undefined) await new Promise((resolve) => setTimeout(resolve, orders.waitMillis));
+if (orders.waitMillis !== undefined) await pause(orders.waitMillis);
 await end();
 
 async function end(): Promise<void> {
@@ -49,10 +49,16 @@ async function end(): Promise<void> {
   });
   const endMillis = performance.now() - startedAt;
   late?.end();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await pause(50);
   const counted = subject.counted?.();
   const report: HostReport = { errors, endMillis, ...(counted === undefined ? {} : { counted }) };
   process.send?.({ report });
+}
+
+function pause(millis: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, millis);
+  });
 }
 
 function makeSpans(of: Tracer): void {
