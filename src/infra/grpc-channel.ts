@@ -45,6 +45,8 @@ export class GrpcChannel {
   /** Runs `callback` so that the sockets which it opens are this channel's. */
   run<T>(callback: () => T): T {
     return this.#options.sockets.run((socket) => {
+      // The library has said goodbye on these, after a GOAWAY; a receiver that never answers that would gather them.
+      for (const old of this.#sockets) if (old.writableFinished) old.destroy();
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
       this.#options.onSocket(socket);

@@ -1,46 +1,30 @@
 import { once } from 'node:events';
 import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import http2, { type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import https from 'node:https';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
+import { answerGrpc, readFrame } from './grpc-answers.ts';
+import { answerHttp, type Later } from './http-answers.ts';
 import { allSpans, type DecodedSpan, decodeTraceRequest } from './otlp-decoder.ts';
 import { decodeJsonTraceRequest } from './otlp-json-decoder.ts';
+import {
+  type FaultPlan,
+  isAcknowledged,
+  isAcknowledgedByGrpc,
+  type ReceiverFault,
+  type RequestHead,
+} from './receiver-faults.ts';
+import { type ConnectionFault, ReceiverListener } from './receiver-listener.ts';
 
-/** How the receiver treats a request once it has read it. */
-export type ReceiverFault =
-  | { readonly mode: 'ok' }
-  /** Reads the request and never answers. */
-  | { readonly mode: 'hang' }
-  /** Answers with this; redirects too. */
-  | {
-      readonly mode: 'status';
-      readonly status: number;
-      readonly headers?: Readonly<Record<string, string>>;
-      readonly body?: string | Uint8Array;
-    }
-  /** Sends the header at once, then one byte each interval, forever. */
-  | { readonly mode: 'slow-body'; readonly status?: number; readonly intervalMillis?: number }
-  | { readonly mode: 'reset-before-status' }
-  /** Sends the header and the beginning of a body, then resets the connection. */
-  | {
-      readonly mode: 'reset-after-status';
-      readonly status?: number;
-      readonly headers?: Readonly<Record<string, string>>;
-    }
-  | { readonly mode: 'partial-success'; readonly rejected: number; readonly message?: string }
-  /** Good, but late. */
-  | { readonly mode: 'delay'; readonly millis: number }
-  | { readonly mode: 'big-body'; readonly bytes: number; readonly status?: number }
-  /** Answers with bytes that are no HTTP. */
-  | { readonly mode: 'garbage' }
-  /** Good, and closes the connection right after, without announcing it. */
-  | { readonly mode: 'ok-then-close' };
+export type { ReceiverFault } from './receiver-faults.ts';
 
-export interface ReceivedRequest {
+export interface ReceivedRequest extends RequestHead {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** Decompressed. */
+  /** Decompressed; of a gRPC call the message. */
   readonly body: Uint8Array;
   /** As on the wire. */
   readonly raw: Uint8Array;
@@ -48,21 +32,32 @@ export interface ReceivedRequest {
   readonly receivedAt: number;
   /** Equal for requests on the same connection. */
   readonly socketId: number;
-  /** Whether a 2xx status was, or is going to be, the answer. */
+  /** Whether the receiver keeps the spans. */
   readonly accepted: boolean;
+  /** Whether it tells so: a 2xx status, or OK, was or is going to be the answer. */
+  readonly acknowledged: boolean;
+  /** Decoded, of accepted requests only. */
+  readonly spans: readonly DecodedSpan[];
+  /** How many of them the receiver said that it does not take. */
+  readonly rejected: number;
 }
 
 export interface ReceiverOptions {
-  readonly fault?: ReceiverFault;
+  /** Default `http`, which is OTLP/HTTP with protobuf and JSON. */
+  readonly protocol?: 'http' | 'grpc';
+  readonly fault?: FaultRule;
   /** Makes it an https receiver. `requestCert` demands a client certificate of `ca`. */
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string; readonly requestCert?: boolean };
   /** Node's default, 5,000: how long an idle connection stays open. */
   readonly keepAliveTimeoutMillis?: number;
+  /** Gets each request, of which then nothing is kept. */
+  readonly observe?: (request: ReceivedRequest) => void;
 }
 
-type FaultRule = ReceiverFault | ((request: ReceivedRequest, index: number) => ReceiverFault);
+/** A function decides with the body at hand, counted from 0 since it was set. */
+export type FaultRule = ReceiverFault | FaultPlan | ((request: ReceivedRequest, index: number) => ReceiverFault);
 
-/** An OTLP/HTTP receiver on a free port of the loopback interface. */
+/** An OTLP receiver on a free port of the loopback interface. */
 export async function startReceiver(options: ReceiverOptions = {}): Promise<OtlpReceiver> {
   const receiver = new OtlpReceiver(options);
   await receiver.listen();
@@ -80,48 +75,82 @@ export async function refusedUrl(): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
+interface Exchange {
+  readonly head: RequestHead & { readonly method: string };
+  readonly upload: Readable;
+  readonly socket: Socket | undefined;
+  /** Sends what the fault says; not for those that the receiver itself takes care of. */
+  answer(fault: ReceiverFault): void;
+  reset(): void;
+}
+
 export class OtlpReceiver implements AsyncDisposable {
   /** Everything received, in order, refused requests included. */
   readonly requests: ReceivedRequest[] = [];
-  /** Connections by state. */
-  readonly connections = { open: 0, total: 0 };
-  readonly #server: http.Server | https.Server;
-  readonly #scheme: string;
-  readonly #sockets = new Map<Socket, number>();
+  readonly #options: ReceiverOptions;
+  readonly #isGrpc: boolean;
+  readonly #listener: ReceiverListener;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #watchers = new Set<() => void>();
   readonly #spans: DecodedSpan[] = [];
+  readonly #faults = new Map<string, ReceiverFault | FaultPlan>();
   #fault: FaultRule;
+  #faultSince = 0;
+  #received = 0;
 
-  constructor({ fault = { mode: 'ok' }, tls, keepAliveTimeoutMillis = 5_000 }: ReceiverOptions) {
-    this.#fault = fault;
-    this.#scheme = tls ? 'https' : 'http';
-    const settings = { keepAliveTimeout: keepAliveTimeoutMillis, noDelay: true };
-    this.#server = tls ? https.createServer({ ...settings, ...tls }) : http.createServer(settings);
-    this.#server.on('connection', (socket: Socket) => this.#track(socket));
-    this.#server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      this.#receive(request, response).catch(() => response.destroy());
-    });
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+    this.#fault = options.fault ?? { mode: 'ok' };
+    this.#isGrpc = options.protocol === 'grpc';
+    this.#listener = new ReceiverListener(this.#isGrpc ? this.#createGrpc() : this.#createHttp(), () =>
+      this.#changed(),
+    );
   }
 
-  async listen(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
+  get connections(): { readonly open: number; readonly total: number } {
+    return this.#listener.connections;
+  }
+
+  /** Also after `refuse`, then on the same port as before. */
+  listen(): Promise<void> {
+    return this.#listener.listen();
+  }
+
+  /** Refuses connections from now on, and resets those that are open. */
+  refuse(): Promise<void> {
+    return this.#listener.stop();
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#listener.port;
   }
 
   /** Base URL without a path, such as `http://127.0.0.1:4318`. */
   get url(): string {
-    return `${this.#scheme}://127.0.0.1:${this.port}`;
+    return `${this.#options.tls ? 'https' : 'http'}://127.0.0.1:${this.port}`;
   }
 
-  /** Applies to requests from now on. A function decides for each request, counted from 0 since it was set. */
+  /** Applies to requests from now on. */
   setFault(fault: FaultRule): void {
-    const first = this.requests.length;
-    this.#fault = typeof fault === 'function' ? (request, index) => fault(request, index - first) : fault;
+    this.#faultSince = this.#received;
+    this.#fault = fault;
+  }
+
+  /** Applies to the requests of one tenant from now on, whatever the others meet; undefined: no longer. */
+  setFaultOf(tenantId: string, fault: ReceiverFault | FaultPlan | undefined): void {
+    if (fault === undefined) this.#faults.delete(tenantId);
+    else this.#faults.set(tenantId, fault);
+  }
+
+  /** No tenant meets a fault of its own any more, and nobody any other. */
+  clearFaults(): void {
+    this.#faults.clear();
+    this.setFault({ mode: 'ok' });
+  }
+
+  /** Applies to connections from now on. */
+  setConnectionFault(fault: ConnectionFault): void {
+    this.#listener.connectionFault = fault;
   }
 
   /** The spans of accepted requests, in order of arrival. */
@@ -154,129 +183,141 @@ export class OtlpReceiver implements AsyncDisposable {
 
   /** Cuts all connections with a reset, but goes on listening. */
   resetConnections(): void {
-    for (const socket of this.#sockets.keys()) socket.resetAndDestroy();
+    for (const socket of this.#listener.sockets) socket.resetAndDestroy();
   }
 
   async close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
-    for (const socket of this.#sockets.keys()) socket.destroy();
-    if (!this.#server.listening) return;
-    this.#server.close();
-    await once(this.#server, 'close');
+    this.#timers.clear();
+    await this.#listener.stop();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #track(socket: Socket): void {
-    this.connections.total += 1;
-    this.connections.open += 1;
-    this.#sockets.set(socket, this.connections.total);
-    // Resets are what many tests are about.
-    socket.on('error', () => {});
-    socket.once('close', () => {
-      this.connections.open -= 1;
-      this.#sockets.delete(socket);
-      this.#changed();
-    });
-    this.#changed();
+  #createHttp(): http.Server {
+    const { tls, keepAliveTimeoutMillis = 5_000 } = this.#options;
+    const settings = { keepAliveTimeout: keepAliveTimeoutMillis };
+    const serve = (message: IncomingMessage, response: ServerResponse): void => {
+      const reset = (): void => {
+        if (tls) message.socket.destroy();
+        else message.socket.resetAndDestroy();
+      };
+      this.#serve({
+        head: { ...headOf(message.url ?? '', message.headers), method: message.method ?? '' },
+        upload: message,
+        socket: this.#listener.find(message.socket),
+        answer: (fault) => answerHttp(fault, message, response, { later: this.#later, reset }),
+        reset,
+      }).catch(() => response.destroy());
+    };
+    return tls ? https.createServer({ ...settings, ...tls }, serve) : http.createServer(settings, serve);
   }
 
-  async #receive(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of message) chunks.push(chunk as Buffer);
-    const raw = Buffer.concat(chunks);
+  #createGrpc(): Http2Server {
+    const { tls } = this.#options;
+    const server = tls ? http2.createSecureServer(tls) : http2.createServer();
+    server.on('sessionError', () => {});
+    server.on('stream', (stream: ServerHttp2Stream, headers) => {
+      stream.on('error', () => {});
+      const { session } = stream;
+      const socket = session && this.#listener.find(session.socket);
+      const reset = (): void => void (tls ? session?.destroy() : socket?.resetAndDestroy());
+      const close = (): void => void socket?.end();
+      this.#serve({
+        head: { ...headOf(headers[':path'] ?? '', headers), method: headers[':method'] ?? '' },
+        upload: stream,
+        socket,
+        answer: (fault) => answerGrpc(fault, stream, { later: this.#later, reset, close }),
+        reset,
+      }).catch(() => stream.destroy());
+    });
+    return server;
+  }
+
+  async #serve(exchange: Exchange): Promise<void> {
+    const { head, upload } = exchange;
+    const rule = (head.tenantId === undefined ? undefined : this.#faults.get(head.tenantId)) ?? this.#fault;
+    const early = typeof rule === 'function' ? undefined : 'next' in rule ? rule.next(head) : rule;
+    const endsEarly = early !== undefined && this.#endEarly(early, exchange);
+    const raw = endsEarly ? Buffer.alloc(0) : await this.#read(upload, early);
     const received = {
-      method: message.method ?? '',
-      path: message.url ?? '',
-      headers: message.headers,
-      body: message.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw,
+      ...head,
+      spans: [] as readonly DecodedSpan[],
+      rejected: 0,
+      body: this.#decompress(raw, head),
       raw,
       receivedAt: Date.now(),
-      socketId: this.#socketId(message.socket),
+      socketId: this.#listener.idOf(exchange.socket),
       accepted: false,
+      acknowledged: false,
     };
-    const fault = typeof this.#fault === 'function' ? this.#fault(received, this.requests.length) : this.#fault;
-    received.accepted = isAccepted(fault);
-    this.requests.push(received);
-    if (received.accepted && received.path.endsWith('/v1/traces')) {
-      const isJson = received.headers['content-type'] === 'application/json';
-      const decode = isJson ? decodeJsonTraceRequest : decodeTraceRequest;
-      this.#spans.push(...allSpans(decode(received.body)));
-    }
-    this.#answer(fault, message, response);
+    const fault = early ?? (rule as (of: ReceivedRequest, index: number) => ReceiverFault)(received, this.#index);
+    received.acknowledged = this.#isGrpc ? isAcknowledgedByGrpc(fault) : isAcknowledged(fault);
+    received.accepted = received.acknowledged || fault.mode === 'stored-then-reset';
+    if (fault.mode === 'partial-success') received.rejected = fault.rejected;
+    received.spans = this.#spansOf(received);
+    this.#keep(received);
+    if (!endsEarly) exchange.answer(fault);
     this.#changed();
   }
 
-  /** Over TLS the request knows only the encrypted socket, not the one of the `connection` event. */
-  #socketId(socket: Socket): number {
-    const known = this.#sockets.get(socket);
-    if (known !== undefined) return known;
-    for (const [candidate, id] of this.#sockets) {
-      if (candidate.remotePort === socket.remotePort) return id;
+  get #index(): number {
+    return this.#received - this.#faultSince;
+  }
+
+  /** Whether the fault leaves the upload unread. */
+  #endEarly(fault: ReceiverFault, { answer, reset }: Exchange): boolean {
+    if (fault.mode === 'reset-before-body') reset();
+    else if (fault.mode === 'early-answer') answer(fault);
+    else return fault.mode === 'hang-before-body';
+    return true;
+  }
+
+  async #read(upload: Readable, fault: ReceiverFault | undefined): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of upload) {
+      chunks.push(chunk as Buffer);
+      if (fault?.mode !== 'slow-read') continue;
+      await new Promise<void>((resolve) => {
+        this.#later(fault.intervalMillis, resolve);
+      });
     }
-    return 0;
+    return Buffer.concat(chunks);
   }
 
-  #answer(fault: ReceiverFault, { socket, headers }: IncomingMessage, response: ServerResponse): void {
-    const type = headers['content-type'] === 'application/json' ? 'application/json' : 'application/x-protobuf';
-    const ok = (body: string | Uint8Array = type === 'application/json' ? '{}' : ''): void => {
-      response.writeHead(200, { 'content-type': type }).end(body);
-    };
-    switch (fault.mode) {
-      case 'ok':
-        ok();
-        break;
-      case 'hang':
-        break;
-      case 'status':
-        response.writeHead(fault.status, fault.headers ?? {}).end(fault.body ?? '');
-        break;
-      case 'slow-body':
-        response.writeHead(fault.status ?? 200, { 'content-type': type, 'content-length': '1000000' });
-        this.#trickle(response, fault.intervalMillis ?? 20);
-        break;
-      case 'reset-before-status':
-        reset(socket);
-        break;
-      case 'reset-after-status':
-        response.writeHead(fault.status ?? 200, { ...fault.headers, 'content-length': '1000' });
-        // The bytes must have left before the reset, which discards what is buffered.
-        response.write('0123456789', () => this.#later(20, () => reset(socket)));
-        break;
-      case 'partial-success':
-        ok(partialSuccess(type, fault.rejected, fault.message ?? ''));
-        break;
-      case 'delay':
-        this.#later(fault.millis, () => ok());
-        break;
-      case 'big-body':
-        response.writeHead(fault.status ?? 200, { 'content-type': type }).end(Buffer.alloc(fault.bytes));
-        break;
-      case 'garbage':
-        socket.end('SSH-2.0-OpenSSH_9.9\r\n');
-        break;
-      case 'ok-then-close':
-        response.once('finish', () => socket.end());
-        ok();
-        break;
+  #decompress(raw: Buffer, { headers }: RequestHead): Uint8Array {
+    if (raw.length === 0) return raw;
+    if (this.#isGrpc) return readFrame(raw);
+    return headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw;
+  }
+
+  #spansOf({ accepted, path, headers, raw, body }: ReceivedRequest): readonly DecodedSpan[] {
+    const hasSpans = this.#isGrpc || path.endsWith('/v1/traces');
+    if (!hasSpans || raw.length === 0 || !accepted) return [];
+    return allSpans(
+      (headers['content-type'] === 'application/json' ? decodeJsonTraceRequest : decodeTraceRequest)(body),
+    );
+  }
+
+  #keep(received: ReceivedRequest): void {
+    this.#received += 1;
+    if (this.#options.observe !== undefined) {
+      this.#options.observe(received);
+      return;
     }
+    this.requests.push(received);
+    if (received.accepted) this.#spans.push(...received.spans);
   }
 
-  #trickle(response: ServerResponse, intervalMillis: number): void {
-    if (response.destroyed) return;
-    response.write('.');
-    this.#later(intervalMillis, () => this.#trickle(response, intervalMillis));
-  }
-
-  #later(millis: number, callback: () => void): void {
+  readonly #later: Later = (millis, callback) => {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       callback();
     }, millis);
     this.#timers.add(timer);
-  }
+  };
 
   #changed(): void {
     for (const watcher of [...this.#watchers]) watcher();
@@ -303,48 +344,8 @@ export class OtlpReceiver implements AsyncDisposable {
   }
 }
 
-function isAccepted(fault: ReceiverFault): boolean {
-  switch (fault.mode) {
-    case 'ok':
-    case 'ok-then-close':
-    case 'delay':
-    case 'partial-success':
-      return true;
-    case 'status':
-      return fault.status < 300;
-    case 'slow-body':
-    case 'reset-after-status':
-    case 'big-body':
-      return (fault.status ?? 200) < 300;
-    default:
-      return false;
-  }
-}
-
-function reset(socket: Socket): void {
-  if ('encrypted' in socket) socket.destroy();
-  else socket.resetAndDestroy();
-}
-
-function partialSuccess(type: string, rejected: number, message: string): string | Uint8Array {
-  if (type === 'application/json') {
-    return JSON.stringify({ partialSuccess: { rejectedSpans: String(rejected), errorMessage: message } });
-  }
-  const text = Buffer.from(message);
-  const partial = Buffer.concat([
-    Buffer.from([0x08, ...varint(rejected)]),
-    Buffer.from([0x12, ...varint(text.length)]),
-    text,
-  ]);
-  return Buffer.concat([Buffer.from([0x0a, ...varint(partial.length)]), partial]);
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  return [...bytes, rest];
+function headOf(path: string, headers: IncomingHttpHeaders): RequestHead {
+  const tenant = headers['x-tenant'];
+  const inPath = /^\/t\/([^/]+)\//.exec(path)?.[1];
+  return { path, headers, tenantId: typeof tenant === 'string' ? tenant : inPath && decodeURIComponent(inPath) };
 }

@@ -1,0 +1,131 @@
+import type { DecodedSpan } from '../test/support/otlp-decoder.ts';
+import { type OtlpReceiver, type ReceivedRequest, startReceiver } from '../test/support/otlp-receiver.ts';
+import { failing, type ReceiverFault, randomly, seededRandom } from '../test/support/receiver-faults.ts';
+import {
+  type Arrival,
+  type Endpoint,
+  type FromReceivers,
+  payloadHash,
+  receiverOf,
+  type ToReceivers,
+  tenantName,
+} from './messages.ts';
+
+const PROTOCOLS: readonly Endpoint['protocol'][] = ['http/protobuf', 'grpc', 'http/json', 'http/protobuf'];
+const REPORT_MILLIS = 200;
+const CHANGE_MILLIS = 100;
+/** What a partial success of the soak refuses: the last spans of the request. */
+const REFUSED = 2;
+
+/** Survived by another attempt, or no fault at all to the sender. */
+const PASSING: readonly ReceiverFault[] = [
+  { mode: 'hang' },
+  { mode: 'hang-before-body' },
+  { mode: 'delay', millis: 300 },
+  { mode: 'slow-read', intervalMillis: 50 },
+  { mode: 'slow-body', intervalMillis: 100 },
+  ...[429, 502, 503, 504].map((status): ReceiverFault => ({ mode: 'status', status })),
+  { mode: 'throttle', status: 503, retryAfter: 1 },
+  { mode: 'throttle', status: 503, retryAfter: 'soon' },
+  { mode: 'reset-before-body' },
+  { mode: 'reset-before-status' },
+  { mode: 'reset-after-status' },
+  { mode: 'reset-mid-body' },
+  { mode: 'close-before-status' },
+  { mode: 'cut-body' },
+  { mode: 'stored-then-reset' },
+  { mode: 'early-answer', status: 503 },
+  { mode: 'ok-then-close' },
+  { mode: 'goaway' },
+  { mode: 'rst-stream' },
+];
+/** Cost spans, which have to be counted. */
+const PERMANENT: readonly ReceiverFault[] = [
+  { mode: 'status', status: 400 },
+  { mode: 'status', status: 500 },
+  { mode: 'partial-success', rejected: REFUSED, message: 'too old' },
+];
+/** Leave the tenant alone for a minute. */
+const PROBED: readonly ReceiverFault[] = [
+  { mode: 'status', status: 401 },
+  { mode: 'status', status: 403 },
+  { mode: 'redirect', status: 307, location: 'http://127.0.0.1:1/' },
+];
+
+const receivers: OtlpReceiver[] = [];
+const arrivals: Arrival[] = [];
+let changing: NodeJS.Timeout | undefined;
+
+process.on('message', (message: ToReceivers) => {
+  if (message.type === 'start') void start(message);
+  else heal();
+});
+
+async function start({ tenants, seed, faults }: ToReceivers & { type: 'start' }): Promise<void> {
+  for (const [index, protocol] of PROTOCOLS.entries()) {
+    const observe = (request: ReceivedRequest): void => take(index, request);
+    receivers.push(await startReceiver({ protocol: protocol === 'grpc' ? 'grpc' : 'http', observe }));
+  }
+  setInterval(report, REPORT_MILLIS);
+  if (faults !== 'none') changing = setInterval(changeFaults(tenants, seed, faults === 'all'), CHANGE_MILLIS);
+  const endpoints = receivers.map(({ url }, index): Endpoint => ({ url, protocol: PROTOCOLS[index] ?? 'grpc' }));
+  send({ type: 'listening', endpoints });
+}
+
+/** Each time one tenant gets another fate, and sometimes a whole receiver. */
+function changeFaults(tenants: number, seed: number, all: boolean): () => void {
+  const random = seededRandom(seed);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+  return () => {
+    const tenantId = tenantName(Math.floor(random() * tenants));
+    const receiver = receivers[receiverOf(tenantId, receivers.length)];
+    const draw = random();
+    if (draw < 0.5) receiver?.setFaultOf(tenantId, undefined);
+    else if (draw < 0.75) receiver?.setFaultOf(tenantId, randomly(0.7, PASSING, Math.floor(random() * 1e9)));
+    else if (draw < 0.85) receiver?.setFaultOf(tenantId, failing(1 + Math.floor(random() * 3), pick(PASSING)));
+    else if (draw < 0.93) receiver?.setFaultOf(tenantId, failing(1, pick(PERMANENT)));
+    else if (draw < 0.94 && all) receiver?.setFaultOf(tenantId, failing(2, pick(PROBED)));
+    else if (draw > 0.995) interrupt(pick(receivers), random);
+    else if (draw > 0.985) pick(receivers).resetConnections();
+  };
+}
+
+function interrupt(receiver: OtlpReceiver, random: () => number): void {
+  receiver.setConnectionFault(random() < 0.5 ? 'reset' : 'silent');
+  setTimeout(() => receiver.setConnectionFault('none'), random() * 1_500);
+}
+
+function heal(): void {
+  clearInterval(changing);
+  for (const receiver of receivers) {
+    receiver.setConnectionFault('none');
+    receiver.clearFaults();
+  }
+}
+
+function take(index: number, request: ReceivedRequest): void {
+  if (!request.accepted) return;
+  const kept = request.spans.slice(0, Math.max(request.spans.length - request.rejected, 0));
+  for (const span of kept) arrivals.push(arrivalOf(index, request, span));
+}
+
+function arrivalOf(receiver: number, { headers, tenantId, acknowledged }: ReceivedRequest, span: DecodedSpan): Arrival {
+  const token = /^Bearer (tenant-\d+):\d+$/.exec(headers.authorization ?? '')?.[1];
+  const { owner = 'nobody', ...attributes } = span.attributes;
+  return {
+    sentAs: token === tenantId ? tenantId : undefined,
+    owner: String(owner),
+    receiver,
+    spanId: span.spanId,
+    hash: payloadHash(span.name, attributes),
+    acknowledged,
+  };
+}
+
+function report(): void {
+  send({ type: 'arrived', arrivals: arrivals.splice(0) });
+}
+
+function send(message: FromReceivers): void {
+  process.send?.(message);
+}
