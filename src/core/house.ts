@@ -12,6 +12,7 @@ import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import { Guard } from '../utils/guard.ts';
 import { VERSION } from '../utils/version.ts';
+import { configError } from './config.ts';
 import { HookLeases } from './hook-leases.ts';
 import type { TracerClass } from './options.ts';
 import { BUILT_IN_DEFAULTS, type TracerDefaults } from './settings.ts';
@@ -26,6 +27,7 @@ export interface HouseSettings {
   readonly clock: Clock;
   readonly maxTotalBytes: number;
   readonly drainTimeoutMillis: number;
+  readonly strict?: boolean;
 }
 
 export interface HouseEvents {
@@ -35,6 +37,9 @@ export interface HouseEvents {
   closed(runtime: TracerRuntime, timeLeftMillis: number): void | Promise<void>;
 }
 
+/** Adapters may be made again and again. */
+const MAX_ISSUES = 200;
+
 /** The same for every registry and tracer of a process. */
 const PROCESS_RESOURCE = baseResourceAttributes(readProcessFacts(VERSION));
 
@@ -43,7 +48,7 @@ export class House implements TracerHouse {
   readonly pipeline: Pipeline;
   readonly ledger = new Ledger();
   readonly guard: Guard;
-  readonly issues: readonly ConfigIssue[];
+  issues: readonly ConfigIssue[];
   readonly leases: HookLeases;
   readonly baseResource: Readonly<Attributes> = PROCESS_RESOURCE;
   readonly defaults: TracerDefaults;
@@ -76,6 +81,18 @@ export class House implements TracerHouse {
   createGuard(tenantId: string): Guard {
     const { clock } = this.#settings;
     return new Guard({ clock, level: this.defaults.resilience, tenantId, parent: this.guard });
+  }
+
+  /**
+   * Makes problems in the options of an integration known, as those in the registry's own.
+   *
+   * @throws IsotraceError with code `config_invalid`, under `strict: true` only
+   */
+  refuse(issues: readonly ConfigIssue[]): void {
+    if (issues.length === 0) return;
+    if (this.#settings.strict === true) throw configError(issues);
+    this.issues = [...this.issues, ...issues].slice(0, MAX_ISSUES);
+    this.#logIssues(issues);
   }
 
   /** A tenant's engine and its tracer, of the user's class; of the plain one when that cannot be constructed. */
