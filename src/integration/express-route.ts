@@ -9,10 +9,15 @@ interface RoutedRequest {
 interface Mount {
   readonly url: string;
   readonly template: string;
+  readonly params: Params;
 }
+
+type Params = Readonly<Record<string, unknown>>;
 
 /** Mounts beyond this many are none of an application's own: an expression matches whatever clients send. */
 const MAX_MOUNTS = 256;
+/** Of Unicode's private use area. */
+const FIRST_MARK = 0xe000;
 
 /**
  * Finds the templates of routes of Express 4 and 5. `route.path` is the template of the route within its router; of where
@@ -26,7 +31,7 @@ export class ExpressRoutes {
   /** A function that answers the template of the route that the request has reached. May throw what the request throws. */
   watch(request: object): () => string | undefined {
     const routed = request as RoutedRequest;
-    const mounts: Mount[] = [{ url: '', template: '' }];
+    const mounts: Mount[] = [{ url: '', template: '', params: {} }];
     let template: string | undefined;
     // Express gives a request that is not in a router yet no `baseUrl`.
     if (typeof routed.baseUrl === 'string' && routed.baseUrl !== '') this.#enter(mounts, routed.baseUrl, routed.params);
@@ -43,9 +48,9 @@ export class ExpressRoutes {
   }
 
   #enter(mounts: Mount[], url: string, params: unknown): void {
-    const outer = mounts.at(-1);
-    const added = url.slice(outer?.url.length ?? 0);
-    mounts.push({ url, template: this.#known((outer?.template ?? '') + templateOf(added, params)) });
+    const outer = mounts.at(-1) as Mount;
+    const template = outer.template + templateOf(url.slice(outer.url.length), params, outer.params);
+    mounts.push({ url, template: this.#known(template), params: { ...outer.params, ...(params as Params) } });
   }
 
   #known(template: string): string {
@@ -58,27 +63,34 @@ export class ExpressRoutes {
   }
 }
 
-/** The segments that a router's parameters took, by the names of the parameters. */
-function templateOf(url: string, params: unknown): string {
-  const segments = url.split('/');
-  for (const [name, value] of Object.entries((params ?? {}) as object)) {
-    const values: unknown[] = Array.isArray(value) ? value : [value];
-    for (const part of values) {
-      const index = segments.findIndex(
-        (segment) => segment !== '' && !segment.startsWith(':') && decoded(segment) === part,
-      );
-      if (index >= 0) segments[index] = `:${name}`;
-      else if (typeof part === 'string' && part !== '') replaceWithin(segments, part, name);
+/**
+ * The path of a mount with the names of its parameters where their values stand. Values are looked for from the end,
+ * because what is fixed mostly comes first. One that is not there is an outer router's, or the path cannot be told.
+ */
+function templateOf(path: string, params: unknown, outer: Params): string {
+  const names = new Map<string, string>();
+  let text = decoded(path);
+  for (const [name, value] of Object.entries((params ?? {}) as Params).reverse()) {
+    for (const part of (Array.isArray(value) ? value : [value]).reverse() as unknown[]) {
+      if (typeof part !== 'string' || part === '') continue;
+      // A mark that no later value is found in.
+      const mark = String.fromCharCode(FIRST_MARK + names.size);
+      const marked = replaceLast(text, part, mark);
+      if (marked !== undefined) {
+        text = marked;
+        names.set(mark, `:${name}`);
+      } else if (String(outer[name]) !== String(value)) return '/*';
     }
   }
-  return segments.join('/');
+  for (const [mark, name] of names) text = text.replaceAll(mark, name);
+  return text;
 }
 
-/** A parameter that is only a part of a segment, or more than one. */
-function replaceWithin(segments: string[], part: string, name: string): void {
-  const index = segments.findIndex((segment) => !segment.startsWith(':') && decoded(segment).includes(part));
-  if (index >= 0) segments[index] = `:${name}`;
-  else segments.splice(1, segments.length - 1, `*${name}`);
+/** A whole segment rather than a part of one. */
+function replaceLast(text: string, part: string, mark: string): string | undefined {
+  const segment = `${text}/`.lastIndexOf(`/${part}/`);
+  const at = segment >= 0 ? segment + 1 : text.lastIndexOf(part);
+  return at < 0 ? undefined : text.slice(0, at) + mark + text.slice(at + part.length);
 }
 
 function decoded(segment: string): string {

@@ -37,13 +37,16 @@ export class WebCall<Request_> implements HttpCall<Request_> {
     };
   }
 
-  /** The response is made: it is over when its body has been read. The response stays the same object. */
+  /** The response is made, or there is none: it is over when its body has been read. It stays the same object. */
   responded(response: Response | undefined): void {
     const ended = this.#ended;
     if (ended === undefined) return;
-    const statusCode = response?.status;
-    const body = this.key.method === 'HEAD' ? null : response?.body;
-    if (body === null || body === undefined) ended({ statusCode });
+    if (response === undefined) {
+      ended({ statusCode: undefined, broken: '_OTHER' });
+      return;
+    }
+    const { body, status: statusCode } = response;
+    if (body === null || this.key.method === 'HEAD') ended({ statusCode });
     else
       trackResult(body, {
         run: (fn) => fn(),

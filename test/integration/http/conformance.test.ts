@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import net from 'node:net';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SpanStatusCode } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
 import type { DecodedSpan } from '../../support/otlp-decoder.ts';
-import { startTenants, type TenantReceivers } from '../../support/tenant-receivers.ts';
+import { type HttpWorld, SERVER, startWorld } from './http-kit.ts';
 import { recordingMeter } from './recording-meter.ts';
 import {
   byToken,
@@ -15,41 +17,23 @@ import {
   TOKENS,
 } from './subjects.ts';
 
-/** OTLP numbers kinds from 1. */
-const SERVER = SpanKind.SERVER + 1;
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-interface World extends Served {
+interface World extends Served, Pick<HttpWorld, 'spans' | 'servers'> {
   readonly shop: Shop;
-  readonly tenants: TenantReceivers<string>;
-  /** Delivers, and answers the spans that a tenant's receiver has. */
-  spans(tenantId?: string): Promise<readonly DecodedSpan[]>;
-  /** The SERVER spans, once there are so many; a response may be read before its span has ended. */
-  servers(count?: number, tenantId?: string): Promise<DecodedSpan[]>;
+  readonly tenants: HttpWorld;
 }
 
 async function start(
   subject: Subject,
   options: SubjectOptions = {},
-  ids: readonly string[] = ['tenant-0', 'tenant-1'],
-  tenant?: Parameters<typeof startTenants>[1],
+  ids?: readonly string[],
+  tenant?: Parameters<typeof startWorld>[1],
 ): Promise<World> {
-  const tenants = await startTenants<string>(ids, tenant);
+  const tenants = await startWorld(ids, tenant);
   const shop = new Shop(tenants.registry);
-  const served = await subject.start(shop, options);
-  const spans = async (tenantId = 'tenant-0'): Promise<readonly DecodedSpan[]> => {
-    await tenants.registry.flush();
-    return tenants.receivers[tenantId]?.spans() ?? [];
-  };
-  const servers = async (count = 1, tenantId?: string): Promise<DecodedSpan[]> => {
-    for (let turn = 0; turn < 2_000; turn += 1) {
-      const found = (await spans(tenantId)).filter(({ kind }) => kind === SERVER);
-      if (found.length >= count) return found;
-      await new Promise(setImmediate);
-    }
-    throw new Error('the SERVER spans did not come');
-  };
-  return { ...served, shop, tenants, spans, servers };
+  const { spans, servers } = tenants;
+  return { ...(await subject.start(shop, options)), shop, tenants, spans, servers };
 }
 
 const as = (index: number, init: RequestInit = {}): RequestInit => ({
@@ -103,7 +87,7 @@ describe.each(SUBJECTS)('the adapter for $name', (subject) => {
   it('does the same for a tenant that is found asynchronously, and counts that time in', async () => {
     const world = await start(subject, {
       tenant: async (headers) => {
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await delay(20);
         return byToken(headers);
       },
     });
@@ -340,7 +324,7 @@ describe.each(SUBJECTS.filter(({ name }) => !name.includes('web')))('on the wire
       answer += chunk.toString('latin1');
     });
     socket.write(text, 'latin1');
-    await new Promise((resolve) => socket.once('close', resolve));
+    await once(socket, 'close');
     return answer;
   }
   const auth = 'authorization: token-0\r\n';

@@ -235,7 +235,7 @@ const koaSubject: Subject = {
         await new Promise(() => {});
       }
     });
-    return serveNode(http.createServer(app.callback()));
+    return serveNode(http.createServer(app.callback() as RequestListener));
   },
 };
 
