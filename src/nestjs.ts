@@ -10,7 +10,7 @@ import {
   type NestModule,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
-import { type Observable, tap } from 'rxjs';
+import { Observable } from 'rxjs';
 import type { TracerRegistry } from './core/registry.ts';
 import type { TracerBase } from './core/tracer-base.ts';
 import { HttpHandler } from './integration/http-handler.ts';
@@ -54,9 +54,22 @@ export class IsotraceInterceptor implements NestInterceptor {
     if (context.getType() !== 'http') return next.handle();
     const host = context.switchToHttp();
     const call = this.#callOf(host.getRequest<PlatformRequest>(), host.getResponse<PlatformResponse>(), false);
-    return this.#handler.handle(call, (exchange) =>
-      next.handle().pipe(tap({ error: (error: unknown) => exchange.fail(error) })),
-    );
+    return this.#handler.handle(call, (exchange) => {
+      // Nest calls the handler in the context of `handle`, and reads what it answers in that of the subscription.
+      const handled = next.handle();
+      return new Observable((subscriber) =>
+        exchange.run(() =>
+          handled.subscribe({
+            next: (value) => subscriber.next(value),
+            error: (error: unknown) => {
+              exchange.fail(error);
+              subscriber.error(error);
+            },
+            complete: () => subscriber.complete(),
+          }),
+        ),
+      );
+    });
   }
 
   /** @internal Middleware: begins the span before the guards, if `tenant` has an answer there. */

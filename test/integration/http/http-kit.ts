@@ -23,7 +23,7 @@ export async function startWorld(
     return tenants.receivers[tenantId]?.spans() ?? [];
   };
   const servers = async (count = 1, tenantId?: string): Promise<DecodedSpan[]> => {
-    for (let turn = 0; turn < 2_000; turn += 1) {
+    for (let turn = 0; turn < 20_000; turn += 1) {
       const found = (await spans(tenantId)).filter(({ kind }) => kind === SERVER);
       if (found.length >= count) return found;
       await new Promise(setImmediate);
