@@ -33,7 +33,7 @@ export function fastify(
     app.addHook('preValidation', (request, _reply, next) => {
       const exchange = exchanges.get(request);
       if (exchange === undefined) next();
-      else exchange.run(next);
+      else exchange.resume(next);
     });
     app.addHook('onError', (request, _reply, error, next) => {
       exchanges.get(request)?.fail(error);

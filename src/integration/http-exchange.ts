@@ -2,6 +2,8 @@ import type { Attributes, Context, Span } from '@opentelemetry/api';
 import { context as contextApi, SpanStatusCode } from '@opentelemetry/api';
 import type { TracerRuntime } from '../core/tracer-runtime.ts';
 import { errorMessage } from '../processing/exception.ts';
+import { ownerIn } from '../processing/scope.ts';
+import { activeSpanIn } from '../processing/start-span.ts';
 import { spanName } from './http-attributes.ts';
 import type { HttpMeasurements } from './http-measurements.ts';
 
@@ -17,12 +19,14 @@ export interface HttpOutcome {
 export interface HttpExchange {
   /** Runs a part of the request's work in its tenant's scope; lets its result or error through. */
   run<T>(fn: () => T): T;
+  /** As `run`, for work after something that may have left the scope; where nothing has, the context stays as it is. */
+  resume<T>(fn: () => T): T;
   /** Records an error of the application on the request's span, once for each error. Never throws. */
   fail(error: unknown): void;
 }
 
 /** For a request that is not traced: its work runs where it is called. */
-export const UNTRACED: HttpExchange = { run: (fn) => fn(), fail: () => undefined };
+export const UNTRACED: HttpExchange = { run: (fn) => fn(), resume: (fn) => fn(), fail: () => undefined };
 
 const MAX_TYPE_LENGTH = 128;
 
@@ -59,6 +63,18 @@ export class ServerExchange implements HttpExchange {
 
   run<T>(fn: () => T): T {
     return contextApi.with(this.context, fn);
+  }
+
+  resume<T>(fn: () => T): T {
+    const active = contextApi.active();
+    const context = this.currentContext(active);
+    return context === active ? fn() : contextApi.with(context, fn);
+  }
+
+  /** The active context if it is inside this request's span, else the one to go back to. */
+  currentContext(active: Context): Context {
+    const inside = activeSpanIn(active, { owner: this.runtime })?.spanContext().traceId;
+    return inside === this.span.spanContext().traceId ? active : this.context;
   }
 
   /** Asked when the request is over; of several, the one that was added last knows best. */
@@ -141,6 +157,10 @@ export class JoinedExchange implements HttpExchange {
 
   run<T>(fn: () => T): T {
     return contextApi.with(this.context, fn);
+  }
+
+  resume<T>(fn: () => T): T {
+    return ownerIn(contextApi.active()) === ownerIn(this.context) ? fn() : this.run(fn);
   }
 
   fail(error: unknown): void {

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { Attributes, Context } from '@opentelemetry/api';
+import type { Attributes } from '@opentelemetry/api';
 import { context as contextApi, SpanKind } from '@opentelemetry/api';
 import { type IntegrationHost, integrationHostOf, platformRuntimeOf, runtimeOf } from '../core/integration-host.ts';
 import { extractContext } from '../core/propagation.ts';
@@ -33,7 +33,7 @@ export interface HttpCall<Request> {
   /** Calls `ended` when the response is over, at once if it is. Called for a request once, by whoever begins its span. */
   watch(ended: (outcome: HttpOutcome) => void): void;
   /** Lets what the request itself sets off (its body, its end) run in its tenant's scope. */
-  bind?(context: Context): void;
+  bind?(exchange: HttpExchange): void;
 }
 
 /** A request as it came. */
@@ -150,7 +150,7 @@ export class HttpHandler<Request> {
         runtime.state === 'disabled'
           ? new JoinedExchange(enterScope(contextApi.active(), runtime), undefined)
           : this.#open(host, call, arrival, runtime);
-      host.guard.run('context', 'bind', () => call.bind?.(exchange.context), undefined);
+      host.guard.run('context', 'bind', () => call.bind?.(exchange), undefined);
       return exchange;
     } catch (error) {
       host.guard.report('context', 'http', error);
@@ -212,12 +212,12 @@ export class HttpHandler<Request> {
     named: TracerRuntime | undefined,
   ): HttpExchange {
     open.addRoute(() => this.#routeOf(call));
-    const active = contextApi.active();
     if (named === undefined || named === open.runtime)
-      return new JoinedExchange(ownerIn(active) === open.runtime ? active : open.context, open);
-    const context = enterScope(active, named);
-    host.guard.run('context', 'bind', () => call.bind?.(context), undefined);
-    return new JoinedExchange(context, undefined);
+      return new JoinedExchange(open.currentContext(contextApi.active()), open);
+    const context = enterScope(contextApi.active(), named);
+    const joined = new JoinedExchange(context, undefined);
+    host.guard.run('context', 'bind', () => call.bind?.(joined), undefined);
+    return joined;
   }
 
   #routeOf(call: HttpCall<Request>): string | undefined {

@@ -1,9 +1,8 @@
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { Context } from '@opentelemetry/api';
-import { bindEmitter } from '../infra/bind-context.ts';
 import type { HttpFacts } from './http-attributes.ts';
-import type { HttpOutcome } from './http-exchange.ts';
+import type { HttpExchange, HttpOutcome } from './http-exchange.ts';
 import type { HttpCall } from './http-handler.ts';
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -71,10 +70,28 @@ export class NodeCall<Request> implements HttpCall<Request> {
     }
   }
 
-  bind(context: Context): void {
-    bindEmitter(context, this.key);
-    bindEmitter(context, this.#response);
+  bind(exchange: HttpExchange): void {
+    enterOnEmit(this.key, exchange);
+    enterOnEmit(this.#response, exchange);
   }
+}
+
+/** Under this key a request or response knows the exchange that its listeners run in. */
+const ENTERED = Symbol('isotrace.http.entered');
+
+/**
+ * Runs what listens to a request or a response in its tenant's scope, unless it is emitted there: Node emits most events
+ * in the context of the connection. Not `bindEmitter`, which costs eight properties an emitter and 17 µs a request.
+ */
+function enterOnEmit(emitter: EventEmitter, exchange: HttpExchange): void {
+  const target = emitter as EventEmitter & { [ENTERED]?: HttpExchange };
+  const isNew = target[ENTERED] === undefined;
+  target[ENTERED] = exchange;
+  if (!isNew) return;
+  const { emit } = target;
+  target.emit = function (this: typeof target, ...args: Parameters<typeof emit>): boolean {
+    return (target[ENTERED] as HttpExchange).resume(() => Reflect.apply(emit, this, args));
+  };
 }
 
 /** Closed before everything was sent. A connection that became another protocol's was never to get a response. */

@@ -1,4 +1,5 @@
 import { Readable, Transform } from 'node:stream';
+import { context, createContextKey } from '@opentelemetry/api';
 import createFastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fastify } from '../../../src/fastify.ts';
@@ -49,6 +50,16 @@ describe('the plugin for Fastify', () => {
     await world.servers();
     const hooks = ['onRequest', 'preParsing', 'preValidation', 'preHandler', 'handler', 'preSerialization', 'onSend'];
     expect(seen).toEqual(Object.fromEntries([...hooks, 'onResponse'].map((hook) => [hook, 'tenant-0'])));
+  });
+
+  it('keeps what other hooks have put into the context', async () => {
+    const { app, world } = await create();
+    const key = createContextKey('of a hook');
+    app.addHook('onRequest', (_request, _reply, done) => {
+      context.with(context.active().setValue(key, 'kept'), done);
+    });
+    app.get('/', async () => ({ value: context.active().getValue(key), tenant: world.registry.current()?.tenantId }));
+    expect((await app.inject({ url: '/', headers })).json()).toEqual({ value: 'kept', tenant: 'tenant-0' });
   });
 
   it('applies to the instance it is registered on, and to plugins inside', async () => {
