@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import express5, { type Express, type Request } from 'express';
 import { describe, expect, it } from 'vitest';
 import { express, recordErrors } from '../../../src/express.ts';
+import { deferred } from '../../core/registry-kit.ts';
 import { type HttpWorld, startWorld } from './http-kit.ts';
 import { type Served, serveNode } from './subjects.ts';
 
@@ -115,6 +116,7 @@ describe.each(VERSIONS)('the middleware for %s', (_name, create) => {
 
   it('keeps the tenant in listeners of the request and the response, and in what runs after the response', async () => {
     const seen: Record<string, string | undefined> = {};
+    const closed = deferred<void>();
     const { fetch, world } = await serve(create, (app, { registry }) => {
       const note = (event: string) => (): void => {
         seen[event] = registry.current()?.tenantId;
@@ -126,12 +128,15 @@ describe.each(VERSIONS)('the middleware for %s', (_name, create) => {
           res.end('done');
         });
         res.on('finish', note('finish'));
-        res.on('close', note('close'));
+        res.on('close', () => {
+          note('close')();
+          closed.resolve();
+        });
       });
     });
     await (await fetch('/', { method: 'POST', body: 'x'.repeat(200_000) })).text();
     await world.servers();
-    await new Promise((resolve) => setImmediate(resolve));
+    await closed.promise;
     expect(seen).toEqual({ data: 'tenant-0', end: 'tenant-0', finish: 'tenant-0', close: 'tenant-0' });
   });
 
@@ -171,6 +176,8 @@ describe.each(VERSIONS)('the middleware for %s', (_name, create) => {
   it('does not call an error that became a 4xx a failure of the server', async () => {
     const { fetch, world } = await serve(create, (app) => {
       app.get('/', (_req, _res, next) => next(new RangeError('page 0')));
+      app.use(recordErrors());
+      // Once for each error, however often it is seen.
       app.use(recordErrors());
       app.use(((_error, _req, res, _next) => void res.status(422).end()) as express5.ErrorRequestHandler);
     });

@@ -52,6 +52,31 @@ describe('the plugin for Fastify', () => {
     expect(seen).toEqual(Object.fromEntries([...hooks, 'onResponse'].map((hook) => [hook, 'tenant-0'])));
   });
 
+  it('comes back to the tenant after a body that another part of the process delivers', async () => {
+    const { app, world } = await create();
+    const waiting: Readable[] = [];
+    const elsewhere = setInterval(() => {
+      for (const body of waiting.splice(0)) {
+        body.push('{"from":"elsewhere"}');
+        body.push(null);
+      }
+    }, 1);
+    onTestFinished(() => clearInterval(elsewhere));
+    app.addHook('preParsing', async () => {
+      const body = new Readable({ read: () => undefined });
+      waiting.push(body);
+      return body;
+    });
+    app.post('/', async (request) => ({ body: request.body, tenant: world.registry.current()?.tenantId }));
+    const response = await app.inject({
+      method: 'POST',
+      url: '/',
+      headers: { ...headers, 'content-type': 'application/json', 'content-length': '20' },
+      payload: '{"from":"the client"',
+    });
+    expect(response.json()).toEqual({ body: { from: 'elsewhere' }, tenant: 'tenant-0' });
+  });
+
   it('keeps what other hooks have put into the context', async () => {
     const { app, world } = await create();
     const key = createContextKey('of a hook');

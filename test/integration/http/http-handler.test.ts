@@ -4,7 +4,7 @@ import { http as traceHttp } from '../../../src/http.ts';
 import { IsotraceError, TracerBase, TracerRegistry } from '../../../src/index.ts';
 import type { HttpOptions } from '../../../src/integration/http-options.ts';
 import { koa } from '../../../src/koa.ts';
-import { receiver, SILENT } from '../../core/registry-kit.ts';
+import { deferred, receiver, registryOf, SILENT, until } from '../../core/registry-kit.ts';
 import { type HttpWorld, startWorld } from './http-kit.ts';
 import { recordingMeter } from './recording-meter.ts';
 import { serveNode } from './subjects.ts';
@@ -186,6 +186,21 @@ describe('the handler', () => {
     const points = meter.of('http.server.request.duration');
     expect(points.map(({ attributes }) => attributes['tenant.id'])).toEqual(['tenant-0', 'tenant-1']);
     expect(Object.keys(meter.instruments)).toHaveLength(2);
+  });
+
+  it('measures no tenant whose configuration has not come', async () => {
+    const asked = deferred<undefined>();
+    const registry = registryOf({ configure: () => asked.promise });
+    const meter = recordingMeter();
+    const { fetch } = await serve(
+      { registry },
+      { meterProvider: { getMeter: () => meter.meter }, tenant: () => 'made-up' },
+    );
+    expect(await (await fetch('/')).json()).toEqual({ tenant: 'made-up' });
+    await until(() => registry.peek('made-up')?.stats().open === 0, 'the span has ended');
+    asked.resolve(undefined);
+    expect(meter.of('http.server.active_requests')).toEqual([]);
+    expect(meter.of('http.server.request.duration')).toEqual([]);
   });
 
   it('measures what sampling turns away', async () => {

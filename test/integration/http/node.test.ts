@@ -3,9 +3,11 @@ import http, { type IncomingMessage, type RequestListener, ServerResponse } from
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import express5 from 'express';
+import Koa from 'koa';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { express } from '../../../src/express.ts';
 import { http as traceHttp } from '../../../src/http.ts';
+import { koa } from '../../../src/koa.ts';
 import { startWorld } from './http-kit.ts';
 import { serveNode } from './subjects.ts';
 
@@ -24,6 +26,46 @@ describe('a wrapped server of node:http', () => {
     const [span] = await servers();
     expect(span?.name).toBe('GET /orders/:id');
     expect((await spans()).map(({ name }) => name).sort()).toEqual(['GET /orders/:id', 'inside']);
+  });
+
+  it('takes the route from the adapter that is nearest to the handler', async () => {
+    const { registry, servers } = await startWorld();
+    const app = express5();
+    app.use(express(registry, { tenant }));
+    app.get('/orders/:id', (_req, res) => void res.end());
+    const trace = traceHttp(registry, { tenant, route: () => '/outer' });
+    const { fetch } = await serveNode(trace(http.createServer(app)));
+    await (await fetch('/orders/1')).text();
+    expect((await servers()).map(({ name }) => name)).toEqual(['GET /orders/:id']);
+  });
+
+  it('shows the first tenant no error of work that another adapter gave to a second one', async () => {
+    const { registry, servers } = await startWorld();
+    const app = new Koa();
+    app.silent = true;
+    app.use(koa(registry, { tenant: () => 'tenant-1' }));
+    app.use(() => {
+      throw new Error('secret of the second');
+    });
+    const server = http.createServer(app.callback() as RequestListener);
+    const { fetch } = await serveNode(traceHttp(registry, { tenant })(server));
+    expect((await fetch('/')).status).toBe(500);
+    const [span] = await servers();
+    expect(span?.events).toEqual([]);
+    expect(span?.attributes['error.type']).toBe('500');
+  });
+
+  it('records nothing at the tenant around it for a request of a tenant that does not exist', async () => {
+    const { registry, spans } = await startWorld();
+    const listener = traceHttp(registry, { tenant: () => 'nobody-knows' })((_request, response) =>
+      registry.withSpan('inside', () => void response.end()),
+    );
+    const server = http.createServer((request, response) => {
+      registry.run('tenant-0', () => listener(request, response));
+    });
+    const { fetch } = await serveNode(server);
+    expect((await fetch('/')).status).toBe(200);
+    expect(await spans()).toEqual([]);
   });
 
   it('begins the span in the framework when only that knows the tenant', async () => {
