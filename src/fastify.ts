@@ -29,7 +29,7 @@ export function fastify(
         next();
       });
     });
-    // Reading the body leaves the context, in particular when a hook has put another stream in its place.
+    // Hooks before it may have gone on from a callback of another context.
     app.addHook('preValidation', (request, _reply, next) => {
       const exchange = exchanges.get(request);
       if (exchange === undefined) next();
