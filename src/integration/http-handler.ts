@@ -257,8 +257,8 @@ export function recordingFailure<T>(exchange: HttpExchange, fn: () => T): T {
   }) as T;
 }
 
-/** Under this key a request knows its exchange; shared by all copies of the package. */
-const EXCHANGE = Symbol.for('isotrace.http.exchange');
+/** Under this key a request knows its exchange, and whose it is. */
+const EXCHANGE = Symbol('isotrace.http.exchange');
 
 /**
  * The exchange of a request that has its SERVER span already: the one place where a span is taken over instead of begun.
