@@ -1,10 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
+import type { INestApplication } from '@nestjs/common';
 import type { Express } from 'express';
+import type { FastifyInstance } from 'fastify';
+import type { Hono } from 'hono';
 import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ENVIRONMENT_VARIABLES } from '../src/infra/environment.ts';
@@ -46,7 +50,7 @@ interface Expectation {
 /** What each block must print and deliver; a block without an entry fails. */
 const expectations: Readonly<Record<string, Expectation>> = {
   'README-1': { printed: ['true 4'], spans: ['pay', 'checkout'], others: ['pay', 'checkout'] },
-  'README-2': { spans: ['load order', 'load order'], use: useApp },
+  'README-2': { spans: ['GET /orders/:id', 'GET /orders/:id', 'load order', 'load order'], use: useApp },
   'concepts-1': { printed: ['true', 'true'], spans: ['inner', 'innermost', 'outer'] },
   'configuration-1': { printed: ['config_invalid batch.maxSize destination.endpoint destination.timeoutMillis'] },
   'context-1': { spans: ['job done'] },
@@ -55,6 +59,34 @@ const expectations: Readonly<Record<string, Expectation>> = {
     spans: ['call'],
   },
   'failures-1': { printed: ['0 1'] },
+  'http-1': {
+    spans: ['load order', 'GET /orders/:id'],
+    use: (given) => useServer(given, (app: http.RequestListener) => http.createServer(app)),
+  },
+  'http-2': {
+    spans: ['load order', 'GET /orders/:id'],
+    use: ({ app, registry }) =>
+      useFetch(registry, (path) => (app as unknown as FastifyInstance).inject({ url: path, headers: SESSION })),
+  },
+  'http-3': {
+    spans: ['load order', 'GET'],
+    use: (given) => useServer(given, (app: { callback(): http.RequestListener }) => http.createServer(app.callback())),
+  },
+  'http-4': {
+    spans: ['load order', 'GET /orders/:id'],
+    use: ({ app, registry }) =>
+      useFetch(registry, async (path) => (await (app as unknown as Hono).request(path, { headers: SESSION })).text()),
+  },
+  'http-5': { spans: ['load order', 'GET /orders/{id}'], use: (given) => useServer(given, (app: http.Server) => app) },
+  'http-6': {
+    spans: ['load order', 'GET /orders/:id'],
+    use: async ({ app, registry }) => {
+      const nest = app as unknown as INestApplication;
+      await nest.listen(0);
+      await useFetch(registry, (path) => fetchText(nest.getHttpServer(), path));
+      await nest.close();
+    },
+  },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'platform-1': { spans: ['warm up'], others: ['checkout'] },
   'platform-2': { spans: ['failed'], others: ['fine', 'failed'] },
@@ -69,6 +101,33 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'tracing-1': { printed: ['42'], spans: ['checkout'] },
   'tracing-2': { printed: ['3 charged 42 placed o-1', 'one', 'two'], spans: ['add', 'charge', 'place', 'read lines'] },
 };
+
+const SESSION = { authorization: 's-1' };
+
+/** Asks for an order, and delivers what came of it. */
+async function useFetch(
+  registry: TracerRegistry | undefined,
+  ask: (path: string) => PromiseLike<unknown>,
+): Promise<void> {
+  await ask('/orders/7');
+  await vi.waitUntil(() => registry?.get('acme').stats().open === 0);
+  await registry?.shutdown();
+}
+
+async function fetchText(server: http.Server, path: string): Promise<string> {
+  const { port } = server.address() as AddressInfo;
+  return (await fetch(`http://127.0.0.1:${port}${path}`, { headers: SESSION })).text();
+}
+
+async function useServer<App>(
+  { app, registry }: { readonly app?: App; readonly registry?: TracerRegistry },
+  serve: (app: App) => http.Server,
+): Promise<void> {
+  const server = serve(app as App).listen(0);
+  await once(server, 'listening');
+  await useFetch(registry, (path) => fetchText(server, path));
+  server.close();
+}
 
 async function useApp({
   app,

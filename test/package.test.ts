@@ -48,15 +48,18 @@ describe('the package', () => {
     );
   });
 
-  it('works without the peers that only some of its features need, which it loads when they are asked for', () => {
+  it('works without the peers that only some of its features need: loaded when asked for, or by an entry of their own', () => {
     const optional = Object.keys(manifest.peerDependenciesMeta);
-    expect(manifest.peerDependenciesMeta).toEqual({ '@grpc/grpc-js': { optional: true } });
+    expect(optional).toEqual(['@grpc/grpc-js', '@nestjs/common', '@nestjs/core', 'express', 'fastify', 'hono', 'rxjs']);
+    for (const name of optional) expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
+    const frameworks: Readonly<Record<string, readonly string[]>> = {
+      'src/hono.ts': ['hono'],
+      'src/nestjs.ts': ['@nestjs/common', '@nestjs/core', 'rxjs'],
+    };
     for (const [file, source] of sources) {
-      const imported = [...source.matchAll(/^import (?!type )[^;]*?from '([^']+)';$/gms)].map(([, name]) => name);
-      expect(
-        imported.filter((name) => optional.includes(name ?? '')),
-        file,
-      ).toEqual([]);
+      const imported = [...source.matchAll(/^import (?!type )[^;]*?from '([^']+)';$/gms)].map(([, name = '']) => name);
+      const loaded = optional.filter((name) => imported.some((from) => from === name || from.startsWith(`${name}/`)));
+      expect(loaded, file).toEqual(frameworks[file] ?? []);
     }
   });
 

@@ -16,6 +16,7 @@ import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import { Guard } from '../utils/guard.ts';
 import { VERSION } from '../utils/version.ts';
+import { configError } from './config.ts';
 import { ExportMeter } from './export-meter.ts';
 import { HookLeases } from './hook-leases.ts';
 import type { TracerClass } from './options.ts';
@@ -37,6 +38,7 @@ export interface HouseSettings {
   readonly meterProvider?: MeterProvider | undefined;
   /** Which of the tenants' spans are copied to the tracer that `platform` answers. */
   readonly platformCopy?: CopyShare | false;
+  readonly strict?: boolean;
 }
 
 export interface HouseEvents {
@@ -49,6 +51,9 @@ export interface HouseEvents {
   closed(runtime: TracerRuntime, timeLeftMillis: number): void | Promise<void>;
 }
 
+/** Adapters may be made again and again. */
+const MAX_ISSUES = 200;
+
 /** The same for every registry and tracer of a process. */
 const PROCESS_RESOURCE = baseResourceAttributes(readProcessFacts(VERSION));
 
@@ -57,7 +62,7 @@ export class House implements TracerHouse<TracerRuntime> {
   readonly pipeline: Pipeline;
   readonly ledger = new Ledger();
   readonly guard: Guard;
-  readonly issues: readonly ConfigIssue[];
+  issues: readonly ConfigIssue[];
   readonly leases: HookLeases;
   /** Where isotrace measures itself. */
   readonly meter: Meter | undefined;
@@ -108,6 +113,18 @@ export class House implements TracerHouse<TracerRuntime> {
   createGuard(tenantId: string): Guard {
     const { clock } = this.#settings;
     return new Guard({ clock, level: this.defaults.resilience, tenantId, parent: this.guard });
+  }
+
+  /**
+   * Makes problems in the options of an integration known, as those in the registry's own.
+   *
+   * @throws IsotraceError with code `config_invalid`, under `strict: true` only
+   */
+  refuse(issues: readonly ConfigIssue[]): void {
+    if (issues.length === 0) return;
+    if (this.#settings.strict === true) throw configError(issues);
+    this.issues = [...this.issues, ...issues].slice(0, MAX_ISSUES);
+    this.#logIssues(issues);
   }
 
   /** A tenant's engine and its tracer, of the user's class; of the plain one when that cannot be constructed. */

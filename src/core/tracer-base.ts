@@ -21,6 +21,11 @@ export class TracerBase implements AsyncDisposable {
     this.runtime = init.runtime;
   }
 
+  /** @internal The engine of a tracer of any class, for the integrations. */
+  static runtimeOf({ runtime }: TracerBase): TracerRuntime {
+    return runtime;
+  }
+
   /** The tenant that this tracer belongs to. */
   get tenantId(): string {
     return this.runtime.tenantId;

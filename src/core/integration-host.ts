@@ -1,0 +1,41 @@
+import type { Pipeline } from '../processing/pipeline.ts';
+import type { ConfigIssue } from '../utils/errors.ts';
+import type { Guard } from '../utils/guard.ts';
+import { House } from './house.ts';
+import type { TracerRegistry } from './registry.ts';
+import { TracerBase } from './tracer-base.ts';
+import type { TracerRuntime } from './tracer-runtime.ts';
+
+/** What an integration may use of the registry that it was given, beside its public methods. */
+export interface IntegrationHost {
+  /** Contains failures that belong to no tenant. */
+  readonly guard: Guard;
+  readonly pipeline: Pick<Pipeline, 'clock'>;
+  /**
+   * Makes problems in the options of an integration known, as those in the registry's own.
+   *
+   * @throws IsotraceError with code `config_invalid`, under `strict: true` only
+   */
+  refuse(issues: readonly ConfigIssue[]): void;
+}
+
+/** The host behind a registry; `undefined` for anything that is none of this copy of the package. */
+export function integrationHostOf(registry: TracerRegistry<TracerBase>): IntegrationHost | undefined {
+  try {
+    // No tenant has this id: it leads to the tracer that stands in for all that do not exist.
+    const { house } = TracerBase.runtimeOf(registry.get(''));
+    return house instanceof House ? house : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The engine of a tenant's tracer. */
+export function runtimeOf(registry: TracerRegistry<TracerBase>, tenantId: string): TracerRuntime {
+  return TracerBase.runtimeOf(registry.get(tenantId));
+}
+
+/** The engine of the process owner's own tracer. */
+export function platformRuntimeOf(registry: TracerRegistry<TracerBase>): TracerRuntime {
+  return TracerBase.runtimeOf(registry.platform);
+}
