@@ -1,4 +1,4 @@
-import { type SpanContext, TraceFlags } from '@opentelemetry/api';
+import { TraceFlags } from '@opentelemetry/api';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { Job } from '../processing/agenda.ts';
 import type { Lane } from '../processing/lane.ts';
@@ -7,6 +7,7 @@ import { createHostSampler, createRatioSampler, isInRatio, type SpanSampler } fr
 import type { RecordingSpan } from '../processing/span.ts';
 import { SpanHold } from '../processing/span-hold.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
+import type { HeldContext } from '../processing/span-identity.ts';
 import type { HookSwitch } from '../utils/guard.ts';
 import type { TracerDefaults } from './settings.ts';
 import { SpanRoute, type SpanRouteOptions } from './span-route.ts';
@@ -31,7 +32,7 @@ export class SpanPath {
   #defaultHooks: SpanHooks | undefined;
   #hold: SpanHold | undefined;
   /** Spans of traces that began before the configuration came: its ratio is applied to them when they end. */
-  #undecided: WeakSet<SpanContext> | undefined;
+  #undecided: WeakSet<HeldContext> | undefined;
   #hurried = false;
 
   constructor(options: SpanPathOptions) {
@@ -121,8 +122,7 @@ export class SpanPath {
   }
 
   /** Notes a span whose trace began without a configuration; one that continues a remote trace follows that. */
-  started({ context, parentSpanContext }: RecordingSpan): void {
-    const parent: SpanContext | undefined = parentSpanContext;
+  started({ context, parentContext: parent }: RecordingSpan): void {
     const undecided = parent === undefined ? this.#route === undefined : this.#undecided?.has(parent);
     if (undecided !== true) return;
     this.#undecided ??= new WeakSet();
@@ -195,8 +195,9 @@ export class SpanPath {
     else this.discard('sampled', 1);
   }
 
-  #isTurnedAway({ context }: RecordingSpan): boolean {
+  #isTurnedAway(span: RecordingSpan): boolean {
     if (this.#undecided === undefined) return false;
+    const { context } = span;
     const { sampling } = this.settings;
     if (sampling.kind !== 'ratio' || sampling.ratio >= 1) return false;
     return this.#undecided.has(context) && !isInRatio(context.traceId, sampling.ratio);

@@ -47,7 +47,7 @@ export interface TracerHouse {
   closed(runtime: TracerRuntime, timeLeftMillis: number): Promise<void>;
 }
 
-const OWN_SCOPE: SpanScope = { index: 0, name: 'isotrace', version: VERSION };
+const OWN_SCOPE: SpanScope = Object.freeze({ index: 0, name: 'isotrace', version: VERSION });
 
 /**
  * The engine behind one tenant's tracer: its state and its spans. One object for each tenant as long as anybody holds

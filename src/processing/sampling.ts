@@ -1,10 +1,11 @@
 import { types } from 'node:util';
-import type { Attributes, Context, Link, SpanContext, SpanKind, TraceState } from '@opentelemetry/api';
+import type { Attributes, Context, Link, SpanKind, TraceState } from '@opentelemetry/api';
 import { TraceFlags } from '@opentelemetry/api';
 import type { Sampler, SamplingResult } from '@opentelemetry/sdk-trace';
 import type { HookSwitch } from '../utils/guard.ts';
 import { traceIdRandomness } from '../utils/ids.ts';
 import { AttributeMap } from './attribute-map.ts';
+import type { HeldContext } from './span-identity.ts';
 
 export interface SamplingVerdict {
   readonly record: boolean;
@@ -35,7 +36,11 @@ export interface SpanRequest {
 }
 
 /** Decides whether a span is recorded and exported. `parent` is the tenant's own, or a remote one it continues. */
-export type SpanSampler = (parent: SpanContext | undefined, traceId: string, request: SpanRequest) => SamplingVerdict;
+export interface SpanSampler {
+  (parent: HeldContext | undefined, traceId: string, request: SpanRequest): SamplingVerdict;
+  /** What the parent alone decides, which spares telling of the span; `undefined` when it takes more than that. */
+  readonly early?: (parent: HeldContext | undefined) => SamplingVerdict | undefined;
+}
 
 /**
  * Keeps a share of traces: a child follows its parent within the tenant, a root is decided by its trace id, so that
@@ -43,10 +48,12 @@ export type SpanSampler = (parent: SpanContext | undefined, traceId: string, req
  * probability sampling.
  */
 export function createRatioSampler(ratio: number, parentBased = true): SpanSampler {
-  return (parent, traceId) => {
+  const early = (parent: HeldContext | undefined): SamplingVerdict | undefined => {
     if (parent !== undefined && parentBased) return (parent.traceFlags & TraceFlags.SAMPLED) === 0 ? DROPPED : SAMPLED;
-    return ratio >= 1 || isInRatio(traceId, ratio) ? SAMPLED : DROPPED;
+    return ratio >= 1 ? SAMPLED : undefined;
   };
+  const decide: SpanSampler = (parent, traceId) => early(parent) ?? (isInRatio(traceId, ratio) ? SAMPLED : DROPPED);
+  return Object.assign(decide, { early });
 }
 
 /** Whether a trace is among the share that a ratio keeps. */

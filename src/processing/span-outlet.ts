@@ -142,7 +142,7 @@ export class SpanOutlet {
         continue;
       }
       wire.noteScope(span.scope);
-      if (cargo.push(scratch.buffer, 0, scratch.position, span.scope.index)) lane.added();
+      if (cargo.push(scratch.written, 0, scratch.position, span.scope.index)) lane.added();
       else this.#drop('queue_full', 1);
     }
   }

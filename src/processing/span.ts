@@ -9,12 +9,16 @@ import type { EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
 import { exceptionAttributes } from './exception.ts';
 import { type OwnedSpan, type ScopeOwner, SPAN_OWNER } from './scope.ts';
 import type { SpanHost, SpanScope, SpanStart } from './span-host.ts';
+import { type HeldContext, plainContext } from './span-identity.ts';
 import { readEvents, readLinkContext, readLinks, viewEvent, viewLink } from './span-view.ts';
 
-const UNSET: SpanStatus = { code: SpanStatusCode.UNSET };
 /** Names and status messages are cut here (UTF-16 units); the specification gives them no limit of their own. */
 const MAX_TEXT_LENGTH = 8_192;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
+/** Shared by the many spans without any. */
+const NO_ATTRIBUTES = new AttributeMap();
+Object.freeze(NO_ATTRIBUTES.keys);
+Object.freeze(NO_ATTRIBUTES.values);
 
 /**
  * A recording span of one tenant: OpenTelemetry's `Span` for the host, its `ReadableSpan` for processors and
@@ -26,24 +30,24 @@ const NO_LIMIT = Number.POSITIVE_INFINITY;
  */
 export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Disposable {
   readonly kind: SpanKind;
-  readonly context: SpanContext;
-  /** `undefined` for a root span; declared as OpenTelemetry's `ReadableSpan` declares it. */
-  readonly parentSpanContext: SpanContext;
-  readonly startTime: HrTime;
+  readonly context: HeldContext;
   readonly scope: SpanScope;
   name: string;
-  status: SpanStatus = UNSET;
-  endTime: HrTime = [0, 0];
   droppedEventsCount = 0;
   droppedLinksCount = 0;
   readonly #host: SpanHost<RecordingSpan>;
-  /** Where durations are measured from, on the monotonic clock; negative when the host gave the start time. */
-  readonly #startedAt: number = -1;
-  readonly #startedAtEpoch: number = 0;
-  readonly #attributes = new AttributeMap();
+  /** Where durations are measured from, on the monotonic clock, and the same in milliseconds since the epoch. */
+  readonly #startedAt: number | undefined;
+  readonly #startMillis: number | undefined;
+  #endMillis: number | undefined;
+  #parentContext: HeldContext | undefined;
+  #status: SpanStatus | undefined;
+  #attributes: AttributeMap | undefined;
   #events: EndedEvent[] | undefined;
   #links: EndedLink[] | undefined;
-  /** What was handed out to be read; once there is one it is what counts. */
+  /** What the host gave, or what was handed out to be read; once there is one it is what counts. */
+  #startTime: HrTime | undefined;
+  #endTime: HrTime | undefined;
   #attributesView: Attributes | undefined;
   #eventsView: TimedEvent[] | undefined;
   #linksView: Link[] | undefined;
@@ -54,15 +58,12 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     this.name = cutString(start.name, MAX_TEXT_LENGTH);
     this.kind = typeof start.kind === 'number' && start.kind in SpanKind ? start.kind : SpanKind.INTERNAL;
     this.context = start.context;
-    this.parentSpanContext = start.parentContext as SpanContext;
+    this.#parentContext = start.parentContext;
     this.scope = start.scope;
-    const given = start.startTime === undefined ? undefined : timeInputToHrTime(start.startTime);
-    if (given === undefined) {
+    this.#startTime = start.startTime === undefined ? undefined : timeInputToHrTime(start.startTime);
+    if (this.#startTime === undefined) {
       this.#startedAt = host.clock.monotonic();
-      this.#startedAtEpoch = host.clock.toEpoch(this.#startedAt);
-      this.startTime = millisToHrTime(this.#startedAtEpoch);
-    } else {
-      this.startTime = given;
+      this.#startMillis = host.clock.toEpoch(this.#startedAt);
     }
     if (start.links !== undefined) this.addLinks(start.links);
     if (start.attributes !== undefined) this.setAttributes(start.attributes as Attributes);
@@ -73,7 +74,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   }
 
   spanContext(): SpanContext {
-    return this.context;
+    return plainContext(this.context);
   }
 
   get ended(): boolean {
@@ -88,6 +89,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     if (this.ended) return this;
     const { attributeCountLimit, attributeValueLengthLimit } = this.#host.spanLimits;
     try {
+      this.#attributes ??= new AttributeMap();
       this.#attributes.set(key, value, attributeCountLimit, attributeValueLengthLimit);
       if (this.#attributesView !== undefined) this.#attributes.copyTo(this.#attributesView, [key]);
     } catch (error) {
@@ -99,6 +101,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   setAttributes(attributes: Attributes): this {
     if (this.ended) return this;
     if (this.#attributesView === undefined) {
+      this.#attributes ??= new AttributeMap();
       this.#setAll(this.#attributes, attributes, this.#host.spanLimits.attributeCountLimit);
     } else {
       const copy = this.#copy(attributes);
@@ -171,9 +174,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     if (this.#progress !== 'recording') return;
     this.#progress = 'ending';
     try {
-      const end = this.#time(endTime);
-      const before = end[0] < this.startTime[0] || (end[0] === this.startTime[0] && end[1] < this.startTime[1]);
-      this.endTime = before ? [this.startTime[0], this.startTime[1]] : end;
+      this.#setEnd(endTime);
       this.#host.spanEnding(this);
     } catch (error) {
       this.#host.guard.report('api', 'end', error);
@@ -190,8 +191,53 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     this.end();
   }
 
+  /** `undefined` for a root span; declared as OpenTelemetry's `ReadableSpan` declares it. */
+  get parentSpanContext(): SpanContext {
+    return (this.#parentContext && plainContext(this.#parentContext)) as SpanContext;
+  }
+
+  set parentSpanContext(context: SpanContext) {
+    this.#parentContext = context;
+  }
+
+  get status(): SpanStatus {
+    this.#status ??= { code: SpanStatusCode.UNSET };
+    return this.#status;
+  }
+
+  set status(status: SpanStatus) {
+    this.#status = status;
+  }
+
+  get startTime(): HrTime {
+    this.#startTime ??= millisToHrTime(this.#startMillis ?? 0);
+    return this.#startTime;
+  }
+
+  set startTime(time: HrTime) {
+    this.#startTime = time;
+  }
+
+  get startMillis(): number | undefined {
+    return this.#startTime === undefined ? this.#startMillis : undefined;
+  }
+
+  get endTime(): HrTime {
+    if (this.#endTime === undefined && this.#endMillis === undefined) return [0, 0];
+    this.#endTime ??= millisToHrTime(this.#endMillis ?? 0);
+    return this.#endTime;
+  }
+
+  set endTime(time: HrTime) {
+    this.#endTime = time;
+  }
+
+  get endMillis(): number | undefined {
+    return this.#endTime === undefined ? this.#endMillis : undefined;
+  }
+
   get attributes(): Attributes {
-    this.#attributesView ??= this.#attributes.copyTo({});
+    this.#attributesView ??= (this.#attributes ?? NO_ATTRIBUTES).copyTo({});
     return this.#attributesView;
   }
 
@@ -210,7 +256,8 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   }
 
   get attributeList(): AttributeMap {
-    return this.#attributesView === undefined ? this.#attributes : this.#copy(this.#attributesView);
+    if (this.#attributesView !== undefined) return this.#copy(this.#attributesView);
+    return this.#attributes ?? NO_ATTRIBUTES;
   }
 
   get eventList(): readonly EndedEvent[] {
@@ -224,15 +271,15 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   }
 
   get droppedAttributesCount(): number {
-    return this.#attributes.droppedCount;
+    return this.#attributes?.droppedCount ?? 0;
   }
 
   get duration(): HrTime {
     return this.ended ? hrTimeDuration(this.startTime, this.endTime) : [-1, -1];
   }
 
-  get parentContext(): SpanContext | undefined {
-    return this.parentSpanContext;
+  get parentContext(): HeldContext | undefined {
+    return this.#parentContext;
   }
 
   get instrumentationScope(): SpanScope {
@@ -290,6 +337,18 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     this.#linksView?.push(viewLink(copy));
   }
 
+  #setEnd(endTime: unknown): void {
+    const start = this.startMillis;
+    const given = endTime === undefined ? undefined : timeInputToHrTime(endTime);
+    if (given === undefined && start !== undefined) {
+      this.#endMillis = Math.max(this.#now(), start);
+      return;
+    }
+    const [seconds, nanos] = this.startTime;
+    const end = given ?? millisToHrTime(this.#now());
+    this.#endTime = end[0] < seconds || (end[0] === seconds && end[1] < nanos) ? [seconds, nanos] : end;
+  }
+
   #setStatus(status: SpanStatus): void {
     const { code, message } = status;
     if (code !== SpanStatusCode.OK && code !== SpanStatusCode.ERROR) return;
@@ -312,12 +371,16 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     return copy;
   }
 
-  /** The time that was given, or now: measured from the start on the monotonic clock unless the start was given. */
+  /** The time that was given, or now. */
   #time(input: unknown): HrTime {
     const given = input === undefined ? undefined : timeInputToHrTime(input);
-    if (given !== undefined) return given;
+    return given ?? millisToHrTime(this.#now());
+  }
+
+  /** Milliseconds since the epoch: measured from the start on the monotonic clock unless the start was given. */
+  #now(): number {
     const { clock } = this.#host;
-    if (this.#startedAt < 0) return millisToHrTime(clock.now());
-    return millisToHrTime(this.#startedAtEpoch + clock.monotonic() - this.#startedAt);
+    if (this.#startedAt === undefined || this.#startMillis === undefined) return clock.now();
+    return this.#startMillis + clock.monotonic() - this.#startedAt;
   }
 }
