@@ -64,9 +64,11 @@ export function encodeSpan(writer: ProtoWriter, span: EndedSpan): void {
   writer.timeField(SPAN.endTimeUnixNano, span.endMillis ?? span.endTime);
   writeAttributes(writer, SPAN.attributes, span.attributeList);
   writeCount(writer, SPAN.droppedAttributesCount, span.droppedAttributesCount);
-  for (const event of span.eventList) writeEvent(writer, event);
+  const events = span.eventList;
+  for (let index = 0; index < events.length; index++) writeEvent(writer, events[index] as EndedEvent);
   writeCount(writer, SPAN.droppedEventsCount, span.droppedEventsCount);
-  for (const link of span.linkList) writeLink(writer, link);
+  const links = span.linkList;
+  for (let index = 0; index < links.length; index++) writeLink(writer, links[index] as EndedLink);
   writeCount(writer, SPAN.droppedLinksCount, span.droppedLinksCount);
   writeStatus(writer, span.status);
   writer.fixed32Field(SPAN.flags, spanFlags(context.traceFlags, parentContext?.isRemote));

@@ -3,19 +3,21 @@ import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import { cutString } from '../utils/cut-string.ts';
-import { hrTimeDuration, isTimeInput, millisToHrTime, timeInputToHrTime } from '../utils/span-time.ts';
+import { hrTimeDuration, isTimeInput } from '../utils/span-time.ts';
 import { AttributeMap } from './attribute-map.ts';
 import type { EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
 import { exceptionAttributes } from './exception.ts';
 import { type OwnedSpan, type ScopeOwner, SPAN_OWNER } from './scope.ts';
 import type { SpanHost, SpanScope, SpanStart } from './span-host.ts';
 import { type HeldContext, plainContext } from './span-identity.ts';
+import { SpanTimes } from './span-times.ts';
 import { readEvents, readLinkContext, readLinks, viewEvent, viewLink } from './span-view.ts';
 
 /** Names and status messages are cut here (UTF-16 units); the specification gives them no limit of their own. */
 const MAX_TEXT_LENGTH = 8_192;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 /** Shared by the many spans without any. */
+const NONE: readonly never[] = Object.freeze([]);
 const NO_ATTRIBUTES = new AttributeMap();
 Object.freeze(NO_ATTRIBUTES.keys);
 Object.freeze(NO_ATTRIBUTES.values);
@@ -28,7 +30,7 @@ Object.freeze(NO_ATTRIBUTES.values);
  * As with the SDK's span, a processor may change `name`, `status` and what `attributes`, `events` and `links` hold
  * until it is through with `onEnd`: what is exported is what it left.
  */
-export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Disposable {
+export class RecordingSpan extends SpanTimes implements OwnedSpan, ReadableSpan, EndedSpan, Disposable {
   readonly kind: SpanKind;
   readonly context: HeldContext;
   readonly scope: SpanScope;
@@ -36,35 +38,25 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   droppedEventsCount = 0;
   droppedLinksCount = 0;
   readonly #host: SpanHost<RecordingSpan>;
-  /** Where durations are measured from, on the monotonic clock, and the same in milliseconds since the epoch. */
-  readonly #startedAt: number | undefined;
-  readonly #startMillis: number | undefined;
-  #endMillis: number | undefined;
   #parentContext: HeldContext | undefined;
   #status: SpanStatus | undefined;
   #attributes: AttributeMap | undefined;
   #events: EndedEvent[] | undefined;
   #links: EndedLink[] | undefined;
-  /** What the host gave, or what was handed out to be read; once there is one it is what counts. */
-  #startTime: HrTime | undefined;
-  #endTime: HrTime | undefined;
+  /** What was handed out to be read; once there is one it is what counts. */
   #attributesView: Attributes | undefined;
   #eventsView: TimedEvent[] | undefined;
   #linksView: Link[] | undefined;
   #progress: 'recording' | 'ending' | 'ended' = 'recording';
 
   constructor(host: SpanHost<RecordingSpan>, start: SpanStart) {
+    super(host.clock, start.startTime);
     this.#host = host;
     this.name = cutString(start.name, MAX_TEXT_LENGTH);
     this.kind = typeof start.kind === 'number' && start.kind in SpanKind ? start.kind : SpanKind.INTERNAL;
     this.context = start.context;
     this.#parentContext = start.parentContext;
     this.scope = start.scope;
-    this.#startTime = start.startTime === undefined ? undefined : timeInputToHrTime(start.startTime);
-    if (this.#startTime === undefined) {
-      this.#startedAt = host.clock.monotonic();
-      this.#startMillis = host.clock.toEpoch(this.#startedAt);
-    }
     if (start.links !== undefined) this.addLinks(start.links);
     if (start.attributes !== undefined) this.setAttributes(start.attributes as Attributes);
   }
@@ -174,7 +166,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     if (this.#progress !== 'recording') return;
     this.#progress = 'ending';
     try {
-      this.#setEnd(endTime);
+      this.setEnd(endTime);
       this.#host.spanEnding(this);
     } catch (error) {
       this.#host.guard.report('api', 'end', error);
@@ -209,33 +201,6 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     this.#status = status;
   }
 
-  get startTime(): HrTime {
-    this.#startTime ??= millisToHrTime(this.#startMillis ?? 0);
-    return this.#startTime;
-  }
-
-  set startTime(time: HrTime) {
-    this.#startTime = time;
-  }
-
-  get startMillis(): number | undefined {
-    return this.#startTime === undefined ? this.#startMillis : undefined;
-  }
-
-  get endTime(): HrTime {
-    if (this.#endTime === undefined && this.#endMillis === undefined) return [0, 0];
-    this.#endTime ??= millisToHrTime(this.#endMillis ?? 0);
-    return this.#endTime;
-  }
-
-  set endTime(time: HrTime) {
-    this.#endTime = time;
-  }
-
-  get endMillis(): number | undefined {
-    return this.#endTime === undefined ? this.#endMillis : undefined;
-  }
-
   get attributes(): Attributes {
     this.#attributesView ??= (this.#attributes ?? NO_ATTRIBUTES).copyTo({});
     return this.#attributesView;
@@ -261,12 +226,12 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   }
 
   get eventList(): readonly EndedEvent[] {
-    if (this.#eventsView === undefined) return this.#events ?? [];
+    if (this.#eventsView === undefined) return this.#events ?? NONE;
     return readEvents(this.#eventsView, (attributes) => this.#copy(attributes));
   }
 
   get linkList(): readonly EndedLink[] {
-    if (this.#linksView === undefined) return this.#links ?? [];
+    if (this.#linksView === undefined) return this.#links ?? NONE;
     return readLinks(this.#linksView, (attributes) => this.#copy(attributes));
   }
 
@@ -303,7 +268,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     const when = timeFirst && !isTimeInput(time) ? attributesOrTime : time;
     const event: EndedEvent = {
       name: cutString(name, MAX_TEXT_LENGTH),
-      time: this.#time(when),
+      time: this.timeOf(when),
       attributes,
       droppedAttributesCount: attributes.droppedCount,
     };
@@ -337,18 +302,6 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     this.#linksView?.push(viewLink(copy));
   }
 
-  #setEnd(endTime: unknown): void {
-    const start = this.startMillis;
-    const given = endTime === undefined ? undefined : timeInputToHrTime(endTime);
-    if (given === undefined && start !== undefined) {
-      this.#endMillis = Math.max(this.#now(), start);
-      return;
-    }
-    const [seconds, nanos] = this.startTime;
-    const end = given ?? millisToHrTime(this.#now());
-    this.#endTime = end[0] < seconds || (end[0] === seconds && end[1] < nanos) ? [seconds, nanos] : end;
-  }
-
   #setStatus(status: SpanStatus): void {
     const { code, message } = status;
     if (code !== SpanStatusCode.OK && code !== SpanStatusCode.ERROR) return;
@@ -369,18 +322,5 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     const copy = new AttributeMap();
     this.#setAll(copy, attributes, NO_LIMIT);
     return copy;
-  }
-
-  /** The time that was given, or now. */
-  #time(input: unknown): HrTime {
-    const given = input === undefined ? undefined : timeInputToHrTime(input);
-    return given ?? millisToHrTime(this.#now());
-  }
-
-  /** Milliseconds since the epoch: measured from the start on the monotonic clock unless the start was given. */
-  #now(): number {
-    const { clock } = this.#host;
-    if (this.#startedAt === undefined || this.#startMillis === undefined) return clock.now();
-    return this.#startMillis + clock.monotonic() - this.#startedAt;
   }
 }
