@@ -105,7 +105,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#connection = connection;
     const { url, body } = this.#request;
     const path = `${url.pathname}${url.search}`;
-    connection.client.dispatch({ method: 'POST', path, headers: this.#headers, body }, this);
+    connection.dispatch({ method: 'POST', path, headers: this.#headers, body }, this);
   }
 
   #fail(reason: TransportFailure, message: string): void {
