@@ -1,4 +1,5 @@
 import type { HrTime } from '@opentelemetry/api';
+import { HEX_DIGITS } from '../utils/hex-digits.ts';
 
 const INITIAL_BYTES = 4_096;
 /** A buffer that one large message blew up is let go at the next `reset`. */
@@ -19,13 +20,6 @@ const WIRE_VARINT = 0;
 const WIRE_FIXED64 = 1;
 const WIRE_LENGTH_DELIMITED = 2;
 const WIRE_FIXED32 = 5;
-
-/** Value of each hex digit by char code; 0xff for everything else. */
-const hexDigits = new Uint8Array(128).fill(0xff);
-for (const [value, digit] of [...'0123456789abcdef'].entries()) {
-  hexDigits[digit.charCodeAt(0)] = value;
-  hexDigits[digit.toUpperCase().charCodeAt(0)] = value;
-}
 
 export interface ProtoWriterOptions {
   /** A message that would need more throws a `RangeError`. Default 16 MiB. */
@@ -197,8 +191,8 @@ export class ProtoWriter {
     let position = this.#position;
     let seen = 0;
     for (let index = 0; index < hex.length; index += 2) {
-      const upper = hexDigits[hex.charCodeAt(index)] ?? 0xff;
-      const lower = hexDigits[hex.charCodeAt(index + 1)] ?? 0xff;
+      const upper = HEX_DIGITS[hex.charCodeAt(index)] ?? 0xff;
+      const lower = HEX_DIGITS[hex.charCodeAt(index + 1)] ?? 0xff;
       seen |= upper | lower;
       buffer[position++] = (upper << 4) | lower;
     }

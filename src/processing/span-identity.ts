@@ -61,11 +61,11 @@ export class SpanIdentity {
   }
 
   get traceId(): string {
-    return this.#plain?.traceId ?? wordsToHex([this.trace0, this.trace1, this.trace2, this.trace3]);
+    return wordsToHex([this.trace0, this.trace1, this.trace2, this.trace3]);
   }
 
   get spanId(): string {
-    return this.#plain?.spanId ?? wordsToHex([this.span0, this.span1]);
+    return wordsToHex([this.span0, this.span1]);
   }
 
   get traceFlags(): number {

@@ -71,7 +71,7 @@ describe('the identity of a span', () => {
     expect(plainContext(context)).toBe(context);
   });
 
-  it('follows what the host changes in the context that it was given', () => {
+  it('follows what the host changes in the context that it was given, but for the ids', () => {
     const identity = SpanIdentity.create(new PooledIdGenerator(), undefined);
     identity.traceFlags = TraceFlags.SAMPLED;
     identity.traceState = createTraceState('a=1');
@@ -81,5 +81,8 @@ describe('the identity of a span', () => {
     delete identity.plain.traceState;
     expect(identity.traceFlags).toBe(TraceFlags.NONE);
     expect(identity.traceState).toBeUndefined();
+    const { traceId, spanId } = identity;
+    Object.assign(identity.plain, { traceId: REMOTE.traceId, spanId: REMOTE.spanId });
+    expect([identity.traceId, identity.spanId]).toEqual([traceId, spanId]);
   });
 });
