@@ -18,22 +18,24 @@ export interface HeaderRequest {
 }
 
 /**
- * The headers for one attempt: those given once, or what the user's function says now. Rejects when the function
- * throws, rejects, takes too long or returns something that is no record of headers, so that the attempt counts as
- * failed.
+ * The headers for one attempt: those given once, at once, or what the user's function says now. Rejects when the
+ * function throws, rejects, takes too long or returns something that is no record of headers, so that the attempt
+ * counts as failed. Never throws.
  */
-export async function resolveHeaders(
+export function resolveHeaders(
   source: Secret<Headers> | HeaderFunction,
   request: HeaderRequest,
-): Promise<Headers> {
-  const headers = await readHeaders(source, request);
-  const { tenantHeader, tenantId } = request;
+): Headers | Promise<Headers> {
+  if (source instanceof Secret) return withTenant(source.reveal(), request);
+  return readHeaders(source, request).then((headers) => withTenant(headers, request));
+}
+
+function withTenant(headers: Headers, { tenantHeader, tenantId }: HeaderRequest): Headers {
   // Last: nothing that a headers function says can name another tenant.
   return tenantHeader === undefined ? headers : { ...headers, [tenantHeader]: tenantId };
 }
 
-async function readHeaders(source: Secret<Headers> | HeaderFunction, request: HeaderRequest): Promise<Headers> {
-  if (source instanceof Secret) return source.reveal();
+async function readHeaders(source: HeaderFunction, request: HeaderRequest): Promise<Headers> {
   const { guard, tenantId } = request;
   try {
     const answer: unknown = await inTime(source(tenantId), request);

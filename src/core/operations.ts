@@ -75,16 +75,19 @@ export function WithOperations<Base extends MixinBase<TracerBase>>(base: Base): 
     #trace: TraceFunction | undefined;
 
     startSpan(name: string, options?: SpanOptions, context?: Context): DisposableSpan {
-      return startGuarded(this.runtime, name, options, context);
+      const isExplicit = isContext(context);
+      return startGuarded(this.runtime, name, options, isExplicit ? context : contextApi.active(), isExplicit);
     }
 
     startActiveSpan<T>(name: string, ...rest: unknown[]): T {
       const fn = rest[Math.min(rest.length, 3) - 1];
       if (typeof fn !== 'function') return undefined as T;
       const options = rest.length > 1 ? (rest[0] as SpanOptions | undefined) : undefined;
-      const given = rest.length > 2 ? (rest[1] as Context | undefined) : undefined;
-      const span = startGuarded(this.runtime, name, options, given);
-      return contextApi.with(enterGuarded(this.runtime, given, span), fn as (span: Span) => T, undefined, span);
+      const given = rest.length > 2 ? rest[1] : undefined;
+      const isExplicit = isContext(given);
+      const context = isExplicit ? given : contextApi.active();
+      const span = startGuarded(this.runtime, name, options, context, isExplicit);
+      return contextApi.with(enterGuarded(this.runtime, context, span), fn as (span: Span) => T, undefined, span);
     }
 
     withSpan<T>(name: string, optionsOrFn: unknown, maybeFn?: unknown): T {
@@ -141,8 +144,9 @@ export function runInSpan<T>(
   options: SpanOptions | undefined,
   fn: (span: Span) => T,
 ): T {
-  const span = startGuarded(runtime, name, options, undefined);
-  return runTracked(() => fn(span), new SpanCall(span, enterGuarded(runtime, undefined, span)));
+  const context = contextApi.active();
+  const span = startGuarded(runtime, name, options, context, false);
+  return runTracked(() => fn(span), new SpanCall(span, enterGuarded(runtime, context, span)));
 }
 
 /** Starts the span of one call of a wrapped function. */
@@ -150,8 +154,9 @@ export function beginCall(runtime: TracerRuntime, name: string, options: CallOpt
   const { attributes } = options;
   const spanOptions =
     typeof attributes === 'function' ? { ...options, attributes: attributesOf(runtime, attributes) } : options;
-  const span = startGuarded(runtime, name, spanOptions as SpanOptions, undefined);
-  return new SpanCall(span, enterGuarded(runtime, undefined, span));
+  const context = contextApi.active();
+  const span = startGuarded(runtime, name, spanOptions as SpanOptions, context, false);
+  return new SpanCall(span, enterGuarded(runtime, context, span));
 }
 
 function attributesOf({ guard }: TracerRuntime, read: () => Attributes): Attributes {
@@ -170,10 +175,9 @@ function startGuarded(
   runtime: TracerRuntime,
   name: string,
   options: SpanOptions | undefined,
-  given: Context | undefined,
+  context: Context,
+  isExplicit: boolean,
 ): DisposableSpan {
-  const isExplicit = isContext(given);
-  const context = isExplicit ? given : contextApi.active();
   try {
     return runtime.start(name, options ?? undefined, context, isExplicit);
   } catch (error) {
@@ -190,8 +194,7 @@ function startGuarded(
  * The context in which the span is active. Also a tracer that does nothing is entered: what runs inside belongs to its
  * tenant and must not be recorded by another one around it.
  */
-function enterGuarded(runtime: TracerRuntime, given: Context | undefined, span: Span): Context {
-  const context = isContext(given) ? given : contextApi.active();
+function enterGuarded(runtime: TracerRuntime, context: Context, span: Span): Context {
   try {
     return span === NOOP_SPAN ? enterScope(context, runtime) : enterSpan(context, runtime, span);
   } catch (error) {

@@ -110,7 +110,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     const target = `${url.pathname}${url.search}`;
     // A proxy is asked for the whole URL, unless there is a tunnel (RFC 9112, section 3.2.2).
     const path = proxy !== undefined && url.protocol === 'http:' ? `${url.origin}${target}` : target;
-    connection.client.dispatch({ method: 'POST', path, headers: this.#headers, body }, this);
+    connection.dispatch({ method: 'POST', path, headers: this.#headers, body }, this);
   }
 
   #fail(reason: TransportFailure, message: string): void {

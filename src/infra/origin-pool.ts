@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
-import { Client } from 'undici';
+import type { Client, Dispatcher } from 'undici';
 import { type ConnectorOptions, createConnector } from './connector.ts';
+import { undiciClient } from './undici-client.ts';
 
 /** Less than what usual servers and load balancers allow, so that rarely both ends act at once. */
 const KEEP_ALIVE_MILLIS = 30_000;
@@ -12,11 +13,35 @@ export interface OriginPoolOptions extends ConnectorOptions {
 
 /** One HTTP/1.1 connection, used for one request at a time; reconnects by itself after a graceful close. */
 export class Connection {
-  readonly client: Client;
+  readonly #options: OriginPoolOptions;
+  readonly #disconnected: (connection: Connection) => void;
+  #client: Client | undefined;
   #socket: Socket | undefined;
+  #destroyed = false;
 
-  constructor(options: OriginPoolOptions) {
-    this.client = new Client(options.origin, {
+  /** `disconnected` is told each time the socket is gone. */
+  constructor(options: OriginPoolOptions, disconnected: (connection: Connection) => void) {
+    this.#options = options;
+    this.#disconnected = disconnected;
+  }
+
+  /** Sends a request, as soon as undici is loaded; one of a connection that was destroyed meanwhile is forgotten. */
+  dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    const loaded = undiciClient.get();
+    if (!(loaded instanceof Promise)) {
+      this.#open(loaded).dispatch(request, handler);
+      return;
+    }
+    loaded
+      .then((client) => {
+        if (!this.#destroyed) this.#open(client).dispatch(request, handler);
+      })
+      .catch((error: Error) => handler.onResponseError?.(undefined as never, error));
+  }
+
+  #open(ClientClass: typeof Client): Client {
+    const options = this.#options;
+    this.#client ??= new ClientClass(options.origin, {
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MILLIS,
       keepAliveMaxTimeout: KEEP_ALIVE_MILLIS,
@@ -33,12 +58,14 @@ export class Connection {
           options.onSocket(socket);
         },
       }),
-    });
+    }).on('disconnect', () => this.#disconnected(this));
+    return this.#client;
   }
 
   /** Closes the socket at once, also one that is still connecting, which `Client.destroy` would leave alone. */
   destroy(): void {
-    this.client.destroy(null, () => {});
+    this.#destroyed = true;
+    this.#client?.destroy(null, () => {});
     this.#socket?.destroy();
   }
 }
@@ -93,10 +120,8 @@ export class OriginPool {
 
   #open(): Connection | undefined {
     if (this.#connections >= this.#options.maxConnections) return undefined;
-    const connection = new Connection(this.#options);
     this.#connections += 1;
-    connection.client.on('disconnect', () => this.#dropIdle(connection));
-    return connection;
+    return new Connection(this.#options, (connection) => this.#dropIdle(connection));
   }
 
   #dropIdle(connection: Connection): void {

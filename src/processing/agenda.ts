@@ -15,7 +15,9 @@ const SLACK_MILLIS = 10;
 
 interface Entry {
   at: number;
-  job: Job;
+  readonly job: Job;
+  /** Where it stands in the heap. */
+  position: number;
 }
 
 /**
@@ -25,7 +27,7 @@ interface Entry {
 export class Agenda {
   readonly #clock: Clock;
   readonly #heap: Entry[] = [];
-  readonly #positions = new Map<Job, number>();
+  readonly #entries = new Map<Job, Entry>();
   /** Jobs of this wake-up that have not run yet. */
   readonly #ripe = new Set<Job>();
   #timer: Timer | undefined;
@@ -48,31 +50,32 @@ export class Agenda {
   schedule(job: Job, at: number): void {
     if (this.#closed) return;
     this.#ripe.delete(job);
-    const position = this.#positions.get(job);
-    if (position === undefined) {
-      this.#heap.push({ at, job });
-      this.#up(this.#heap.length - 1);
+    let entry = this.#entries.get(job);
+    if (entry === undefined) {
+      entry = { at, job, position: this.#heap.length };
+      this.#entries.set(job, entry);
+      this.#heap.push(entry);
+      this.#up(entry.position);
     } else {
-      const entry = this.#heap[position] as Entry;
       const earlier = at < entry.at;
       entry.at = at;
-      if (earlier) this.#up(position);
-      else this.#down(position);
+      if (earlier) this.#up(entry.position);
+      else this.#down(entry.position);
     }
     this.#arm();
   }
 
   cancel(job: Job): void {
     this.#ripe.delete(job);
-    const position = this.#positions.get(job);
-    if (position !== undefined) this.#remove(position);
+    const entry = this.#entries.get(job);
+    if (entry !== undefined) this.#remove(entry);
   }
 
   /** Forgets all jobs and stops the timer. */
   close(): void {
     this.#closed = true;
     this.#heap.length = 0;
-    this.#positions.clear();
+    this.#entries.clear();
     this.#ripe.clear();
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -94,7 +97,7 @@ export class Agenda {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const now = this.#clock.monotonic();
     for (let first = this.#heap[0]; first !== undefined && first.at <= now + SLACK_MILLIS; first = this.#heap[0]) {
-      this.#remove(0);
+      this.#remove(first);
       this.#ripe.add(first.job);
     }
     // What these schedule waits for another wake-up, however soon, so that none can keep the loop for itself.
@@ -105,14 +108,13 @@ export class Agenda {
     this.#arm();
   }
 
-  #remove(position: number): void {
-    const removed = this.#heap[position] as Entry;
-    this.#positions.delete(removed.job);
+  #remove(removed: Entry): void {
+    this.#entries.delete(removed.job);
     const last = this.#heap.pop() as Entry;
     if (last === removed) return;
-    this.#place(last, position);
-    this.#up(position);
-    this.#down(this.#positions.get(last.job) as number);
+    this.#place(last, removed.position);
+    this.#up(last.position);
+    this.#down(last.position);
   }
 
   #up(from: number): void {
@@ -147,6 +149,6 @@ export class Agenda {
 
   #place(entry: Entry, position: number): void {
     this.#heap[position] = entry;
-    this.#positions.set(entry.job, position);
+    entry.position = position;
   }
 }

@@ -8,8 +8,8 @@ const SEARCH_LIMIT = 24;
 
 /** Attributes while they are collected: kept once, in the order in which the keys were first set. */
 export class AttributeMap implements AttributeList {
-  readonly keys: string[] = [];
-  readonly values: AttributeValue[] = [];
+  keys: string[] = [];
+  values: AttributeValue[] = [];
   droppedCount = 0;
   #positions: Map<string, number> | undefined;
 
@@ -45,9 +45,22 @@ export class AttributeMap implements AttributeList {
       failed(error);
       return;
     }
-    for (const key of keys) {
+    if (keys.length === 0) return;
+    const values = readValues(attributes as object, keys.length);
+    if (
+      values !== undefined &&
+      this.keys.length === 0 &&
+      keys.length <= maxCount &&
+      areSimple(keys, values, maxLength)
+    ) {
+      this.keys = keys;
+      this.values = values as AttributeValue[];
+      return;
+    }
+    for (let index = 0; index < keys.length; index += 1) {
+      const key = keys[index] as string;
       try {
-        this.set(key, (attributes as Record<string, unknown>)[key], maxCount, maxLength);
+        this.set(key, values ? values[index] : (attributes as Record<string, unknown>)[key], maxCount, maxLength);
       } catch (error) {
         failed(error);
       }
@@ -76,4 +89,30 @@ export class AttributeMap implements AttributeList {
     this.#positions ??= new Map(this.keys.map((present, index) => [present, index]));
     return this.#positions.get(key) ?? -1;
   }
+}
+
+/** All values of an object at once, which is faster than one by one; `undefined` when one of them cannot be read. */
+function readValues(attributes: object, count: number): unknown[] | undefined {
+  try {
+    const values: unknown[] = Object.values(attributes);
+    // A getter may have removed properties.
+    return values.length === count ? values : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether there is nothing to leave out, to cut or to copy. */
+function areSimple(keys: readonly string[], values: readonly unknown[], maxLength: number): boolean {
+  for (let index = 0; index < keys.length; index += 1) {
+    const { length } = keys[index] as string;
+    if (length === 0 || length > MAX_KEY_LENGTH) return false;
+    const value = values[index];
+    if (
+      typeof value === 'string' ? value.length > maxLength : typeof value !== 'number' && typeof value !== 'boolean'
+    ) {
+      return false;
+    }
+  }
+  return true;
 }

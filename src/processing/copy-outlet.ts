@@ -95,7 +95,7 @@ export class CopyOutlet {
     const wire = source.wire(format);
     wire.noteScope(scope);
     const at = index.indexOf(source.tenantId, wire, scope.index);
-    const pushed = cargo.push(writer.buffer, 0, writer.position, at);
+    const pushed = cargo.push(writer.written, 0, writer.position, at);
     if (pushed) index.added(at, bytes);
     else index.unused(at);
     return pushed;

@@ -1,5 +1,6 @@
 import type { HrTime, SpanContext, SpanKind, SpanStatus } from '@opentelemetry/api';
 import type { AttributeValue } from '../utils/attribute-value.ts';
+import type { HeldContext } from './span-identity.ts';
 
 export type { AttributeValue };
 
@@ -29,10 +30,13 @@ export interface EndedLink {
 export interface EndedSpan {
   readonly name: string;
   readonly kind: SpanKind;
-  readonly context: SpanContext;
-  readonly parentContext: SpanContext | undefined;
+  readonly context: HeldContext;
+  readonly parentContext: HeldContext | undefined;
   readonly startTime: HrTime;
   readonly endTime: HrTime;
+  /** `startTime` and `endTime` as they were measured, in milliseconds since the epoch; cheaper to write, if there. */
+  readonly startMillis?: number | undefined;
+  readonly endMillis?: number | undefined;
   readonly status: SpanStatus;
   readonly attributeList: AttributeList;
   readonly eventList: readonly EndedEvent[];

@@ -62,6 +62,7 @@ export class Lane implements Job, Sender {
   #hurried = 0;
   #waiting = false;
   #closed = false;
+  #stop: AbortController | undefined;
   readonly #afterLoss: Job = { due: () => this.#notify() };
 
   constructor(options: LaneOptions) {
@@ -156,7 +157,9 @@ export class Lane implements Job, Sender {
     }
     const { agenda, cargo, guard } = this.#options;
     const { round } = this.#breaker;
-    const controller = new AbortController();
+    // One for all requests of the lane: it is only ever used to stop them all.
+    this.#stop ??= new AbortController();
+    const controller = this.#stop;
     let isOverdue = false;
     const watch = watchOverdue(agenda, () => {
       isOverdue = true;

@@ -3,6 +3,7 @@ import type { LocalTrace } from './local-trace.ts';
 import { copyAttributes, type SpanSampler } from './sampling.ts';
 import { enterScope, SPAN_OWNER } from './scope.ts';
 import type { RecordingSpan } from './span.ts';
+import { plainContext } from './span-identity.ts';
 
 /**
  * Asks a tenant's sampler about a trace that began before there was one. It is asked about the local root, as that is
@@ -12,7 +13,7 @@ export function sampleLate(localTrace: LocalTrace<RecordingSpan>, sampler: SpanS
   const { root } = localTrace;
   if (root === undefined) return;
   const { attributeList, context, kind, links, name, parentContext } = root;
-  const parent = parentContext && trace.wrapSpanContext(parentContext);
+  const parent = parentContext && trace.wrapSpanContext(plainContext(parentContext));
   const verdict = sampler(parentContext, context.traceId, {
     // The host's own context may hold on to anything, for as long as the configuration does not come.
     context: enterScope(ROOT_CONTEXT, root[SPAN_OWNER], { activeSpan: parent, ownSpan: parent }),

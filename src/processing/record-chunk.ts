@@ -53,7 +53,8 @@ export class RecordChunk {
   append(scratch: Uint8Array, start: number, end: number, scopeIndex: number): void {
     this.memory[this.#end] = SPAN_TAG;
     const body = writeVarint(this.memory, this.#end + 1, end - start);
-    this.memory.set(scratch.subarray(start, end), body);
+    const isWhole = start === 0 && end === scratch.length;
+    this.memory.set(isWhole ? scratch : scratch.subarray(start, end), body);
     this.#end = body + end - start;
     const runs = this.#runs;
     // A literal takes two words; a push onto an empty array would reserve seventeen.

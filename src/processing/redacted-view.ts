@@ -1,5 +1,6 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { EndedSpan } from './ended-span.ts';
+import { plainContext } from './span-identity.ts';
 import { viewEvent, viewLink } from './span-view.ts';
 
 /** A redacted span as OpenTelemetry's exporters read it; what is never redacted comes from the span that it is of. */
@@ -8,7 +9,7 @@ export function viewRedacted(span: ReadableSpan, redacted: EndedSpan): ReadableS
   return {
     name: redacted.name,
     kind: redacted.kind,
-    spanContext: () => redacted.context,
+    spanContext: () => plainContext(redacted.context),
     ...(span.parentSpanContext && { parentSpanContext: span.parentSpanContext }),
     startTime: redacted.startTime,
     endTime: redacted.endTime,

@@ -105,6 +105,8 @@ class Redactor {
       parentContext: span.parentContext,
       startTime: span.startTime,
       endTime: span.endTime,
+      startMillis: span.startMillis,
+      endMillis: span.endMillis,
       status: message === status.message || message === undefined ? status : { ...status, message },
       attributeList: attributes,
       eventList: events,

@@ -1,11 +1,12 @@
 import { types } from 'node:util';
-import type { Attributes, Context, Link, SpanContext, SpanKind, TraceState } from '@opentelemetry/api';
+import type { Attributes, Context, Link, SpanKind, TraceState } from '@opentelemetry/api';
 import { TraceFlags } from '@opentelemetry/api';
 import type { Sampler, SamplingResult } from '@opentelemetry/sdk-trace';
 import type { HookSwitch } from '../utils/guard.ts';
 import { traceIdRandomness } from '../utils/ids.ts';
 import { AttributeMap } from './attribute-map.ts';
 import type { TailRules } from './local-trace.ts';
+import type { HeldContext } from './span-identity.ts';
 import type { TokenBucket } from './token-bucket.ts';
 
 export interface SamplingVerdict {
@@ -43,7 +44,11 @@ export interface SpanRequest {
 }
 
 /** Decides whether a span is recorded and exported. `parent` is the tenant's own, or a remote one it continues. */
-export type SpanSampler = (parent: SpanContext | undefined, traceId: string, request: SpanRequest) => SamplingVerdict;
+export interface SpanSampler {
+  (parent: HeldContext | undefined, traceId: string, request: SpanRequest): SamplingVerdict;
+  /** What the parent alone decides, which spares telling of the span; `undefined` when it takes more than that. */
+  readonly early?: (parent: HeldContext | undefined) => SamplingVerdict | undefined;
+}
 
 /**
  * Keeps a share of traces: a child follows its parent within the tenant, a root is decided by its trace id, so that
@@ -51,10 +56,12 @@ export type SpanSampler = (parent: SpanContext | undefined, traceId: string, req
  * probability sampling.
  */
 export function createRatioSampler(ratio: number, parentBased = true): SpanSampler {
-  return (parent, traceId) => {
-    if (parent !== undefined && parentBased) return isSampled(parent) ? SAMPLED : DROPPED;
-    return isInRatio(traceId, ratio) ? SAMPLED : DROPPED;
+  const early = (parent: HeldContext | undefined): SamplingVerdict | undefined => {
+    if (parent !== undefined && parentBased) return (parent.traceFlags & TraceFlags.SAMPLED) === 0 ? DROPPED : SAMPLED;
+    return ratio >= 1 ? SAMPLED : undefined;
   };
+  const decide: SpanSampler = (parent, traceId) => early(parent) ?? (isInRatio(traceId, ratio) ? SAMPLED : DROPPED);
+  return Object.assign(decide, { early });
 }
 
 export interface SamplingRules {
@@ -88,7 +95,7 @@ export const unconfiguredSampler: SpanSampler = (parent) => {
 };
 
 /** What becomes of a span in a trace that is decided later, or was: its flag follows its parent. */
-export function followTrace(trace: { readonly isLost: boolean }, parent: SpanContext): SamplingVerdict {
+export function followTrace(trace: { readonly isLost: boolean }, parent: HeldContext): SamplingVerdict {
   if (trace.isLost) return DROPPED;
   return isSampled(parent) ? SAMPLED : TENTATIVE;
 }
@@ -129,7 +136,7 @@ function readVerdict(result: unknown): SamplingVerdict {
   return { record, sampled, attributes, traceState: traceState ?? undefined };
 }
 
-function isSampled({ traceFlags }: SpanContext): boolean {
+function isSampled({ traceFlags }: HeldContext): boolean {
   return (traceFlags & TraceFlags.SAMPLED) !== 0;
 }
 

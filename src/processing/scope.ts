@@ -139,6 +139,7 @@ export class ScopeContext implements Context, ScopeFields {
  * ours, and in one of the host's that has a tenant's span active.
  */
 export function scopeOf(context: Context): ScopeContext | undefined {
+  if (context === ROOT_CONTEXT) return undefined;
   const scope = context.getValue(SCOPE_KEY) as ScopeContext | undefined;
   if (scope === context) return scope;
   return scope === undefined ? scopeOfActiveSpan(context) : scopeSeenThrough(context, scope);

@@ -36,7 +36,8 @@ export async function attemptSpans(
   const endsAt = clock.monotonic() + destination.timeoutMillis;
   let headers: Headers | 'timeout' | 'aborted';
   try {
-    headers = await limitAttempt(Promise.resolve(destination.headers()), { agenda, endsAt, signal });
+    const given = destination.headers();
+    headers = given instanceof Promise ? await limitAttempt(given, { agenda, endsAt, signal }) : given;
   } catch (error) {
     return { status: 'retryable', reason: 'hook', message: describeError(error) };
   }

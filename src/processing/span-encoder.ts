@@ -1,7 +1,8 @@
-import type { SpanContext, SpanStatus } from '@opentelemetry/api';
-
-import type { AttributeList, AttributeValue, EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
+import type { SpanStatus } from '@opentelemetry/api';
+import { writeAttributes } from './attribute-encoder.ts';
+import type { AttributeList, EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
 import { ProtoWriter } from './proto-writer.ts';
+import { type HeldContext, SpanIdentity } from './span-identity.ts';
 
 /*
  * Field numbers of opentelemetry/proto/trace/v1/trace.proto, common/v1/common.proto and
@@ -28,10 +29,6 @@ const SPAN = {
 const EVENT = { timeUnixNano: 1, name: 2, attributes: 3, droppedAttributesCount: 4 } as const;
 const LINK = { traceId: 1, spanId: 2, traceState: 3, attributes: 4, droppedAttributesCount: 5, flags: 6 } as const;
 const STATUS = { message: 2, code: 3 } as const;
-const KEY_VALUE = { key: 1, value: 2 } as const;
-const ANY_VALUE = { string: 1, bool: 2, int: 3, double: 4, array: 5, kvlist: 6, bytes: 7 } as const;
-const ARRAY_VALUE = { values: 1 } as const;
-const KEY_VALUE_LIST = { values: 1 } as const;
 const SCOPE = { name: 1, version: 2 } as const;
 const RESOURCE = { attributes: 1 } as const;
 
@@ -42,19 +39,7 @@ export const SPAN_ID_BYTES = 8;
 const FLAG_HAS_IS_REMOTE = 0x100;
 const FLAG_IS_REMOTE = 0x200;
 
-const MIN_INT64 = -(2 ** 63);
-const INT64_END = 2 ** 63;
 const MAX_UINT32 = 2 ** 32 - 1;
-
-/**
- * Messages inside the value of an attribute. Protobuf decoders refuse a request nested deeper than 100
- * messages as a whole; above the value are at most 6 (request, ResourceSpans, ScopeSpans, Span, Event,
- * KeyValue).
- */
-export const MAX_VALUE_MESSAGES = 93;
-/** What one level of a list (AnyValue, ArrayValue) and of a map (AnyValue, KeyValueList, KeyValue) takes of them. */
-export const LIST_MESSAGES = 2;
-export const MAP_MESSAGES = 3;
 
 export interface InstrumentationScopeLike {
   readonly name: string;
@@ -68,20 +53,22 @@ export interface InstrumentationScopeLike {
  */
 export function encodeSpan(writer: ProtoWriter, span: EndedSpan): void {
   const { context, parentContext } = span;
-  writer.hexField(SPAN.traceId, context.traceId, TRACE_ID_BYTES);
-  writer.hexField(SPAN.spanId, context.spanId, SPAN_ID_BYTES);
+  writeTraceId(writer, SPAN.traceId, context);
+  writeSpanId(writer, SPAN.spanId, context);
   writeTraceState(writer, SPAN.traceState, context);
-  if (parentContext?.spanId) writer.hexField(SPAN.parentSpanId, parentContext.spanId, SPAN_ID_BYTES);
+  if (parentContext) writeParentId(writer, parentContext);
   writer.stringField(SPAN.name, span.name);
   // The API's SpanKind has no value for "unspecified", which is OTLP's 0.
   writer.uint32Field(SPAN.kind, span.kind + 1);
-  writer.timeField(SPAN.startTimeUnixNano, span.startTime);
-  writer.timeField(SPAN.endTimeUnixNano, span.endTime);
+  writer.timeField(SPAN.startTimeUnixNano, span.startMillis ?? span.startTime);
+  writer.timeField(SPAN.endTimeUnixNano, span.endMillis ?? span.endTime);
   writeAttributes(writer, SPAN.attributes, span.attributeList);
   writeCount(writer, SPAN.droppedAttributesCount, span.droppedAttributesCount);
-  for (const event of span.eventList) writeEvent(writer, event);
+  const events = span.eventList;
+  for (let index = 0; index < events.length; index++) writeEvent(writer, events[index] as EndedEvent);
   writeCount(writer, SPAN.droppedEventsCount, span.droppedEventsCount);
-  for (const link of span.linkList) writeLink(writer, link);
+  const links = span.linkList;
+  for (let index = 0; index < links.length; index++) writeLink(writer, links[index] as EndedLink);
   writeCount(writer, SPAN.droppedLinksCount, span.droppedLinksCount);
   writeStatus(writer, span.status);
   writer.fixed32Field(SPAN.flags, spanFlags(context.traceFlags, parentContext?.isRemote));
@@ -114,8 +101,8 @@ function writeEvent(writer: ProtoWriter, event: EndedEvent): void {
 function writeLink(writer: ProtoWriter, link: EndedLink): void {
   const { context } = link;
   const mark = writer.beginMessage(SPAN.links);
-  writer.hexField(LINK.traceId, context.traceId, TRACE_ID_BYTES);
-  writer.hexField(LINK.spanId, context.spanId, SPAN_ID_BYTES);
+  writeTraceId(writer, LINK.traceId, context);
+  writeSpanId(writer, LINK.spanId, context);
   writeTraceState(writer, LINK.traceState, context);
   writeAttributes(writer, LINK.attributes, link.attributes);
   writeCount(writer, LINK.droppedAttributesCount, link.droppedAttributesCount);
@@ -130,7 +117,24 @@ function writeStatus(writer: ProtoWriter, status: SpanStatus): void {
   writer.endMessage(mark);
 }
 
-function writeTraceState(writer: ProtoWriter, field: number, context: SpanContext): void {
+function writeTraceId(writer: ProtoWriter, field: number, context: HeldContext): void {
+  if (context instanceof SpanIdentity) {
+    writer.wordsField(field, context.trace0, context.trace1, context.trace2, context.trace3);
+  } else {
+    writer.hexField(field, context.traceId, TRACE_ID_BYTES);
+  }
+}
+
+function writeSpanId(writer: ProtoWriter, field: number, context: HeldContext): void {
+  if (context instanceof SpanIdentity) writer.wordsField(field, context.span0, context.span1);
+  else writer.hexField(field, context.spanId, SPAN_ID_BYTES);
+}
+
+function writeParentId(writer: ProtoWriter, parent: HeldContext): void {
+  if (parent instanceof SpanIdentity || parent.spanId) writeSpanId(writer, SPAN.parentSpanId, parent);
+}
+
+function writeTraceState(writer: ProtoWriter, field: number, context: HeldContext): void {
   const traceState = context.traceState?.serialize();
   if (traceState) writer.stringField(field, traceState);
 }
@@ -147,55 +151,4 @@ export function toUint32(value: number): number {
 
 export function spanFlags(traceFlags: number, isRemote: boolean | undefined): number {
   return (traceFlags & 0xff) | FLAG_HAS_IS_REMOTE | (isRemote ? FLAG_IS_REMOTE : 0);
-}
-
-function writeAttributes(writer: ProtoWriter, field: number, { keys, values }: AttributeList): void {
-  for (let index = 0; index < keys.length; index++) {
-    writeKeyValue(writer, field, keys[index] as string, values[index], MAX_VALUE_MESSAGES);
-  }
-}
-
-function writeKeyValue(writer: ProtoWriter, field: number, key: string, value: AttributeValue, room: number): void {
-  const mark = writer.beginMessage(field);
-  writer.stringField(KEY_VALUE.key, key);
-  writeAnyValue(writer, KEY_VALUE.value, value, room);
-  writer.endMessage(mark);
-}
-
-/** Whatever OTLP has no value for, and what is nested too deep, becomes an empty `AnyValue`, which means null. */
-function writeAnyValue(writer: ProtoWriter, field: number, value: AttributeValue, room: number): void {
-  const mark = writer.beginMessage(field);
-  if (typeof value === 'string') writer.stringField(ANY_VALUE.string, value);
-  else if (typeof value === 'number') writeNumber(writer, value);
-  else if (typeof value === 'boolean') writer.uint32Field(ANY_VALUE.bool, value ? 1 : 0);
-  else if (typeof value === 'object' && value !== null) writeComposite(writer, value, room);
-  writer.endMessage(mark);
-}
-
-function writeNumber(writer: ProtoWriter, value: number): void {
-  if (isInt64(value)) writer.int64Field(ANY_VALUE.int, value);
-  else writer.doubleField(ANY_VALUE.double, value);
-}
-
-/** Whether a number is sent as an integer; all others are doubles. */
-export function isInt64(value: number): boolean {
-  return Number.isInteger(value) && value >= MIN_INT64 && value < INT64_END;
-}
-
-function writeComposite(writer: ProtoWriter, value: AttributeValue & object, room: number): void {
-  if (value instanceof Uint8Array) {
-    writer.bytesField(ANY_VALUE.bytes, value);
-  } else if (Array.isArray(value)) {
-    if (room < LIST_MESSAGES) return;
-    const mark = writer.beginMessage(ANY_VALUE.array);
-    const items: readonly AttributeValue[] = value;
-    for (const item of items) writeAnyValue(writer, ARRAY_VALUE.values, item, room - LIST_MESSAGES);
-    writer.endMessage(mark);
-  } else {
-    if (room < MAP_MESSAGES) return;
-    const mark = writer.beginMessage(ANY_VALUE.kvlist);
-    for (const [key, item] of Object.entries(value))
-      writeKeyValue(writer, KEY_VALUE_LIST.values, key, item, room - MAP_MESSAGES);
-    writer.endMessage(mark);
-  }
 }

@@ -1,8 +1,9 @@
-import type { Link, SpanContext, SpanKind } from '@opentelemetry/api';
+import type { Link, SpanKind } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { Clock } from '../utils/clock.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { ScopeOwner } from './scope.ts';
+import type { HeldContext } from './span-identity.ts';
 
 /** How much a span may hold (OpenTelemetry specification, span limits). Every field is a number; no limit is `Infinity`. */
 export interface ResolvedSpanLimits {
@@ -39,8 +40,8 @@ export interface SpanHost<S> {
 export interface SpanStart {
   readonly name: string;
   readonly kind: SpanKind;
-  readonly context: SpanContext;
-  readonly parentContext: SpanContext | undefined;
+  readonly context: HeldContext;
+  readonly parentContext: HeldContext | undefined;
   readonly scope: SpanScope;
   /** A time from the host, as it came. */
   readonly startTime: unknown;

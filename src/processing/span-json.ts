@@ -1,17 +1,9 @@
-import type { HrTime, SpanContext, SpanStatus } from '@opentelemetry/api';
+import type { HrTime, SpanStatus } from '@opentelemetry/api';
+import { isInt64, LIST_MESSAGES, MAP_MESSAGES, MAX_VALUE_MESSAGES } from './attribute-encoder.ts';
 import type { AttributeList, AttributeValue, EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
 import { ProtoWriter } from './proto-writer.ts';
-import {
-  type InstrumentationScopeLike,
-  isInt64,
-  LIST_MESSAGES,
-  MAP_MESSAGES,
-  MAX_VALUE_MESSAGES,
-  SPAN_ID_BYTES,
-  spanFlags,
-  TRACE_ID_BYTES,
-  toUint32,
-} from './span-encoder.ts';
+import { type InstrumentationScopeLike, SPAN_ID_BYTES, spanFlags, TRACE_ID_BYTES, toUint32 } from './span-encoder.ts';
+import type { HeldContext } from './span-identity.ts';
 
 /**
  * Appends `span` as OTLP/JSON (OTLP 1.x, "JSON Protobuf Encoding"): hex ids in lower case, enums as numbers,
@@ -75,7 +67,7 @@ function linkText({ context, attributes, droppedAttributesCount }: EndedLink): s
   );
 }
 
-function contextText({ traceId, spanId, traceState }: SpanContext): string {
+function contextText({ traceId, spanId, traceState }: HeldContext): string {
   const state = traceState?.serialize();
   const ids = `"traceId":"${idText(traceId, TRACE_ID_BYTES)}","spanId":"${idText(spanId, SPAN_ID_BYTES)}"`;
   return state ? `${ids},"traceState":${quote(state)}` : ids;

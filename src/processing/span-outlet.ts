@@ -170,7 +170,7 @@ export class SpanOutlet {
 
   #pushObject({ cargo, lane }: ObjectLane, span: RecordingSpan, shown: EndedSpan): void {
     // A span that a tail rule kept shows the host another flag than what is exported.
-    const isAsShown = shown === span && span.spanContext() === span.context;
+    const isAsShown = shown === span && !span.exportsAnotherContext;
     if (cargo.push(isAsShown ? span : viewRedacted(span, shown))) lane.added();
     else this.#drop('queue_full', 1);
   }
@@ -201,7 +201,7 @@ export class SpanOutlet {
         continue;
       }
       wire.noteScope(span.scope);
-      if (cargo.push(writer.buffer, 0, writer.position, span.scope.index)) lane.added();
+      if (cargo.push(writer.written, 0, writer.position, span.scope.index)) lane.added();
       else this.#drop(cargo.refusal, 1);
     }
     const { copier } = this.#settings;

@@ -3,19 +3,25 @@ import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import { cutString } from '../utils/cut-string.ts';
-import { hrTimeDuration, isTimeInput, millisToHrTime, timeInputToHrTime } from '../utils/span-time.ts';
+import { hrTimeDuration, isTimeInput } from '../utils/span-time.ts';
 import { AttributeMap } from './attribute-map.ts';
 import type { EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
 import { exceptionAttributes } from './exception.ts';
 import type { LocalTrace } from './local-trace.ts';
 import { type OwnedSpan, type ScopeOwner, SPAN_OWNER } from './scope.ts';
 import type { SpanHost, SpanScope, SpanStart } from './span-host.ts';
+import { type HeldContext, plainContext } from './span-identity.ts';
+import { SpanTimes } from './span-times.ts';
 import { readEvents, readLinkContext, readLinks, viewEvent, viewLink } from './span-view.ts';
 
-const UNSET: SpanStatus = { code: SpanStatusCode.UNSET };
 /** Names and status messages are cut here (UTF-16 units); the specification gives them no limit of their own. */
 const MAX_TEXT_LENGTH = 8_192;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
+/** Shared by the many spans without any. */
+const NONE: readonly never[] = Object.freeze([]);
+const NO_ATTRIBUTES = new AttributeMap();
+Object.freeze(NO_ATTRIBUTES.keys);
+Object.freeze(NO_ATTRIBUTES.values);
 
 /**
  * A recording span of one tenant: OpenTelemetry's `Span` for the host, its `ReadableSpan` for processors and
@@ -25,24 +31,18 @@ const NO_LIMIT = Number.POSITIVE_INFINITY;
  * As with the SDK's span, a processor may change `name`, `status` and what `attributes`, `events` and `links` hold
  * until it is through with `onEnd`: what is exported is what it left.
  */
-export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Disposable {
+export class RecordingSpan extends SpanTimes implements OwnedSpan, ReadableSpan, EndedSpan, Disposable {
   readonly kind: SpanKind;
   /** As it is exported. */
-  context: SpanContext;
-  /** `undefined` for a root span; declared as OpenTelemetry's `ReadableSpan` declares it. */
-  readonly parentSpanContext: SpanContext;
-  readonly startTime: HrTime;
+  context: HeldContext;
   readonly scope: SpanScope;
   name: string;
-  status: SpanStatus = UNSET;
-  endTime: HrTime = [0, 0];
   droppedEventsCount = 0;
   droppedLinksCount = 0;
   readonly #host: SpanHost<RecordingSpan>;
-  /** Where durations are measured from, on the monotonic clock; negative when the host gave the start time. */
-  readonly #startedAt: number = -1;
-  readonly #startedAtEpoch: number = 0;
-  readonly #attributes = new AttributeMap();
+  #parentContext: HeldContext | undefined;
+  #status: SpanStatus | undefined;
+  #attributes: AttributeMap | undefined;
   #events: EndedEvent[] | undefined;
   #links: EndedLink[] | undefined;
   /** What was handed out to be read; once there is one it is what counts. */
@@ -52,20 +52,13 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   #progress: 'recording' | 'ending' | 'ended' = 'recording';
 
   constructor(host: SpanHost<RecordingSpan>, start: SpanStart) {
+    super(host.clock, start.startTime);
     this.#host = host;
     this.name = cutString(start.name, MAX_TEXT_LENGTH);
     this.kind = typeof start.kind === 'number' && start.kind in SpanKind ? start.kind : SpanKind.INTERNAL;
     this.context = start.context;
-    this.parentSpanContext = start.parentContext as SpanContext;
+    this.#parentContext = start.parentContext;
     this.scope = start.scope;
-    const given = start.startTime === undefined ? undefined : timeInputToHrTime(start.startTime);
-    if (given === undefined) {
-      this.#startedAt = host.clock.monotonic();
-      this.#startedAtEpoch = host.clock.toEpoch(this.#startedAt);
-      this.startTime = millisToHrTime(this.#startedAtEpoch);
-    } else {
-      this.startTime = given;
-    }
     if (start.links !== undefined) this.addLinks(start.links);
     if (start.attributes !== undefined) this.setAttributes(start.attributes as Attributes);
   }
@@ -79,8 +72,13 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     return undefined;
   }
 
+  /** Whether `context`, which is exported, is another than what the host sees. */
+  get exportsAnotherContext(): boolean {
+    return false;
+  }
+
   spanContext(): SpanContext {
-    return this.context;
+    return plainContext(this.context);
   }
 
   get ended(): boolean {
@@ -95,6 +93,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     if (this.ended) return this;
     const { attributeCountLimit, attributeValueLengthLimit } = this.#host.spanLimits;
     try {
+      this.#attributes ??= new AttributeMap();
       this.#attributes.set(key, value, attributeCountLimit, attributeValueLengthLimit);
       if (this.#attributesView !== undefined) this.#attributes.copyTo(this.#attributesView, [key]);
     } catch (error) {
@@ -106,6 +105,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   setAttributes(attributes: Attributes): this {
     if (this.ended) return this;
     if (this.#attributesView === undefined) {
+      this.#attributes ??= new AttributeMap();
       this.#setAll(this.#attributes, attributes, this.#host.spanLimits.attributeCountLimit);
     } else {
       const copy = this.#copy(attributes);
@@ -178,9 +178,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     if (this.#progress !== 'recording') return;
     this.#progress = 'ending';
     try {
-      const end = this.#time(endTime);
-      const before = end[0] < this.startTime[0] || (end[0] === this.startTime[0] && end[1] < this.startTime[1]);
-      this.endTime = before ? [this.startTime[0], this.startTime[1]] : end;
+      this.setEnd(endTime);
       this.#host.spanEnding(this);
     } catch (error) {
       this.#host.guard.report('api', 'end', error);
@@ -197,8 +195,26 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     this.end();
   }
 
+  /** `undefined` for a root span; declared as OpenTelemetry's `ReadableSpan` declares it. */
+  get parentSpanContext(): SpanContext {
+    return (this.#parentContext && plainContext(this.#parentContext)) as SpanContext;
+  }
+
+  set parentSpanContext(context: SpanContext) {
+    this.#parentContext = context;
+  }
+
+  get status(): SpanStatus {
+    this.#status ??= { code: SpanStatusCode.UNSET };
+    return this.#status;
+  }
+
+  set status(status: SpanStatus) {
+    this.#status = status;
+  }
+
   get attributes(): Attributes {
-    this.#attributesView ??= this.#attributes.copyTo({});
+    this.#attributesView ??= (this.#attributes ?? NO_ATTRIBUTES).copyTo({});
     return this.#attributesView;
   }
 
@@ -217,29 +233,30 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   }
 
   get attributeList(): AttributeMap {
-    return this.#attributesView === undefined ? this.#attributes : this.#copy(this.#attributesView);
+    if (this.#attributesView !== undefined) return this.#copy(this.#attributesView);
+    return this.#attributes ?? NO_ATTRIBUTES;
   }
 
   get eventList(): readonly EndedEvent[] {
-    if (this.#eventsView === undefined) return this.#events ?? [];
+    if (this.#eventsView === undefined) return this.#events ?? NONE;
     return readEvents(this.#eventsView, (attributes) => this.#copy(attributes));
   }
 
   get linkList(): readonly EndedLink[] {
-    if (this.#linksView === undefined) return this.#links ?? [];
+    if (this.#linksView === undefined) return this.#links ?? NONE;
     return readLinks(this.#linksView, (attributes) => this.#copy(attributes));
   }
 
   get droppedAttributesCount(): number {
-    return this.#attributes.droppedCount;
+    return this.#attributes?.droppedCount ?? 0;
   }
 
   get duration(): HrTime {
     return this.ended ? hrTimeDuration(this.startTime, this.endTime) : [-1, -1];
   }
 
-  get parentContext(): SpanContext | undefined {
-    return this.parentSpanContext;
+  get parentContext(): HeldContext | undefined {
+    return this.#parentContext;
   }
 
   get instrumentationScope(): SpanScope {
@@ -263,7 +280,7 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     const when = timeFirst && !isTimeInput(time) ? attributesOrTime : time;
     const event: EndedEvent = {
       name: cutString(name, MAX_TEXT_LENGTH),
-      time: this.#time(when),
+      time: this.timeOf(when),
       attributes,
       droppedAttributesCount: attributes.droppedCount,
     };
@@ -317,14 +334,5 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     const copy = new AttributeMap();
     this.#setAll(copy, attributes, NO_LIMIT);
     return copy;
-  }
-
-  /** The time that was given, or now: measured from the start on the monotonic clock unless the start was given. */
-  #time(input: unknown): HrTime {
-    const given = input === undefined ? undefined : timeInputToHrTime(input);
-    if (given !== undefined) return given;
-    const { clock } = this.#host;
-    if (this.#startedAt < 0) return millisToHrTime(clock.now());
-    return millisToHrTime(this.#startedAtEpoch + clock.monotonic() - this.#startedAt);
   }
 }

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { Context, Link, Span, SpanContext, SpanOptions } from '@opentelemetry/api';
+import type { Context, Link, Span, SpanOptions } from '@opentelemetry/api';
 import { SpanKind, TraceFlags, trace } from '@opentelemetry/api';
 import { isTracingSuppressed } from '@opentelemetry/core';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
@@ -21,6 +21,7 @@ import {
 import { RecordingSpan } from './span.ts';
 import type { SpanHooks } from './span-hooks.ts';
 import type { SpanHost, SpanScope, SpanStart } from './span-host.ts';
+import { type HeldContext, holdContext, SpanIdentity } from './span-identity.ts';
 import { TentativeSpan } from './tentative-span.ts';
 import { NOOP_SPAN, UnsampledSpan } from './unsampled-span.ts';
 
@@ -52,26 +53,25 @@ export function startSpan(
   const own = innermostOf(scope, host.owner);
   if (isSuppressed(context, scope, own)) return NOOP_SPAN;
   const parentSpan = options?.root === true ? undefined : parentIn(context, scope, own, isExplicit);
-  const parent = parentSpan?.spanContext();
+  const parent = parentSpan && heldContextOf(parentSpan);
   const kind = options?.kind ?? SpanKind.INTERNAL;
   const spanName = typeof name === 'string' ? name : 'unnamed';
-  const traceId = parent?.traceId ?? newTraceId(host);
   const links = parent === undefined ? rootLinks(host, scope, options?.links) : options?.links;
   const attributes = options?.attributes;
-  const ownContext = contextOf(host, context, own, parentSpan);
+  const spanContext = newContext(host, parent);
   const localTrace = (parentSpan as RecordingSpan | undefined)?.localTrace;
-  const verdict =
-    localTrace === undefined || parent === undefined
-      ? host.sampler(parent, traceId, { context: ownContext, name: spanName, kind, attributes, links })
-      : followTrace(localTrace, parent);
+  let ownContext: Context | undefined;
+  let verdict =
+    localTrace === undefined || parent === undefined ? host.sampler.early?.(parent) : followTrace(localTrace, parent);
+  if (verdict === undefined) {
+    ownContext = contextOf(host, context, own, parentSpan);
+    const request = { context: ownContext, name: spanName, kind, attributes, links };
+    verdict = host.sampler(parent, spanContext.traceId, request);
+  }
   const traceState = verdict.traceState ?? parent?.traceState;
   const random =
     parent === undefined ? (host.hostIds === undefined ? RANDOM_FLAG : 0) : parent.traceFlags & RANDOM_FLAG;
-  const spanContext: SpanContext = {
-    traceId,
-    spanId: newSpanId(host),
-    traceFlags: (verdict.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE) | random,
-  };
+  spanContext.traceFlags = (verdict.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE) | random;
   if (traceState !== undefined) spanContext.traceState = traceState;
   if (!verdict.record) {
     host.spanUnsampled();
@@ -95,7 +95,7 @@ export function startSpan(
   if (verdict.attributes !== undefined) span.setAttributes(verdict.attributes);
   if (own?.session !== undefined) span.setAttribute('session.id', own.session.id);
   host.spanStarted();
-  if (!host.hooks.empty) host.hooks.started(span, ownContext);
+  if (!host.hooks.empty) host.hooks.started(span, ownContext ?? contextOf(host, context, own, parentSpan));
   return span;
 }
 
@@ -146,6 +146,20 @@ function rootLinks(
   if (waiting === undefined && outer === undefined) return given;
   const links = Array.isArray(given) ? given : [];
   return [...links, ...(waiting ?? []), ...(outer === undefined ? [] : [{ context: outer }])];
+}
+
+function heldContextOf(span: Span): HeldContext {
+  return span instanceof RecordingSpan || span instanceof UnsampledSpan
+    ? span.context
+    : holdContext(span.spanContext());
+}
+
+/** The ids of a new span: words, unless the user's generator or a parent whose ids are none wants them as strings. */
+function newContext(host: SpanStarter, parent: HeldContext | undefined): HeldContext {
+  if (host.hostIds === undefined && (parent === undefined || parent instanceof SpanIdentity)) {
+    return SpanIdentity.create(host.ids, parent);
+  }
+  return { traceId: parent?.traceId ?? newTraceId(host), spanId: newSpanId(host), traceFlags: TraceFlags.NONE };
 }
 
 function newTraceId(host: SpanStarter): string {

@@ -2,6 +2,7 @@ import { type SpanContext, TraceFlags } from '@opentelemetry/api';
 import type { LocalTrace } from './local-trace.ts';
 import { RecordingSpan } from './span.ts';
 import type { SpanHost, SpanStart } from './span-host.ts';
+import { type HeldContext, plainContext, withFlags } from './span-identity.ts';
 
 /**
  * A recording span of a trace that was not decided when it began. A class of its own, so that the spans of all other
@@ -10,7 +11,7 @@ import type { SpanHost, SpanStart } from './span-host.ts';
 export class TentativeSpan extends RecordingSpan {
   readonly #localTrace: LocalTrace<RecordingSpan>;
   /** What the host sees and propagates: what was known when the span started. */
-  readonly #propagated: SpanContext;
+  readonly #propagated: HeldContext;
 
   constructor(host: SpanHost<RecordingSpan>, start: SpanStart, localTrace: LocalTrace<RecordingSpan>) {
     super(host, start);
@@ -23,14 +24,18 @@ export class TentativeSpan extends RecordingSpan {
     return this.#localTrace;
   }
 
+  override get exportsAnotherContext(): boolean {
+    return this.context !== this.#propagated;
+  }
+
   override spanContext(): SpanContext {
-    return this.#propagated;
+    return plainContext(this.#propagated);
   }
 
   /** To be called before it is exported: exporters get sampled spans only (OpenTelemetry specification, "Sampling"). */
   markSampled(): void {
     const { traceFlags } = this.context;
-    if ((traceFlags & TraceFlags.SAMPLED) !== 0) return;
-    this.context = { ...this.context, traceFlags: traceFlags | TraceFlags.SAMPLED };
+    if ((traceFlags & TraceFlags.SAMPLED) === 0)
+      this.context = withFlags(this.context, traceFlags | TraceFlags.SAMPLED);
   }
 }

@@ -1,17 +1,18 @@
 import type { Span, SpanContext } from '@opentelemetry/api';
 import { INVALID_SPAN_CONTEXT } from '@opentelemetry/api';
 import { type OwnedSpan, type ScopeOwner, SPAN_OWNER } from './scope.ts';
+import { type HeldContext, plainContext } from './span-identity.ts';
 
 /** A span that records nothing: not sampled, or made by a tracer that does nothing. Its ids still propagate. */
 class QuietSpan implements Span, Disposable {
-  readonly #context: SpanContext;
+  readonly context: HeldContext;
 
-  constructor(context: SpanContext) {
-    this.#context = context;
+  constructor(context: HeldContext) {
+    this.context = context;
   }
 
   spanContext(): SpanContext {
-    return this.#context;
+    return plainContext(this.context);
   }
 
   setAttribute(): this {
@@ -57,7 +58,7 @@ class QuietSpan implements Span, Disposable {
 export class UnsampledSpan extends QuietSpan implements OwnedSpan {
   readonly #owner: ScopeOwner;
 
-  constructor(owner: ScopeOwner, context: SpanContext) {
+  constructor(owner: ScopeOwner, context: HeldContext) {
     super(context);
     this.#owner = owner;
   }

@@ -7,11 +7,15 @@ const MAX_TEXT_LENGTH = 1_048_576;
 /** Where a token may begin: not inside a word, but right after `%20` or the `\n` of a JSON text. */
 const START = String.raw`(?:(?<![A-Za-z0-9])|(?<=%[\dA-Fa-f]{2}|\\[nrt]))`;
 
+/**
+ * JSON Web Tokens, signed or encrypted, also without their end. What has no dot is none, but is matched all the same:
+ * if the dot were required, a long text that begins like a token again and again would be searched to its end each time.
+ */
+const WEB_TOKEN = new RegExp(String.raw`${START}eyJ[\w-]{13,}(?:\.[\w-]*){0,4}`, 'g');
+
 /** Tokens that their first characters give away. */
 const TOKENS = new RegExp(
   `${START}(?:${[
-    // JSON Web Tokens, signed or encrypted, also without their end.
-    String.raw`eyJ[\w-]{13,}(?:\.[\w-]*){1,4}`,
     // Amazon Web Services.
     'A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])',
     // GitHub, GitLab.
@@ -119,7 +123,11 @@ export function maskSecretShapes(text: string, replacement = REDACTED): string {
       return isCredential(scheme, value) ? `${scheme}${space}${replacement}` : whole;
     });
   }
-  if (marks & TOKEN_MARK) masked = masked.replace(TOKENS, () => replacement);
+  if (marks & TOKEN_MARK) {
+    masked = masked
+      .replace(WEB_TOKEN, (token) => (token.includes('.') ? replacement : token))
+      .replace(TOKENS, () => replacement);
+  }
   if (marks & DIGITS_MARK) masked = masked.replace(DIGITS, (digits) => maskCards(digits, replacement));
   return masked;
 }

@@ -101,7 +101,7 @@ export class ScriptedCargo implements LaneCargo<Numbers> {
       };
       this.attempts.push(attempt);
       signal.addEventListener('abort', () => {
-        attempt.answer({ status: 'retryable', reason: 'aborted', message: 'given up' });
+        if (!attempt.answered) attempt.answer({ status: 'retryable', reason: 'aborted', message: 'given up' });
       });
       if (this.script !== undefined) attempt.answer(this.script(batch.spans, this.attempts.length - 1));
     });

@@ -1,15 +1,18 @@
 import { performance } from 'node:perf_hooks';
 import {
   type Attributes,
+  type Context,
   type Exception,
   type HrTime,
   type Link,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
   type SpanOptions,
   type SpanStatus,
   SpanStatusCode,
   type TimeInput,
+  trace,
 } from '@opentelemetry/api';
 import { InMemorySpanExporter, type ReadableSpan, type SpanProcessor } from '@opentelemetry/sdk-trace';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
@@ -192,6 +195,57 @@ describe('a span', () => {
     expect(sent?.events[0]?.attributes).toEqual({ kept: 1 });
     expect(sent?.links[0]?.attributes).toEqual({ kept: 1 });
     expect(Buffer.from(receiver.requests[0]?.body ?? []).includes('4111')).toBe(false);
+  });
+
+  it('exports what a processor changed in its status and its flags, and in nobody else’s', async () => {
+    const processor = {
+      ...noProcessor(),
+      onEnd: (span: ReadableSpan) => {
+        (span.status as SpanStatus).message = 'changed';
+        if (span.name === 'not wanted') span.spanContext().traceFlags = 0;
+      },
+    };
+    const { receiver, tracer } = await delivering([processor]);
+    const other = await delivering();
+    for (const name of ['wanted', 'not wanted']) tracer.startSpan(name).end();
+    other.tracer.startSpan('other').end();
+    await Promise.all([tracer.flush(), other.tracer.flush()]);
+    expect(receiver.spans()).toMatchObject([{ name: 'wanted', status: { message: 'changed' } }]);
+    expect(other.receiver.spans()).toMatchObject([{ name: 'other', status: { message: '' } }]);
+  });
+
+  it('is on the wire what it says that it is, asked before or after its end', async () => {
+    const { receiver, tracer } = await delivering();
+    const remote = { traceId: '0f'.repeat(16), spanId: '8a'.repeat(8), traceFlags: 1, isRemote: true };
+    const spans: Span[] = [];
+    const start = (name: string, context?: Context): Span => {
+      const span = context === undefined ? tracer.startSpan(name) : tracer.startSpan(name, {}, context);
+      spans.push(span);
+      return span;
+    };
+    tracer.startActiveSpan('parent', (parent) => {
+      spans.push(parent);
+      start('child');
+      start('asked').spanContext();
+      parent.end();
+    });
+    start('continued', trace.setSpanContext(ROOT_CONTEXT, remote));
+    for (const span of spans) span.end();
+    await tracer.flush();
+    const sent = new Map(receiver.spans().map((span) => [span.name, span]));
+    expect(sent.size).toBe(4);
+    for (const span of spans as (Span & ReadableSpan)[]) {
+      const nanos = ([seconds, rest]: HrTime): bigint => BigInt(seconds) * 1_000_000_000n + BigInt(rest);
+      expect(sent.get(span.name)).toMatchObject({
+        traceId: span.spanContext().traceId,
+        spanId: span.spanContext().spanId,
+        parentSpanId: span.parentSpanContext?.spanId ?? '',
+        startTimeUnixNano: nanos(span.startTime),
+        endTimeUnixNano: nanos(span.endTime),
+      });
+    }
+    expect(sent.get('child')?.parentSpanId).toBe(sent.get('parent')?.spanId);
+    expect(sent.get('continued')).toMatchObject({ traceId: remote.traceId, parentSpanId: remote.spanId, flags: 0x301 });
   });
 
   it('goes on taking changes after a processor has read or replaced its attributes', async () => {
