@@ -217,22 +217,19 @@ describe('a tenant with a spool', () => {
 
   it('that names another directory takes along what is in the old one', async () => {
     const [old, next] = [spoolDirectory(), spoolDirectory()];
-    const receiver = await receiverWith({ fault: DOWN });
-    let directory = old;
-    const registry = registryWith({
-      drainTimeoutMillis: 50,
-      configure: () => ({ destination: { endpoint: receiver.url }, spool: { directory } }),
-    });
+    const [dead, good] = [await receiverWith({ fault: DOWN }), await receiverWith()];
+    let options = { destination: { endpoint: dead.url }, spool: { directory: old } };
+    const registry = registryWith({ drainTimeoutMillis: 50, configure: () => options });
     endSpans(registry.get('a'), 5);
-    directory = next;
-    await registry.reconfigure('a');
     await eventually(
-      () => registry.stats().traces.spooled === 5,
+      () => segmentsIn(old).length === 1,
       () => 'not on the disk',
     );
-    receiver.setFault(UP);
+    options = { destination: { endpoint: good.url }, spool: { directory: next } };
+    await registry.reconfigure('a');
     await untilDelivered(old, registry, 5);
     expect(registry.stats().traces).toMatchObject({ created: 5, exported: 5, spooled: 0, dropped: {} });
+    expect(good.spans()).toHaveLength(5);
   });
 
   it('that `configure` does not know any more loses what is on the disk, counted', async () => {
