@@ -1,12 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { type Dirent, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { RegistryOptions, Tracer, TracerRegistry } from '../../src/index.ts';
+import { segmentsIn, spoolDirectory } from '../processing/spool-kit.ts';
 import { allSpans, decodeTraceRequest } from '../support/otlp-decoder.ts';
 import type { OtlpReceiver } from '../support/otlp-receiver.ts';
 import { endSpans, eventually, missing, receiverWith, registryWith } from './delivery-kit.ts';
@@ -16,27 +16,6 @@ const DOWN = { mode: 'status', status: 503 } as const;
 const UP = { mode: 'ok' } as const;
 const CHILD = fileURLToPath(new URL('spool-child.ts', import.meta.url));
 const LOADER = ['--import', 'tsx'];
-
-function spoolDirectory(): string {
-  const directory = mkdtempSync(path.join(tmpdir(), 'isotrace-spool-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return path.join(directory, 'spool');
-}
-
-/** The files of segments below a directory that may change at any moment. */
-function segmentsIn(directory: string): string[] {
-  let entries: Dirent[];
-  try {
-    entries = readdirSync(directory, { withFileTypes: true });
-  } catch {
-    return [];
-  }
-  return entries.flatMap((entry) => {
-    const target = path.join(directory, entry.name);
-    if (entry.isDirectory()) return segmentsIn(target);
-    return entry.name.endsWith('.seg') ? [target] : [];
-  });
-}
 
 /** Until nothing is left on the disk and so many spans are counted as delivered. */
 async function untilDelivered(directory: string, registry: TracerRegistry, count: number): Promise<void> {
@@ -238,22 +217,19 @@ describe('a tenant with a spool', () => {
 
   it('that names another directory takes along what is in the old one', async () => {
     const [old, next] = [spoolDirectory(), spoolDirectory()];
-    const receiver = await receiverWith({ fault: DOWN });
-    let directory = old;
-    const registry = registryWith({
-      drainTimeoutMillis: 50,
-      configure: () => ({ destination: { endpoint: receiver.url }, spool: { directory } }),
-    });
+    const [dead, good] = [await receiverWith({ fault: DOWN }), await receiverWith()];
+    let options = { destination: { endpoint: dead.url }, spool: { directory: old } };
+    const registry = registryWith({ drainTimeoutMillis: 50, configure: () => options });
     endSpans(registry.get('a'), 5);
-    directory = next;
-    await registry.reconfigure('a');
     await eventually(
-      () => registry.stats().traces.spooled === 5,
+      () => segmentsIn(old).length === 1,
       () => 'not on the disk',
     );
-    receiver.setFault(UP);
+    options = { destination: { endpoint: good.url }, spool: { directory: next } };
+    await registry.reconfigure('a');
     await untilDelivered(old, registry, 5);
     expect(registry.stats().traces).toMatchObject({ created: 5, exported: 5, spooled: 0, dropped: {} });
+    expect(good.spans()).toHaveLength(5);
   });
 
   it('that `configure` does not know any more loses what is on the disk, counted', async () => {

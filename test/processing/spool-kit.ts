@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { type Dirent, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -22,10 +22,19 @@ export function spoolDirectory(): string {
 
 /** The files of segments below a directory. */
 export function segmentsIn(directory: string): string[] {
-  if (!existsSync(directory)) return [];
-  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.seg'));
-  return files.map((entry) => path.join(entry.parentPath, entry.name)).sort();
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch {
+    // Not there yet, or not any more.
+    return [];
+  }
+  const files = entries.flatMap((entry) => {
+    const target = path.join(directory, entry.name);
+    if (entry.isDirectory()) return segmentsIn(target);
+    return entry.name.endsWith('.seg') ? [target] : [];
+  });
+  return files.sort();
 }
 
 /** The real disk, which can be made to fail, and which a process that is dead does not reach any more. */

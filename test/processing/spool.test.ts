@@ -81,6 +81,23 @@ describe('what waits', () => {
     expect(kit.account()).toMatchObject({ exported: 15, queued: 0, dropped: {} });
   });
 
+  it('is kept for as long when it had to be divided', async () => {
+    const kit = new SpoolKit({ directory: spoolDirectory() });
+    kit.weather = 'narrow';
+    const { answer } = kit.transport;
+    kit.transport.answer = (request) => {
+      const answered = answer(request);
+      kit.weather = 'down';
+      return answered;
+    };
+    kit.end('a', ...named('span', 10));
+    await kit.advance(600_000);
+    expect(kit.transport.requests.length).toBeGreaterThan(10);
+    expect(kit.account()).toMatchObject({ created: 10, queued: 10, dropped: {} });
+    await kit.shutdown();
+    expect(kit.account()).toMatchObject({ queued: 0, spooled: 10, dropped: {} });
+  });
+
   it('is sent one batch at a time', async () => {
     const kit = new SpoolKit({ directory: spoolDirectory() });
     kit.weather = 'mute';
@@ -232,12 +249,12 @@ describe('a disk that fails', () => {
     await leave(directory, ['old']);
     const kit = new SpoolKit({ directory });
     const { read } = kit.disk.files;
-    await kit.advance(1);
     let reads = 0;
     Object.assign(kit.disk.files, {
       read: (file: string, maxBytes: number) => {
-        reads += 1;
-        return reads > 2
+        // The first is to see what the file holds, the next two are to send it.
+        if (file.endsWith('.seg')) reads += 1;
+        return reads < 2 || reads > 3
           ? read(file, maxBytes)
           : Promise.reject(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }));
       },
@@ -245,8 +262,10 @@ describe('a disk that fails', () => {
     kit.end('a', 'new');
     await kit.advance(5_000);
     expect(kit.names).toContain('new');
+    expect(kit.names).not.toContain('old');
     await kit.advance(180_000);
     expect(kit.names.toSorted()).toEqual(['new', 'old']);
+    expect(reads).toBe(4);
     expect(kit.imbalance).toEqual([]);
   });
 });
