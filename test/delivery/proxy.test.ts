@@ -239,6 +239,18 @@ describe('a proxy', () => {
     expect(proxy.requests).toHaveLength(0);
   });
 
+  it('is gone through by its own destination only, also when another one has the same endpoint', async () => {
+    const proxy = await proxyWith();
+    const receiver = await receiverWith();
+    const endpoint = receiver.url;
+    const registry = registryWith({ platform: { destination: [{ endpoint }, { endpoint, proxy: proxy.url }] } });
+    for (let round = 1; round <= 3; round += 1) {
+      registry.platform.startSpan('work').end();
+      expect(await registry.flush()).toMatchObject({ ok: true, delivered: 2 });
+      expect([proxy.requests.length, receiver.requests.length]).toEqual([round, 2 * round]);
+    }
+  });
+
   it('that cannot be used is not gone around', async () => {
     const receiver = await receiverWith();
     const registry = registryWith({ platform: { destination: { endpoint: receiver.url, proxy: 'ftp://p' } } });

@@ -58,8 +58,8 @@ class World {
     } else if (step.kind === 'dropNewest') this.queue.dropNewest(step.size * 40);
     else if (step.kind === 'release') this.#release();
     else if (step.kind === 'split') {
-      const halves = this.batches.shift()?.split();
-      if (halves) this.batches.push(...halves);
+      const halves = this.batches[0]?.split();
+      if (halves) this.batches.splice(0, 1, ...halves);
     } else this.#wires[step.size % 4] = this.#wire(step.size % 4);
     this.check();
   }
