@@ -30,7 +30,7 @@ function serverOf(protocol: Protocol): 'grpc' | 'http' {
 async function withReceiver(protocol: Protocol, url: () => string, more: object = {}) {
   return faultWorld({
     protocol,
-    destinationOf: (tenantId) => (tenantId === 'sick' ? { endpoint: url(), timeoutMillis: 500, ...more } : {}),
+    destinationOf: (tenantId) => (tenantId === 'sick' ? { endpoint: url(), timeoutMillis: 1_000, ...more } : {}),
   });
 }
 

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { gunzipSync, gzipSync } from 'node:zlib';
-import { type Later, partialSuccess } from './http-answers.ts';
+import { gunzipSync } from 'node:zlib';
+import { gzipBomb, type Later, partialSuccess } from './http-answers.ts';
 import type { ReceiverFault } from './receiver-faults.ts';
 import { detail, retryInfo, rpcStatus } from './rpc-status.ts';
 
@@ -80,7 +80,7 @@ export function answerGrpc(
       ok(Buffer.alloc(fault.bytes));
       break;
     case 'gzip-bomb':
-      finish(stream, frame(gzipSync(Buffer.alloc(fault.bytes)), true), { 'grpc-encoding': 'gzip' });
+      finish(stream, frame(gzipBomb(fault.bytes), true), { 'grpc-encoding': 'gzip' });
       break;
     case 'malformed-body':
       stream.respond(GRPC);

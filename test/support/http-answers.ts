@@ -71,7 +71,7 @@ export function answerHttp(
       response.writeHead(fault.status ?? 200, type).end(Buffer.alloc(fault.bytes));
       break;
     case 'gzip-bomb':
-      ok(gzipSync(Buffer.alloc(fault.bytes)), { 'content-encoding': 'gzip' });
+      ok(gzipBomb(fault.bytes), { 'content-encoding': 'gzip' });
       break;
     case 'malformed-body':
       ok(isJson ? '{"partialSuccess":' : Buffer.alloc(32, 0xff));
@@ -108,6 +108,15 @@ export function answerHttp(
     case 'grpc-status':
       throw new Error('HTTP has no status of gRPC');
   }
+}
+
+const bombs = new Map<number, Buffer>();
+
+/** Made once: a large one takes seconds. */
+export function gzipBomb(bytes: number): Buffer {
+  const bomb = bombs.get(bytes) ?? gzipSync(Buffer.alloc(bytes));
+  bombs.set(bytes, bomb);
+  return bomb;
 }
 
 /** An `ExportTraceServiceResponse` with a partial success. */
