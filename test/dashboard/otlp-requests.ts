@@ -1,8 +1,8 @@
 import { jsonToProtobuf } from '../../src/dashboard/otlp/otlp-json.ts';
 import type { Signal } from '../../src/dashboard/otlp/signal.ts';
-import type { AppendResult, TelemetryStore } from '../../src/dashboard/store/telemetry-store.ts';
 import { parseQuery } from '../../src/dashboard/query/parse-query.ts';
 import type { Query } from '../../src/dashboard/query/query.ts';
+import type { AppendResult, TelemetryStore } from '../../src/dashboard/store/telemetry-store.ts';
 
 /** 2025-01-01T00:00:00Z, in milliseconds. */
 export const T0 = Date.UTC(2025, 0, 1);

@@ -1,5 +1,6 @@
 import { hexOf } from './byte-range.ts';
 import { AttributeReader } from './decode-value.ts';
+import { MalformedOtlpError } from './malformed.ts';
 import type { MetricHeader } from './row-batch.ts';
 import type { ExemplarRecord, HistogramRecord, PointRecord, TelemetryOrigin } from './telemetry-model.ts';
 import { WIRE_BYTES, WIRE_FIXED64, WireReader } from './wire-reader.ts';
@@ -154,11 +155,19 @@ function decodeBuckets({ bytes, start, stop }: WireReader): Buckets {
   while (reader.next()) {
     if (reader.field === 1) offset = zigzag(reader.low);
     else if (reader.field === 2 && reader.wireType === WIRE_BYTES) {
-      const list = new WireReader(bytes, reader.start, reader.stop);
-      while (list.at < list.end && counts.length < MAX_BUCKETS) counts.push(list.bareVarint());
+      readVarintList(new WireReader(bytes, reader.start, reader.stop), counts);
     } else if (reader.field === 2 && counts.length < MAX_BUCKETS) counts.push(reader.unsigned);
   }
   return { offset, counts };
+}
+
+/** What is inside a packed list was not checked when it came in: it counts up to where it is malformed. */
+function readVarintList(list: WireReader, target: number[]): void {
+  try {
+    while (list.at < list.end && target.length < MAX_BUCKETS) target.push(list.bareVarint());
+  } catch (error) {
+    if (!(error instanceof MalformedOtlpError)) throw error;
+  }
 }
 
 /** Packed, as senders write it, or one by one, which readers have to accept too. */

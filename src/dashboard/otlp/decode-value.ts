@@ -100,9 +100,12 @@ function readKeyValue(reader: WireReader, target: MutableAttributes, pending: Pe
   });
 }
 
-/** Reads values one after the other instead of one inside the other, so that their nesting costs no stack. */
+/**
+ * Reads values one after the other instead of one inside the other, so that their nesting costs no stack; in order, so
+ * that of the same key the last value stays.
+ */
 function readPending(bytes: Uint8Array, pending: Pending[], budget: { values: number }): void {
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+  for (const next of pending) {
     if (budget.values <= 0) return;
     budget.values -= 1;
     if (next.depth > MAX_NESTED_MESSAGES) throw new MalformedOtlpError('messages are nested too deeply');
@@ -123,7 +126,7 @@ function readPending(bytes: Uint8Array, pending: Pending[], budget: { values: nu
           place(reader.double);
           break;
         case BYTES_VALUE:
-          place(bytes.slice(reader.start, reader.stop));
+          place(new Uint8Array(bytes.subarray(reader.start, reader.stop)));
           break;
         case ARRAY_VALUE:
           place(readArray(reader, pending, depth));

@@ -18,6 +18,9 @@ const REQUESTS: Readonly<Record<Signal, MessageName>> = {
   logs: 'LogsRequest',
 };
 
+/** The number of `AnyValue.double_value`. */
+const DOUBLE_VALUE = 4;
+const TWO_POW_63 = 2 ** 63;
 const MAX_INT64 = (1n << 63n) - 1n;
 const MAX_UINT64 = (1n << 64n) - 1n;
 const MAX_UINT32 = 0xffff_ffff;
@@ -161,7 +164,10 @@ function writeScalar(writer: MessageWriter, number: number, type: ScalarType, va
       return;
     }
     case 'int64':
-      writer.varint(number, toInteger(value, key));
+      // The stock exporter writes doubles beyond 64 bits as integers, because they have no fraction.
+      if (key === 'intValue' && typeof value === 'number' && Math.abs(value) >= TWO_POW_63) {
+        writer.double(DOUBLE_VALUE, value);
+      } else writer.varint(number, toInteger(value, key));
       return;
     case 'fixed64':
     case 'sfixed64':

@@ -10,6 +10,8 @@ import type { TenantScope } from './tenant-scope.ts';
  * that there is more than was asked for, `partial` that the search ended at its budget and may have missed some.
  */
 export interface TelemetryStore {
+  /** Whether other processes write to it too, so that what is new has to be asked for. */
+  readonly shared: boolean;
   /** Takes an OTLP request, whole or, where it is malformed, not at all. Rejects only when the store itself fails. */
   append(request: AppendRequest): Promise<AppendResult>;
   /** Traces with a span that matches, one entry for each tenant and trace id. */

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TenantScope } from '../../../src/dashboard/store/tenant-scope.ts';
 import type { Search, TelemetryStore } from '../../../src/dashboard/store/telemetry-store.ts';
+import type { TenantScope } from '../../../src/dashboard/store/tenant-scope.ts';
 import {
   ALWAYS,
   append,
+  keyValues,
   logsJson,
   metricsJson,
-  keyValues,
   nanos,
   query,
   spanId,
@@ -168,7 +168,7 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
       ['"upstream 17"', [2]],
       ['"\\"orders\\""', [1]],
       ['-"upstream 17" kind:server', [1]],
-      ["attr.http.route=\"' OR 1=1 --\"", []],
+      ['attr.http.route="\' OR 1=1 --"', []],
     ])('finds by %s', async (text, expected) => {
       await addShop();
       expect(await tracesFor(text)).toEqual(expected.map(traceId));
@@ -312,7 +312,11 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
         store,
         'metrics',
         metricsJson({ service: 'api', tenant: 'a' }, [
-          { name: 'temperature', unit: 'Cel', gauge: { dataPoints: [at(1, { asDouble: 20 }), at(2, { asDouble: 30 })] } },
+          {
+            name: 'temperature',
+            unit: 'Cel',
+            gauge: { dataPoints: [at(1, { asDouble: 20 }), at(2, { asDouble: 30 })] },
+          },
           {
             name: 'requests',
             sum: {
@@ -344,7 +348,10 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
           ...{ scope: 'all', query: query('', 'metrics'), range, limit: 10, name: metric, groupBy },
           ...{ stepMillis: 60_000, aggregation },
         });
-        return answer.series.map(({ labels, points }) => [{ ...labels }, points.map(([time, value]) => [time - T0, value])]);
+        return answer.series.map(({ labels, points }) => [
+          { ...labels },
+          points.map(([time, value]) => [time - T0, value]),
+        ]);
       };
       expect(await ask('temperature')).toEqual([[{ tenant: 'a', service: 'api' }, [[0, 25]]]]);
       // Cumulative with a reset: 5, then 60 more, then 10 again.
@@ -405,7 +412,12 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
       expect(next.traces).toMatchObject([{ tenant: 'a', traceId: traceId(1), spans: 2 }]);
       expect(next.arrived).toEqual([{ tenant: 'a', traces: 2, logs: 0, metrics: 0, errors: 0 }]);
       expect(await store.tail({ ...ask, cursor: next.cursor })).toMatchObject({ arrived: [], traces: [] });
-      const errors = await store.tail({ ...ask, scope: 'all', traceQuery: query('status:error'), cursor: begin.cursor });
+      const errors = await store.tail({
+        ...ask,
+        scope: 'all',
+        traceQuery: query('status:error'),
+        cursor: begin.cursor,
+      });
       expect(errors.traces.map((trace) => trace.traceId)).toEqual([traceId(2)]);
     });
 
@@ -445,7 +457,11 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
 
     it('keeps a key such as __proto__ as a key', async () => {
       const attributes = JSON.parse('{ "__proto__": "x", "constructor": "y" }') as Record<string, string>;
-      await append(store, 'traces', tracesJson({ service: 'api' }, [{ traceId: traceId(1), spanId: spanId(1), attributes }]));
+      await append(
+        store,
+        'traces',
+        tracesJson({ service: 'api' }, [{ traceId: traceId(1), spanId: spanId(1), attributes }]),
+      );
       const [span] = (await store.getTrace('all', traceId(1), 1)).spans;
       expect(Object.entries(span?.attributes ?? {})).toEqual([
         ['__proto__', 'x'],

@@ -68,6 +68,7 @@ const SEGMENTS_OF_STORE = 64;
  * the most loses its oldest segment: a noisy one cannot evict the rest.
  */
 export class SegmentRing implements TelemetryStore {
+  readonly shared = false;
   readonly #maxBytes: number;
   readonly #maxTenants: number;
   readonly #tenantAttribute: string;
