@@ -53,6 +53,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
     printed: [expect.stringMatching(/^00-[\da-f]{32}-[\da-f]{16}-03 plan=pro$/) as string],
     spans: ['call'],
   },
+  'dashboard-1': { printed: ['acme checkout 1'] },
   'failures-1': { printed: ['0 1'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'registry-1': { printed: ['pending', 'active 1'], spans: ['early', 'work'] },

@@ -46,5 +46,3 @@ export interface AttributeCondition {
 export interface Query {
   readonly conditions: readonly Condition[];
 }
-
-export const EMPTY_QUERY: Query = { conditions: [] };

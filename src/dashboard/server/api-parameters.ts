@@ -40,10 +40,6 @@ export function required<T>(parameter: Parameter<T>): Parameter<T> {
   return { ...parameter, required: true, fallback: undefined };
 }
 
-export function optional<T>(parameter: Parameter<T>): Parameter<T | undefined> {
-  return { ...parameter, fallback: undefined };
-}
-
 export function integer(description: string, fallback: number, min: number, max: number): Parameter<number> {
   return {
     description,
