@@ -26,6 +26,8 @@ export type {
 export type { DashboardOptions, DashboardToken } from './dashboard/server/dashboard-options.ts';
 export { type Dashboard, startDashboard } from './dashboard/server/start-dashboard.ts';
 export type { ViewChart } from './dashboard/server/view-list.ts';
+export { type ClickHouseStoreOptions, openClickHouseStore } from './dashboard/store/clickhouse/clickhouse-store.ts';
+export type { ClickHouseClient } from './dashboard/store/clickhouse/client.ts';
 export { SegmentRing, type SegmentRingOptions } from './dashboard/store/ring/segment-ring.ts';
 export type {
   AppendRequest,

@@ -229,8 +229,9 @@ export interface TenantSummary {
   readonly evicted: SignalCounts;
   /** Those that came in and could not be used. */
   readonly rejected: number;
+  /** About; 0 where the store cannot tell. */
   readonly bytes: number;
-  /** Of the newest arrival. */
+  /** Of the newest arrival, or of the newest row where the store does not know when it came. */
   readonly lastMillis: number;
 }
 
@@ -276,7 +277,7 @@ export interface TenantArrivals extends SignalCounts {
 
 export interface StoreStats {
   readonly store: string;
-  /** Of the tenants in the scope. */
+  /** Of the tenants in the scope; 0 where the store cannot tell. */
   readonly bytes: number;
   /** Absent where the store has no bound of its own. */
   readonly maxBytes: number | undefined;

@@ -5,6 +5,7 @@ import { jsonToProtobuf } from '../../otlp/otlp-json.ts';
 import { RowBatch } from '../../otlp/row-batch.ts';
 import { scanRequest } from '../../otlp/scan-request.ts';
 import { SIGNALS, type Signal } from '../../otlp/signal.ts';
+import { decodeUtf8 } from '../../otlp/utf8.ts';
 import type {
   AppendRequest,
   AppendResult,
@@ -98,7 +99,7 @@ export class SegmentRing implements TelemetryStore {
   append({ signal, format, bytes, tenantOf }: AppendRequest): Promise<AppendResult> {
     if (this.#closed) return Promise.resolve({ outcome: 'overloaded', message: 'the store is closed' });
     try {
-      const request = format === 'json' ? jsonToProtobuf(decodeText(bytes), signal) : bytes;
+      const request = format === 'json' ? jsonToProtobuf(decodeUtf8(bytes), signal) : bytes;
       return Promise.resolve(this.#take(signal, request, this.#clock.now(), tenantOf));
     } catch (error) {
       if (error instanceof MalformedOtlpError) return Promise.resolve({ outcome: 'malformed', message: error.message });
@@ -287,12 +288,4 @@ function answer<T>(ask: () => T): Promise<T> {
   return new Promise((resolve) => {
     resolve(ask());
   });
-}
-
-function decodeText(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new MalformedOtlpError('the body is no UTF-8');
-  }
 }

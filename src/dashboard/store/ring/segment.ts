@@ -129,6 +129,20 @@ export class Segment {
     }
   }
 
+  /** Gives back the memory that was kept to grow. */
+  trim(): void {
+    const exact = Buffer.allocUnsafeSlow(this.length);
+    exact.set(this.buffer.subarray(0, this.length));
+    this.buffer = exact;
+    this.time = this.time.slice(0, this.count);
+    this.value = this.value.slice(0, this.count);
+    this.start = this.start.slice(0, this.count);
+    this.stop = this.stop.slice(0, this.count);
+    this.name = this.name.slice(0, this.count);
+    this.group = this.group.slice(0, this.count);
+    this.flags = this.flags.slice(0, this.count);
+  }
+
   nameOf(row: number): string {
     return this.names.text(this.name[row] as number, this.buffer);
   }

@@ -23,6 +23,11 @@ export class TenantShelf {
   openSegment(signal: Signal, sealBytes: number, nextId: () => number): Segment {
     const last = this.#segments[signal].at(-1);
     if (last !== undefined && last.length < sealBytes) return last;
+    if (last !== undefined) {
+      this.bytes -= last.bytes;
+      last.trim();
+      this.bytes += last.bytes;
+    }
     return this.addSegment(signal, nextId());
   }
 
