@@ -99,6 +99,19 @@ describe('the receiver of the dashboard', () => {
     expect((await send(dashboard, 'POST', '/v1/traces', headers, cut)).status).toBe(400);
   });
 
+  it('takes values nested as deep as isotrace sends them', async () => {
+    const dashboard = await openDashboard();
+    const value = JSON.parse(`${'{"arrayValue":{"values":['.repeat(46)}{"intValue":"1"}${']}}'.repeat(46)}`) as object;
+    const span = { traceId: traceId(1), spanId: spanId(1), attributes: [{ key: 'deep', value }] };
+    const json = { resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] };
+    expect((await postOtlp(dashboard, 'traces', json)).status).toBe(200);
+    const { value: trace } = await getJson<{ spans: { attributes: { deep: unknown } }[] }>(
+      dashboard,
+      `/api/v1/traces/${traceId(1)}`,
+    );
+    expect(JSON.stringify(trace.spans[0]?.attributes.deep)).toBe(`${'['.repeat(46)}1${']'.repeat(46)}`);
+  });
+
   it.each(['protobuf', 'json'])('refuses values nested 100,000 deep in %s', async (format) => {
     const dashboard = await openDashboard();
     const depth = 100_000;
@@ -106,7 +119,7 @@ describe('the receiver of the dashboard', () => {
       const open = '{"arrayValue":{"values":['.repeat(depth);
       const body = `{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":${open}${']}}'.repeat(depth)}}]}}]}`;
       const reply = await send(dashboard, 'POST', '/v1/traces', { 'content-type': 'application/json' }, body);
-      expect(reply.status).toBe(400);
+      expect([reply.status, reply.bytes.toString()]).toEqual([400, expect.stringContaining('nested too deeply')]);
       return;
     }
     // Each step wraps what is there in one more array: lengths are written in front, so from the inside out.
@@ -127,7 +140,7 @@ describe('the receiver of the dashboard', () => {
     for (let level = 0; level < depth; level += 1) for (const tag of [0x0a, 0x2a]) wrap(tag);
     for (const tag of [0x12, 0x0a, 0x0a, 0x0a]) wrap(tag);
     const reply = await send(dashboard, 'POST', '/v1/traces', PROTOBUF, Buffer.concat(parts.reverse()));
-    expect(reply.status).toBe(400);
+    expect([reply.status, reply.bytes.toString()]).toEqual([400, expect.stringContaining('nested too deeply')]);
   });
 
   it('takes the tenant from the header before the attribute, and never from the query', async () => {

@@ -55,10 +55,11 @@ describe('a ring with a directory', () => {
     await append(first, 'logs', logsJson({ tenant: 'a' }, [{ body: 'hello' }]));
     const point = { timeUnixNano: nanos(0), asDouble: 1 };
     await append(first, 'metrics', metricsJson({ tenant: 'a' }, [{ name: 'm', gauge: { dataPoints: [point] } }]));
-    const before = await first.tenants('all');
+    const content = async (ring: SegmentRing) => (await ring.tenants('all')).map((tenant) => ({ ...tenant, bytes: 0 }));
+    const before = await content(first);
     await first.close();
     const second = new SegmentRing({ directory });
-    expect(await second.tenants('all')).toEqual(before);
+    expect(await content(second)).toEqual(before);
     await append(second, 'traces', span(11));
     await second.close();
     const third = new SegmentRing({ directory });

@@ -93,7 +93,6 @@ export class SegmentRing implements TelemetryStore {
     if (options.directory === undefined) return;
     this.#files = new SegmentFiles(options.directory);
     for (const recovered of this.#files.recover()) this.#restore(recovered);
-    this.#makeRoom();
   }
 
   append({ signal, format, bytes, tenantOf }: AppendRequest): Promise<AppendResult> {
@@ -251,7 +250,9 @@ export class SegmentRing implements TelemetryStore {
       for (const rows of this.#batch.resources) segment.append(request, this.#batch, rows);
       shelf.lastMillis = Math.max(shelf.lastMillis, receivedAt);
     }
+    segment.trim();
     shelf.bytes += segment.bytes - before;
+    this.#makeRoom();
   }
 
   #shelfOf(tenant: string): TenantShelf | undefined {
