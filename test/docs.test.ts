@@ -58,6 +58,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
     printed: [expect.stringMatching(/^00-[\da-f]{32}-[\da-f]{16}-03 plan=pro$/) as string],
     spans: ['call'],
   },
+  'dashboard-1': { printed: ['acme checkout 1'] },
   'failures-1': { printed: ['0 1'] },
   'http-1': {
     spans: ['load order', 'GET /orders/:id'],

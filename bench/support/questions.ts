@@ -8,5 +8,6 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   tenants: async () => (await import('../tenants.ts')).tenants,
   lookup: async () => (await import('../lookup.ts')).lookup,
   burst: async () => (await import('../burst.ts')).burst,
+  'dashboard-store': async () => (await import('../dashboard-store.ts')).dashboardStore,
   import: async () => (await import('../import.ts')).imports,
 };

@@ -1,0 +1,65 @@
+export type { MetricHeader, MetricType } from './dashboard/otlp/row-batch.ts';
+export type { Signal } from './dashboard/otlp/signal.ts';
+export type { SpanKindName, SpanStatusName } from './dashboard/otlp/span-flags.ts';
+export type {
+  EventRecord,
+  ExemplarRecord,
+  HistogramRecord,
+  LinkRecord,
+  LogRecord,
+  ScopeRecord,
+  SpanRecord,
+  TelemetryAttributes,
+  TelemetryOrigin,
+  TelemetryValue,
+} from './dashboard/otlp/telemetry-model.ts';
+export { type ParseResult, parseQuery } from './dashboard/query/parse-query.ts';
+export type {
+  AttributeCondition,
+  Comparison,
+  Condition,
+  Query,
+  QueryPosition,
+  TextField,
+  TextPattern,
+} from './dashboard/query/query.ts';
+export type { DashboardOptions, DashboardToken } from './dashboard/server/dashboard-options.ts';
+export { type Dashboard, startDashboard } from './dashboard/server/start-dashboard.ts';
+export type { ViewChart } from './dashboard/server/view-list.ts';
+export { type ClickHouseStoreOptions, openClickHouseStore } from './dashboard/store/clickhouse/clickhouse-store.ts';
+export type { ClickHouseClient } from './dashboard/store/clickhouse/client.ts';
+export { SegmentRing, type SegmentRingOptions } from './dashboard/store/ring/segment-ring.ts';
+export type {
+  AppendRequest,
+  AppendResult,
+  ErrorGroup,
+  ErrorPage,
+  FacetAnswer,
+  FacetQuestion,
+  LogPage,
+  MetricAggregation,
+  MetricAnswer,
+  MetricExemplar,
+  MetricQuestion,
+  MetricSeries,
+  MetricSummary,
+  RedAnswer,
+  RedFigures,
+  RedGroup,
+  RedQuestion,
+  Search,
+  ServiceSummary,
+  SignalCounts,
+  StoreStats,
+  TailAnswer,
+  TailQuestion,
+  TelemetryStore,
+  TenantArrivals,
+  TenantSummary,
+  TimeRange,
+  TracePage,
+  TraceSearch,
+  TraceSpans,
+  TraceSummary,
+} from './dashboard/store/telemetry-store.ts';
+export type { TenantScope } from './dashboard/store/tenant-scope.ts';

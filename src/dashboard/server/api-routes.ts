@@ -1,0 +1,205 @@
+import { spansToOtlpJson } from '../otlp/export-json.ts';
+import { SIGNALS } from '../otlp/signal.ts';
+import { METRIC_AGGREGATIONS } from '../store/telemetry-store.ts';
+import { duration, integer, list, oneOf, required, text } from './api-parameters.ts';
+import {
+  ApiProblem,
+  type ApiRoute,
+  defineRoute,
+  QUERY_PARAMETER,
+  queryOf,
+  RANGE_PARAMETERS,
+  rangeOf,
+  scopeOf,
+  TENANT_PARAMETER,
+} from './api-route.ts';
+
+const COMMON = { ...TENANT_PARAMETER, ...RANGE_PARAMETERS, ...QUERY_PARAMETER };
+const TRACE_ID = /^[\da-fA-F]{32}$/;
+const STEPS = 60;
+const MAX_STEPS = 2_000;
+const NICE_STEPS = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 21_600, 86_400].map((seconds) => seconds * 1_000);
+
+/** Every question that can be asked below `/api/v1`. */
+export const API_ROUTES: readonly ApiRoute[] = [
+  defineRoute({
+    path: 'traces',
+    summary: 'Traces with a span that matches',
+    answer: '`traces`: summaries; `more`, `partial`',
+    parameters: {
+      ...COMMON,
+      limit: integer('The most traces.', 50, 1, 1_000),
+      order: oneOf('The newest, or the longest, of the spans that match.', ['newest', 'longest'], 'newest'),
+    },
+    ask: (context, { tenant, query, limit, order, ...range }) =>
+      context.store.listTraces({
+        scope: scopeOf(context, tenant),
+        query: queryOf(query, 'traces'),
+        range: rangeOf(context, range),
+        limit,
+        order,
+      }),
+  }),
+  defineRoute({
+    path: 'traces/{traceId}',
+    summary: 'The spans of one trace',
+    answer: '`spans` by start, with everything they came with; `more`. Or an OTLP request in JSON',
+    parameters: {
+      ...TENANT_PARAMETER,
+      traceId: required(text('32 hex digits.', { pattern: TRACE_ID })),
+      limit: integer('The most spans.', 10_000, 1, 100_000),
+      format: oneOf('`spans`, or `otlp` for a request that any OTLP receiver takes.', ['spans', 'otlp'], 'spans'),
+    },
+    ask: async (context, { tenant, traceId, limit, format }) => {
+      const { spans, more } = await context.store.getTrace(scopeOf(context, tenant), traceId.toLowerCase(), limit);
+      if (spans.length === 0) throw new ApiProblem({ status: 404, message: 'there is no such trace' });
+      return format === 'otlp' ? spansToOtlpJson(spans) : { spans, more };
+    },
+  }),
+  defineRoute({
+    path: 'logs',
+    summary: 'Log records that match, the newest first',
+    answer: '`logs`; `more`, `partial`',
+    parameters: {
+      ...COMMON,
+      severity: list('Levels, such as `ERROR,FATAL`; as `severity:…` in the query.'),
+      limit: integer('The most records.', 100, 1, 10_000),
+    },
+    ask: (context, { tenant, query, severity, limit, ...range }) => {
+      const levels =
+        severity.length === 0 ? [] : queryOf(`severity:${severity.join(',')}`, 'logs', 'severity').conditions;
+      return context.store.getLogs({
+        scope: scopeOf(context, tenant),
+        query: { conditions: [...queryOf(query, 'logs').conditions, ...levels] },
+        range: rangeOf(context, range),
+        limit,
+      });
+    },
+  }),
+  defineRoute({
+    path: 'metrics',
+    summary: 'The metrics that there are',
+    answer: '`metrics`: name, type, unit, services, tenants, number of points',
+    parameters: { ...COMMON, limit: integer('The most metrics.', 1_000, 1, 10_000) },
+    ask: async (context, { tenant, query, limit, ...range }) => ({
+      metrics: await context.store.listMetrics({
+        scope: scopeOf(context, tenant),
+        query: queryOf(query, 'metrics'),
+        range: rangeOf(context, range),
+        limit,
+      }),
+    }),
+  }),
+  defineRoute({
+    path: 'metrics/query',
+    summary: 'The values of one metric over time',
+    answer: '`series` with labels, points `[time, value]` and exemplars; `metric`, `aggregation`, `stepMillis`',
+    parameters: {
+      ...COMMON,
+      name: required(text('The name of the metric.')),
+      step: duration('The length of a step, such as `10s`. Default: about 60 steps.'),
+      aggregation: oneOf(
+        'What is made of the points of a step. Default: what suits the metric.',
+        ['auto', ...METRIC_AGGREGATIONS],
+        'auto',
+      ),
+      by: list('`tenant`, `service` or names of attributes to group by. Default: every series by itself.'),
+      limit: integer('The most series.', 100, 1, 1_000),
+    },
+    ask: (context, { tenant, query, name, step, aggregation, by, limit, ...times }) => {
+      const range = rangeOf(context, times);
+      return context.store.queryMetric({
+        ...{ scope: scopeOf(context, tenant), query: queryOf(query, 'metrics'), range, limit, name, groupBy: by },
+        stepMillis: stepOf(step, range.startMillis, Math.min(range.endMillis, context.now)),
+        aggregation: aggregation === 'auto' ? undefined : aggregation,
+      });
+    },
+  }),
+  defineRoute({
+    path: 'red',
+    summary: 'Rate, errors and duration of requests',
+    answer: '`groups` with counts, errors, quantiles, and the same by step; `more`, `partial`',
+    parameters: {
+      ...COMMON,
+      by: oneOf('What a group is.', ['service', 'operation', 'tenant'], 'service'),
+      spans: oneOf('Where work enters a service (roots, servers, consumers), or all spans.', ['entry', 'all'], 'entry'),
+      step: duration('The length of a step. Default: about 60 steps.'),
+      limit: integer('The most groups.', 100, 1, 1_000),
+    },
+    ask: (context, { tenant, query, by, spans, step, limit, ...times }) => {
+      const range = rangeOf(context, times);
+      return context.store.red({
+        ...{ scope: scopeOf(context, tenant), query: queryOf(query, 'traces'), range, limit, spans, groupBy: by },
+        stepMillis: stepOf(step, range.startMillis, Math.min(range.endMillis, context.now)),
+      });
+    },
+  }),
+  defineRoute({
+    path: 'errors',
+    summary: 'Failed spans, grouped by service, type of error and place',
+    answer: '`groups` with count, first and last time, tenants, an example; `more`, `partial`',
+    parameters: { ...COMMON, limit: integer('The most groups.', 50, 1, 1_000) },
+    ask: (context, { tenant, query, limit, ...range }) =>
+      context.store.errors({
+        scope: scopeOf(context, tenant),
+        query: queryOf(query, 'traces'),
+        range: rangeOf(context, range),
+        limit,
+      }),
+  }),
+  defineRoute({
+    path: 'services',
+    summary: 'The services that there are',
+    answer: '`services` with their tenant and numbers of spans, errors, log records and points',
+    parameters: { ...TENANT_PARAMETER, ...RANGE_PARAMETERS },
+    ask: async (context, { tenant, ...range }) => ({
+      services: await context.store.services(scopeOf(context, tenant), rangeOf(context, range)),
+    }),
+  }),
+  defineRoute({
+    path: 'tenants',
+    summary: 'The tenants that the token may see, and what is kept of them',
+    answer: '`tenants` with what is stored, evicted and rejected, and the bytes they take',
+    parameters: TENANT_PARAMETER,
+    ask: async (context, { tenant }) => ({ tenants: await context.store.tenants(scopeOf(context, tenant)) }),
+  }),
+  defineRoute({
+    path: 'facets',
+    summary: 'What can stand in a query: the fields, or the values of one',
+    answer: '`values` with how often they occur; `sampled`',
+    parameters: {
+      ...TENANT_PARAMETER,
+      signal: oneOf('Of which signal.', SIGNALS, 'traces'),
+      field: text('A field, as it is written in a query. Default: the fields themselves.'),
+      prefix: text('What they begin with.'),
+      limit: integer('The most values.', 50, 1, 1_000),
+    },
+    ask: (context, { tenant, signal, field, prefix, limit }) =>
+      context.store.facets({
+        scope: scopeOf(context, tenant),
+        ...{ signal, field: field === '' ? undefined : field, prefix, limit },
+      }),
+  }),
+  defineRoute({
+    path: 'stats',
+    summary: 'The state of the store',
+    answer: 'what is stored, evicted and rejected, whether it is full, and notices for its operator',
+    parameters: TENANT_PARAMETER,
+    ask: (context, { tenant }) => context.store.stats(scopeOf(context, tenant)),
+  }),
+  defineRoute({
+    path: 'views',
+    summary: 'The views that were registered',
+    answer: '`views` with metric and chart',
+    parameters: {},
+    ask: ({ views }) => Promise.resolve({ views: views.list() }),
+  }),
+];
+
+/** The step that was asked for, or one that makes about 60; so long that there are 2,000 at most. */
+function stepOf(step: number | undefined, startMillis: number, endMillis: number): number {
+  const length = Math.max(endMillis - startMillis, 1);
+  if (step !== undefined && length / step <= MAX_STEPS) return step;
+  const smallest = step === undefined ? length / STEPS : length / MAX_STEPS;
+  return NICE_STEPS.find((candidate) => candidate >= smallest) ?? Math.ceil(smallest);
+}

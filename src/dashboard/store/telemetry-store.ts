@@ -1,0 +1,293 @@
+import type { MetricHeader } from '../otlp/row-batch.ts';
+import type { Signal } from '../otlp/signal.ts';
+import type { LogRecord, SpanRecord } from '../otlp/telemetry-model.ts';
+import type { Query } from '../query/query.ts';
+import type { TenantScope } from './tenant-scope.ts';
+
+/**
+ * Where the dashboard keeps telemetry. Every question is asked within a scope, and no answer holds anything of a
+ * tenant outside it. Times are milliseconds since the epoch, durations nanoseconds. Answers are bounded: `more` says
+ * that there is more than was asked for, `partial` that the search ended at its budget and may have missed some.
+ */
+export interface TelemetryStore {
+  /** Whether other processes write to it too, so that what is new has to be asked for. */
+  readonly shared: boolean;
+  /** Takes an OTLP request, whole or, where it is malformed, not at all. Rejects only when the store itself fails. */
+  append(request: AppendRequest): Promise<AppendResult>;
+  /** Traces with a span that matches, one entry for each tenant and trace id. */
+  listTraces(search: TraceSearch): Promise<TracePage>;
+  /** The spans of a trace by start, at most `limit`; of each tenant in the scope that has it. */
+  getTrace(scope: TenantScope, traceId: string, limit: number): Promise<TraceSpans>;
+  /** Log records that match, newest first. */
+  getLogs(search: Search): Promise<LogPage>;
+  listMetrics(search: Search): Promise<readonly MetricSummary[]>;
+  queryMetric(question: MetricQuestion): Promise<MetricAnswer>;
+  /** Rate, errors and duration of spans. */
+  red(question: RedQuestion): Promise<RedAnswer>;
+  /** Spans that failed, by service, type of error and place, the most frequent first. */
+  errors(search: Search): Promise<ErrorPage>;
+  services(scope: TenantScope, range: TimeRange): Promise<readonly ServiceSummary[]>;
+  tenants(scope: TenantScope): Promise<readonly TenantSummary[]>;
+  /** What can stand in a query: the fields there are, or the values of one. */
+  facets(question: FacetQuestion): Promise<FacetAnswer>;
+  /** What has come in since `cursor`; without one, nothing but the cursor to go on from. */
+  tail(question: TailQuestion): Promise<TailAnswer>;
+  stats(scope: TenantScope): Promise<StoreStats>;
+  /** Writes what is still to be written and frees everything. May be called twice. */
+  close(): Promise<void>;
+}
+
+export interface AppendRequest {
+  readonly signal: Signal;
+  readonly format: 'protobuf' | 'json';
+  /** Belongs to the store from now on. */
+  readonly bytes: Uint8Array;
+  /** The tenant of a resource whose tenant attribute has this value; `undefined` refuses what it sends. */
+  readonly tenantOf: (claimed: string | undefined) => string | undefined;
+}
+
+export type AppendResult =
+  | { readonly outcome: 'stored'; readonly accepted: number; readonly rejected: number; readonly message: string }
+  | { readonly outcome: 'malformed'; readonly message: string }
+  /** Nothing was taken, but may be later. */
+  | { readonly outcome: 'overloaded'; readonly message: string };
+
+/** From `startMillis` up to, but not including, `endMillis`. */
+export interface TimeRange {
+  readonly startMillis: number;
+  readonly endMillis: number;
+}
+
+export interface Search {
+  readonly scope: TenantScope;
+  readonly query: Query;
+  readonly range: TimeRange;
+  readonly limit: number;
+}
+
+export interface TraceSearch extends Search {
+  /** By the newest, or the longest, of a trace's spans that match. */
+  readonly order: 'newest' | 'longest';
+}
+
+export interface TraceSummary {
+  readonly tenant: string;
+  readonly traceId: string;
+  /** Of the root span, or of the earliest one where the root is missing. */
+  readonly name: string;
+  readonly service: string;
+  readonly rootMissing: boolean;
+  readonly startMillis: number;
+  /** From the first start to the last end. */
+  readonly durationNanos: number;
+  readonly spans: number;
+  readonly errors: number;
+  readonly services: readonly string[];
+}
+
+export interface TracePage {
+  readonly traces: readonly TraceSummary[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+export interface TraceSpans {
+  readonly spans: readonly SpanRecord[];
+  readonly more: boolean;
+}
+
+export interface LogPage {
+  readonly logs: readonly LogRecord[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+export interface MetricSummary extends MetricHeader {
+  readonly tenants: readonly string[];
+  readonly services: readonly string[];
+  readonly points: number;
+  readonly lastMillis: number;
+}
+
+export const METRIC_AGGREGATIONS = ['avg', 'sum', 'min', 'max', 'last', 'rate', 'count', 'p50', 'p95', 'p99'] as const;
+export type MetricAggregation = (typeof METRIC_AGGREGATIONS)[number];
+
+export interface MetricQuestion extends Search {
+  readonly name: string;
+  readonly stepMillis: number;
+  /** Default: `rate` of monotonic sums, `last` of other sums, `p95` of histograms, else `avg`. */
+  readonly aggregation: MetricAggregation | undefined;
+  /** `tenant`, `service`, or names of attributes; every series by itself when empty. */
+  readonly groupBy: readonly string[];
+}
+
+export interface MetricSeries {
+  readonly labels: Readonly<Record<string, string>>;
+  /** One for each step that has a value; its time is the step's beginning. */
+  readonly points: readonly (readonly [timeMillis: number, value: number])[];
+  readonly exemplars: readonly MetricExemplar[];
+}
+
+export interface MetricExemplar {
+  readonly timeMillis: number;
+  readonly value: number;
+  readonly tenant: string;
+  readonly traceId: string;
+  readonly spanId: string;
+}
+
+export interface MetricAnswer {
+  /** Absent when there is no such metric. */
+  readonly metric: MetricHeader | undefined;
+  readonly aggregation: MetricAggregation;
+  readonly stepMillis: number;
+  readonly series: readonly MetricSeries[];
+  /** Series beyond `limit`. */
+  readonly omittedSeries: number;
+  readonly partial: boolean;
+}
+
+export interface RedQuestion extends Search {
+  readonly groupBy: 'tenant' | 'service' | 'operation';
+  /** Where work enters a service (roots, servers, consumers), or every span. */
+  readonly spans: 'entry' | 'all';
+  readonly stepMillis: number;
+}
+
+export interface RedFigures {
+  readonly count: number;
+  readonly errors: number;
+  /** Within 1 %. */
+  readonly p50Nanos: number;
+  readonly p95Nanos: number;
+  readonly p99Nanos: number;
+  readonly maxNanos: number;
+}
+
+export interface RedGroup extends RedFigures {
+  readonly tenant: string;
+  /** Empty when grouped by tenant. */
+  readonly service: string;
+  /** Empty unless grouped by operation. */
+  readonly operation: string;
+  readonly steps: readonly (RedFigures & { readonly timeMillis: number })[];
+}
+
+export interface RedAnswer {
+  readonly stepMillis: number;
+  /** The most requests first. */
+  readonly groups: readonly RedGroup[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+export interface ErrorGroup {
+  /** The same for the same service, type and place, in every store. */
+  readonly id: string;
+  readonly service: string;
+  /** `exception.type`, `error.type`, or what the status says. */
+  readonly type: string;
+  readonly message: string;
+  /** The first frame of the stack that is not of a dependency; empty without a stack. */
+  readonly frame: string;
+  readonly count: number;
+  readonly firstMillis: number;
+  readonly lastMillis: number;
+  readonly tenants: readonly { readonly tenant: string; readonly count: number }[];
+  readonly operations: readonly string[];
+  /** The newest of them. */
+  readonly example: { readonly tenant: string; readonly traceId: string; readonly spanId: string };
+}
+
+export interface ErrorPage {
+  readonly groups: readonly ErrorGroup[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+export interface ServiceSummary {
+  readonly tenant: string;
+  readonly service: string;
+  readonly spans: number;
+  readonly errors: number;
+  readonly logs: number;
+  readonly points: number;
+  readonly lastMillis: number;
+}
+
+export interface SignalCounts {
+  readonly traces: number;
+  readonly logs: number;
+  readonly metrics: number;
+}
+
+export interface TenantSummary {
+  readonly tenant: string;
+  /** Spans, log records and points that are there. */
+  readonly stored: SignalCounts;
+  /** Those that had to go to make room. */
+  readonly evicted: SignalCounts;
+  /** Those that came in and could not be used. */
+  readonly rejected: number;
+  /** About; 0 where the store cannot tell. */
+  readonly bytes: number;
+  /** Of the newest arrival, or of the newest row where the store does not know when it came. */
+  readonly lastMillis: number;
+}
+
+export interface FacetQuestion {
+  readonly scope: TenantScope;
+  readonly signal: Signal;
+  /** As it is written in a query; the fields themselves without it. */
+  readonly field: string | undefined;
+  readonly prefix: string;
+  readonly limit: number;
+}
+
+export interface FacetAnswer {
+  readonly values: readonly { readonly value: string; readonly count: number }[];
+  /** Whether only a sample was looked at, so that rare ones may be missing. */
+  readonly sampled: boolean;
+}
+
+export interface TailQuestion {
+  readonly scope: TenantScope;
+  readonly cursor: string | undefined;
+  /** At most so many traces and so many log records. */
+  readonly limit: number;
+  readonly traceQuery: Query;
+  readonly logQuery: Query;
+}
+
+export interface TailAnswer {
+  readonly cursor: string;
+  /** What came in for each tenant. */
+  readonly arrived: readonly TenantArrivals[];
+  /** Traces that got spans that match, as they are now; the newest first. */
+  readonly traces: readonly TraceSummary[];
+  readonly logs: readonly LogRecord[];
+  /** Traces and log records that came in but are not shown, because of `limit` or because they are gone already. */
+  readonly skipped: number;
+}
+
+export interface TenantArrivals extends SignalCounts {
+  readonly tenant: string;
+  readonly errors: number;
+}
+
+export interface StoreStats {
+  readonly store: string;
+  /** Of the tenants in the scope; 0 where the store cannot tell. */
+  readonly bytes: number;
+  /** Absent where the store has no bound of its own. */
+  readonly maxBytes: number | undefined;
+  /** Whether room for new telemetry is made by evicting old. */
+  readonly full: boolean;
+  readonly stored: SignalCounts;
+  readonly evicted: SignalCounts;
+  readonly rejected: number;
+  readonly oldestMillis: number | undefined;
+  readonly newestMillis: number | undefined;
+  /** What an operator should know, such as an index that is missing. */
+  readonly notices: readonly string[];
+}

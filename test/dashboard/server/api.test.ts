@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { logsJson, metricsJson, nanos, spanId, traceId, tracesJson } from '../otlp-requests.ts';
+import { getJson, openDashboard, postOtlp, send } from './dashboard-kit.ts';
+
+const at = Date.now() - Date.UTC(2025, 0, 1) - 1_000;
+
+describe('the API of the dashboard', () => {
+  it.each<[string, string, string]>([
+    ['traces?limit=0', 'limit', 'an integer from 1 to 1000'],
+    ['traces?limit=1&limit=2', 'limit', 'more than once'],
+    ['traces?order=best', 'order', 'newest, longest'],
+    ['traces?nonsense=1', 'nonsense', 'no such parameter'],
+    ['traces?start=yesterday', 'start', 'ISO 8601'],
+    ['traces?start=5&end=5', 'end', 'not after'],
+    ['traces?tenant=a,,b', 'tenant', 'separated by commas'],
+    ['traces/xyz', 'traceId', 'expected'],
+    ['metrics/query', 'name', 'missing'],
+    ['metrics/query?name=x&step=fast', 'step', 'duration'],
+    ['logs?severity=loud', 'severity', 'fatal'],
+    ['live?logs=dur%3E1s', 'logs', "no field 'dur'"],
+  ])('says what is wrong with %s', async (path, parameter, message) => {
+    const dashboard = await openDashboard();
+    const { status, value } = await getJson<{ error: { parameter: string; message: string } }>(
+      dashboard,
+      `/api/v1/${path}`,
+    );
+    expect(status).toBe(400);
+    expect(value.error.parameter).toBe(parameter);
+    expect(value.error.message).toContain(message);
+  });
+
+  it('says where a query is wrong', async () => {
+    const dashboard = await openDashboard();
+    const query = encodeURIComponent('service:api dur>fast');
+    const { value } = await getJson(dashboard, `/api/v1/traces?query=${query}`);
+    expect(value).toMatchObject({ error: { parameter: 'query', position: { start: 12, end: 20 } } });
+  });
+
+  it('answers logs by severity and metrics by step, as the specification names them', async () => {
+    const dashboard = await openDashboard();
+    await postOtlp(
+      dashboard,
+      'logs',
+      logsJson(
+        {},
+        [17, 21, 9].map((severity) => ({ severity, at, body: `s${severity}` })),
+      ),
+    );
+    const { value } = await getJson<{ logs: { body: string }[] }>(dashboard, '/api/v1/logs?severity=ERROR,FATAL');
+    expect(value.logs.map(({ body }) => body).sort()).toEqual(['s17', 's21']);
+    const point = { timeUnixNano: nanos(at), asDouble: 7 };
+    await postOtlp(dashboard, 'metrics', metricsJson({}, [{ name: 'm', gauge: { dataPoints: [point] } }]));
+    const metric = await getJson(dashboard, '/api/v1/metrics/query?name=m&start=-5m&step=1m');
+    expect(metric.value).toMatchObject({
+      stepMillis: 60_000,
+      aggregation: 'avg',
+      series: [{ points: [[expect.any(Number), 7]] }],
+    });
+  });
+
+  it('gives a trace as OTLP that it takes back', async () => {
+    const [first, second] = [await openDashboard(), await openDashboard()];
+    const attributes = { text: 'x', number: 1.5, whole: 3, yes: true };
+    const spans = [{ traceId: traceId(1), spanId: spanId(1), at, attributes, error: true }];
+    await postOtlp(first, 'traces', tracesJson({ service: 'api', tenant: 't' }, spans));
+    const path = `/api/v1/traces/${traceId(1)}`;
+    const exported = await getJson(first, `${path}?format=otlp`);
+    expect((await postOtlp(second, 'traces', exported.value)).status).toBe(200);
+    expect((await getJson(second, path)).value).toEqual((await getJson(first, path)).value);
+    expect((await send(first, 'GET', `/api/v1/traces/${traceId(2)}`)).status).toBe(404);
+  });
+
+  it('describes every address and parameter, and each of them is there', async () => {
+    const dashboard = await openDashboard();
+    const { value } = await getJson<{
+      openapi: string;
+      paths: Record<string, { get: { parameters: { name: string; in: string; required: boolean; schema: object }[] } }>;
+    }>(dashboard, '/api/v1/openapi.json');
+    expect(value.openapi).toBe('3.1.0');
+    expect(Object.keys(value.paths).sort()).toEqual(
+      [
+        ...['errors', 'facets', 'live', 'logs', 'metrics', 'metrics/query', 'red', 'services', 'stats', 'tenants'],
+        ...['traces', 'traces/{traceId}', 'views'],
+      ].map((path) => `/api/v1/${path}`),
+    );
+    for (const [path, { get }] of Object.entries(value.paths)) {
+      if (path.endsWith('/live')) continue;
+      const needed = get.parameters.filter((parameter) => parameter.required && parameter.in === 'query');
+      const query = needed.map(({ name }) => `${name}=x`).join('&');
+      const { status } = await send(dashboard, 'GET', `${path.replace('{traceId}', traceId(1))}?${query}`);
+      expect([200, 404], path).toContain(status);
+    }
+  });
+
+  it('keeps the views that were registered', async () => {
+    const dashboard = await openDashboard();
+    dashboard.registerView('requests', 'bar');
+    dashboard.registerView('requests', 'line');
+    expect((await getJson(dashboard, '/api/v1/views')).value).toEqual({
+      views: [{ metric: 'requests', chart: 'line' }],
+    });
+    expect(() => dashboard.registerView('requests', 'pie' as never)).toThrow(/line, bar/);
+    expect(() => dashboard.registerView('', 'line')).toThrow(/name of a metric/);
+  });
+
+  it('writes integers beyond the safe range, bytes and numbers that JSON lacks as text', async () => {
+    const dashboard = await openDashboard();
+    const attributes = [
+      { key: 'big', value: { intValue: '9007199254740993' } },
+      { key: 'bytes', value: { bytesValue: 'AQID' } },
+      { key: 'nan', value: { doubleValue: 'NaN' } },
+    ];
+    const span = { traceId: traceId(1), spanId: spanId(1), startTimeUnixNano: nanos(at), attributes };
+    await postOtlp(dashboard, 'traces', { resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] });
+    const { value } = await getJson<{ spans: { attributes: object }[] }>(dashboard, `/api/v1/traces/${traceId(1)}`);
+    expect(value.spans[0]?.attributes).toEqual({ big: '9007199254740993', bytes: 'AQID', nan: 'NaN' });
+  });
+
+  it('can be closed twice, and ends live pages', async () => {
+    const dashboard = await openDashboard();
+    const live = send(dashboard, 'GET', '/api/v1/live').catch(() => 'ended');
+    await send(dashboard, 'GET', '/api/v1/stats');
+    await Promise.all([dashboard.close(), dashboard.close()]);
+    await live;
+    await expect(send(dashboard, 'GET', '/api/v1/stats')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
