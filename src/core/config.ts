@@ -4,7 +4,7 @@ import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import { type ConfigIssue, IsotraceError } from '../utils/errors.ts';
 import { INTEGER_OPTIONS, type IntegerOptionPath } from '../utils/integer-options.ts';
 import { callable, integer, objectWith, oneOf } from '../utils/option-checks.ts';
-import { type Check, IssueLog, OptionReader } from '../utils/option-reader.ts';
+import { type Check, defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { isTenantId } from '../utils/tenant-id.ts';
 import { readEndpointPolicy } from './endpoint-rules.ts';
 import type {
@@ -19,6 +19,7 @@ import {
   DEFAULT_CLOCK,
   DEFAULT_TENANT_ID,
   type HostSettings,
+  type LateBindingSettings,
   PLATFORM_TENANT_ID,
   type RegistrySettings,
   type StandaloneSettings,
@@ -57,6 +58,8 @@ const KNOWN_REGISTRY: ReadonlySet<string> = new Set(
     ...TRACER_KEYS,
     configure: true,
     endpointPolicy: true,
+    unassigned: true,
+    lateBinding: true,
     maxTenants: true,
     idleTimeoutMillis: true,
     drainTimeoutMillis: true,
@@ -72,6 +75,15 @@ const KNOWN_REGISTRY: ReadonlySet<string> = new Set(
 const LOGGER = objectWith<DiagnosticLogger>('debug', 'info', 'warn', 'error');
 const CLOCK = objectWith<Clock>('now', 'monotonic', 'random', 'schedule');
 const STRICT = oneOf(true, false);
+const UNASSIGNED = oneOf('platform', 'drop');
+const LATE_BINDING = defineGroup<LateBindingSettings>({
+  maxSpans: integer('lateBinding.maxSpans'),
+  maxMillis: integer('lateBinding.maxMillis'),
+});
+const DEFAULT_LATE_BINDING: LateBindingSettings = Object.freeze({
+  maxSpans: INTEGER_OPTIONS['lateBinding.maxSpans'].default,
+  maxMillis: INTEGER_OPTIONS['lateBinding.maxMillis'].default,
+});
 const CONFIGURE = callable<ConfigureFunction>('a function');
 const TRACER_CLASS = callable<TracerClass>('a class');
 const TENANT_ID: Check<string> = {
@@ -103,6 +115,11 @@ export function resolveRegistrySettings(input: unknown, environment: Environment
     platform: resolvePlatform(reader, environment, issues),
     configure: reader?.read('configure', CONFIGURE),
     endpointPolicy: readEndpointPolicy(reader),
+    unassigned: reader?.read('unassigned', UNASSIGNED) ?? 'platform',
+    lateBinding:
+      reader === undefined
+        ? DEFAULT_LATE_BINDING
+        : readGroup(reader, 'lateBinding', LATE_BINDING, DEFAULT_LATE_BINDING),
     maxTenants: readInteger(reader, 'maxTenants'),
     idleTimeoutMillis: readInteger(reader, 'idleTimeoutMillis'),
     drainTimeoutMillis: readInteger(reader, 'drainTimeoutMillis'),

@@ -17,6 +17,7 @@ import { activeSpanIn } from '../processing/start-span.ts';
 import { type CallOptions, createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
 import { runTracked } from '../processing/track-result.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
+import type { Guard } from '../utils/guard.ts';
 import type { Mixed, MixinBase } from './mixin.ts';
 import type { TracerBase } from './tracer-base.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
@@ -177,10 +178,20 @@ function startGuarded(
   try {
     return runtime.start(name, options ?? undefined, context, isExplicit);
   } catch (error) {
-    runtime.guard.report('api', 'startSpan', error);
+    return startAgain(runtime.guard, error, options, (readable) => runtime.start(name, readable, context, isExplicit));
   }
+}
+
+/** After options of which something threw: starts the span with what can be read of them. Never throws. */
+export function startAgain(
+  guard: Guard,
+  error: unknown,
+  options: SpanOptions | undefined,
+  start: (readable: SpanOptions) => DisposableSpan,
+): DisposableSpan {
+  guard.report('api', 'startSpan', error);
   try {
-    return runtime.start(name, readableOptions(options), context, isExplicit);
+    return start(readableOptions(options));
   } catch {
     return NOOP_SPAN;
   }
@@ -201,7 +212,7 @@ function enterGuarded(runtime: TracerRuntime, given: Context | undefined, span: 
 }
 
 /** Whether a value can be made the active context; one that cannot would break whatever asks for it inside. */
-function isContext(value: unknown): value is Context {
+export function isContext(value: unknown): value is Context {
   if (typeof value !== 'object' || value === null) return false;
   try {
     return typeof (value as Partial<Context>).getValue === 'function';

@@ -2,6 +2,7 @@ import type { LedgerSnapshot } from '../processing/ledger.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
 import type { House } from './house.ts';
+import type { LateBindingCounts } from './late-binding.ts';
 import { type TracerHealth, tracerHealth } from './status.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
@@ -27,6 +28,8 @@ export interface RegistryStats {
   /** Requests under way, not counting overdue ones. */
   readonly requests: number;
   readonly sockets: number;
+  /** Spans that started before their tenant was known. */
+  readonly lateBinding: LateBindingCounts;
   /** The account of all tenants together, evicted ones included. */
   readonly traces: LedgerSnapshot;
 }

@@ -14,9 +14,11 @@ import { configError, resolveRegistrySettings } from './config.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { House } from './house.ts';
 import { IdleSweep } from './idle-sweep.ts';
+import type { Installation, InstallOptions } from './install.ts';
 import { beginCall, runInSpan } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth } from './registry-status.ts';
+import { Routing } from './routing.ts';
 import { PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults } from './settings.ts';
 import { TenantConfigurator } from './tenant-configurator.ts';
 import { TenantTable } from './tenant-table.ts';
@@ -44,6 +46,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   readonly #counts = { created: 0, evicted: 0, revived: 0, unknown: 0, refused: 0 };
   /** Stands in for tenants that do not exist. */
   readonly #nobody: TracerRuntime;
+  readonly #routing: Routing;
   #platform: TracerRuntime | undefined;
   #closed = false;
   #closing: Promise<FlushReport> | undefined;
@@ -80,6 +83,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#nobody = this.#house.createRuntime('nobody');
     this.#nobody.standsIn = true;
     this.#nobody.disable();
+    this.#routing = new Routing(this.#house, settings, this.#nobody, () => this.#platformRuntime());
     this.trace = createTraceFunction((name, spanOptions) => {
       const runtime = this.#currentRuntime();
       return runtime === undefined ? undefined : beginCall(runtime, name, spanOptions);
@@ -130,13 +134,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** The process owner's own tracer, for what belongs to no tenant; the only one that `OTEL_*` variables apply to. */
   get platform(): T {
-    const { platform } = this.#settings;
-    if (platform === false || this.#closed) return (this.#platform ?? this.#nobody).handle as T;
-    if (this.#platform === undefined) {
-      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID);
-      this.#platform.configure(platform, []);
-    }
-    return this.#platform.handle as T;
+    return this.#platformRuntime().handle as T;
   }
 
   /** The tracer of the tenant that the running code works for, if it is one of this registry. */
@@ -210,6 +208,15 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     );
   }
 
+  /**
+   * Opt-in: makes spans of code that knows nothing of tenants, such as OpenTelemetry's instrumentation packages, go to
+   * the tenant that the code works for. Spans that start before a request has named its tenant wait for it. A second
+   * call answers the first installation until that is taken out.
+   */
+  install(options?: InstallOptions): Installation {
+    return this.#routing.install(options ?? {});
+  }
+
   /** Counts since the registry was made. */
   stats(): RegistryStats {
     const { budget, dispatcher, grpc, transport } = this.#house.pipeline;
@@ -223,6 +230,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
       bytes: budget.used,
       requests: dispatcher.underWay,
       sockets: transport.openSockets() + grpc.openSockets(),
+      lateBinding: this.#routing.counts,
       traces: this.#house.ledger.snapshot(all.reduce((sum, { path }) => sum + path.queued, 0)),
     };
   }
@@ -234,6 +242,16 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
+  }
+
+  #platformRuntime(): TracerRuntime {
+    const { platform } = this.#settings;
+    if (platform === false || this.#closed) return this.#platform ?? this.#nobody;
+    if (this.#platform === undefined) {
+      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID);
+      this.#platform.configure(platform, []);
+    }
+    return this.#platform;
   }
 
   #use(tenantId: string): TracerRuntime {
@@ -336,6 +354,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { clock } = this.#settings;
     const endsAt = clock.monotonic() + timeoutMillis;
     this.#sweep.stop();
+    this.#routing.close();
     const reports = await Promise.all(this.#all().map((runtime) => runtime.shutdown(timeoutMillis)));
     this.#table.clear();
     await this.#house.close(Math.max(endsAt - clock.monotonic(), 0));

@@ -92,11 +92,18 @@ export interface RegistrySettings extends HostSettings {
   readonly platform: TracerSettings | false;
   readonly configure: ConfigureFunction | undefined;
   readonly endpointPolicy: EndpointPolicy;
+  readonly unassigned: 'platform' | 'drop';
+  readonly lateBinding: LateBindingSettings;
   readonly maxTenants: number;
   readonly idleTimeoutMillis: number;
   readonly drainTimeoutMillis: number;
   readonly maxTotalBytes: number;
   readonly tracer: TracerClass | undefined;
+}
+
+export interface LateBindingSettings {
+  readonly maxSpans: number;
+  readonly maxMillis: number;
 }
 
 /** The settings of a tracer without a registry. */

@@ -160,13 +160,19 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   }
 
   /** Starts a span, or one that does nothing while the tracer does not record. May throw what the host's values throw. */
-  start(name: string, options: SpanOptions | undefined, context: Context, isExplicit: boolean): Span & Disposable {
+  start(
+    name: string,
+    options: SpanOptions | undefined,
+    context: Context,
+    isExplicit: boolean,
+    instrumentation: SpanScope = OWN_SCOPE,
+  ): Span & Disposable {
     this.touched = true;
     if (!isRecordingState(this.#state)) {
       if (this.#state === 'draining' || this.#state === 'dormant') this.house.readmit(this);
       if (!isRecordingState(this.#state)) return NOOP_SPAN;
     }
-    const span = startSpan(this, OWN_SCOPE, name, options, context, isExplicit);
+    const span = startSpan(this, instrumentation, name, options, context, isExplicit);
     if (this.path.deciding && span instanceof RecordingSpan) this.path.started(span);
     return span;
   }

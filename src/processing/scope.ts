@@ -25,6 +25,18 @@ export interface ScopeOwner {
   readonly boundary: 'isolate' | 'link';
   /** A disabled owner may stand for any number of tenants that do not exist: its scopes hold nothing of them. */
   readonly state?: TracerState;
+  /**
+   * Only of an owner that stands in for a tenant that is not known yet: the tenant, once it is. From then on both are
+   * the same owner.
+   */
+  readonly tenant?: ScopeOwner | undefined;
+  /** Only of such an owner: the first tenant that is entered inside becomes its tenant. */
+  bind?(tenant: ScopeOwner): void;
+}
+
+/** The tenant itself, where one stands in for it. */
+export function tenantOf(owner: ScopeOwner): ScopeOwner {
+  return owner.tenant ?? owner;
 }
 
 /** A session that spans inside it carry as `session.id`. */
@@ -124,7 +136,7 @@ export class ScopeContext implements Context, ScopeFields {
   withActiveSpan(span: unknown): ScopeContext {
     if (span === undefined) return this.#with({ activeSpan: undefined, ownSpan: undefined, links: undefined });
     const owner = ownerOfSpan(span);
-    if (owner !== undefined && owner !== this.owner) return enterSpan(this, owner, span as Span);
+    if (owner !== undefined && !isSame(owner, this.owner)) return enterSpan(this, owner, span as Span);
     const own = owner === undefined ? remoteParent(span) : (span as Span);
     return this.#with({ activeSpan: span as Span, ownSpan: own ?? this.ownSpan });
   }
@@ -152,7 +164,7 @@ export function scopeOfOwner(context: Context, owner: ScopeOwner): ScopeContext 
 /** The innermost scope of one tenant in a chain of scopes. */
 export function innermostOf(chain: ScopeContext | undefined, owner: ScopeOwner): ScopeContext | undefined {
   let scope = chain;
-  while (scope !== undefined && scope.owner !== owner) scope = scope.outer;
+  while (scope !== undefined && !isSame(scope.owner, owner)) scope = scope.outer;
   return scope;
 }
 
@@ -162,7 +174,7 @@ export function innermostOf(chain: ScopeContext | undefined, owner: ScopeOwner):
  */
 export function enterSpan(context: Context, owner: ScopeOwner, span: Span): ScopeContext {
   const current = scopeOf(context);
-  if (current !== undefined && current.owner === owner) {
+  if (current !== undefined && isSame(current.owner, owner)) {
     const fields: ScopeFields = {
       owner,
       activeSpan: span,
@@ -187,10 +199,12 @@ export function enterScope(context: Context, owner: ScopeOwner, change: ScopeCha
     return new ScopeContext(context, owner.state === 'disabled' ? empty : { ...empty, ...change }, undefined);
   }
   const { base, hostSuppressed, foreignLayers } = current;
-  const outer = current.owner === owner ? current.outer : around(current, owner, MAX_OUTER_SCOPES);
+  if (current.owner.bind !== undefined && owner.state !== 'disabled') current.owner.bind(owner);
+  const isOwn = isSame(current.owner, owner);
+  const outer = isOwn ? current.outer : around(current, owner, MAX_OUTER_SCOPES);
   const empty = emptyFields(owner, hostSuppressed, foreignLayers);
   if (owner.state === 'disabled') return new ScopeContext(base, empty, outer);
-  if (current.owner === owner) return new ScopeContext(base, { ...fieldsOf(current), ...change }, outer);
+  if (isOwn) return new ScopeContext(base, { ...fieldsOf(current), owner, ...change }, outer);
   const earlier = innermostOf(current.outer, owner);
   if (earlier === undefined) return new ScopeContext(base, { ...empty, ...change }, outer);
   const { ownSpan, baggage, session, suppressed } = earlier;
@@ -207,9 +221,10 @@ export function ownerOfSpan(span: unknown): ScopeOwner | undefined {
   }
 }
 
-/** The tenant that the running code works for, if any. */
+/** The tenant that the running code works for, if any, or what stands in for it. */
 export function ownerIn(context: Context): ScopeOwner | undefined {
-  return scopeOf(context)?.owner;
+  const owner = scopeOf(context)?.owner;
+  return owner && tenantOf(owner);
 }
 
 /** What of a span from another process can be a parent: its context, as it is now. Of any other, nothing. Never throws. */
@@ -225,6 +240,11 @@ export function remoteParent(span: unknown): Span | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether two owners are the same tenant, also where one stands in for it. */
+export function isSame(one: ScopeOwner, other: ScopeOwner): boolean {
+  return one === other || tenantOf(one) === tenantOf(other);
 }
 
 function emptyFields(owner: ScopeOwner, hostSuppressed: boolean, foreignLayers: number): ScopeFields {
@@ -276,7 +296,7 @@ function scopeSeenThrough(context: Context, scope: ScopeContext): ScopeContext {
  */
 function around(scope: ScopeContext | undefined, owner: ScopeOwner, room: number): ScopeContext | undefined {
   if (scope === undefined || room === 0) return undefined;
-  if (scope.owner === owner) return around(scope.outer, owner, room);
+  if (isSame(scope.owner, owner)) return around(scope.outer, owner, room);
   const outer = around(scope.outer, owner, room - 1);
   return outer === scope.outer ? scope : new ScopeContext(scope.base, scope, outer);
 }

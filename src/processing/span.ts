@@ -1,5 +1,5 @@
 import type { Attributes, HrTime, Link, SpanContext, SpanStatus } from '@opentelemetry/api';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import { cutString } from '../utils/cut-string.ts';
@@ -74,6 +74,12 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
 
   spanContext(): SpanContext {
     return this.context;
+  }
+
+  /** Corrects the sampling decision, when the one who decides became known after the start. */
+  setSampled(isSampled: boolean): void {
+    const { context } = this;
+    context.traceFlags = isSampled ? context.traceFlags | TraceFlags.SAMPLED : context.traceFlags & ~TraceFlags.SAMPLED;
   }
 
   get ended(): boolean {
