@@ -1,6 +1,6 @@
 import { propagation, type TracerProvider, trace } from '@opentelemetry/api';
-import { detectGlobalSdk, type GlobalSdk } from '../infra/global-sdk.ts';
-import type { Guard } from '../utils/guard.ts';
+import { detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
+import { registerSlot } from '../infra/register-slot.ts';
 import type { IncomingTrust } from './propagation.ts';
 import { RoutingPropagator } from './routing-propagator.ts';
 import type { SpanRouter } from './span-router.ts';
@@ -11,7 +11,8 @@ import type { SpanRouter } from './span-router.ts';
  * - `'own'`: its routing provider and propagator become OpenTelemetry's global ones, in place of what was there.
  * - `'join'`: the SDK that owns the globals keeps them; the host adds `createSpanProcessor(registry)` to it.
  * - `'isolated'`: nothing global changes; only the given instrumentations go through the registry.
- * - `'auto'`: `'own'` when nobody owns the globals, else `'join'`; `'isolated'` when another registry does.
+ * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry or Datadog, whose provider
+ *   takes no span processors; else `'join'`.
  */
 export type InstallStrategy = 'auto' | 'own' | 'join' | 'isolated';
 
@@ -30,54 +31,68 @@ export interface InstallOptions {
   readonly instrumentations?: readonly (InstrumentationLike | readonly InstrumentationLike[])[] | undefined;
   /** Default: `'auto'`. */
   readonly strategy?: InstallStrategy | undefined;
-  /** What an inbound trace context is good for. At public endpoints prefer `'link'`. Default: `'parent'`. */
+  /**
+   * What an inbound trace context is good for, with the strategy `'own'`. At public endpoints prefer `'link'`.
+   * Default: `'parent'`.
+   */
   readonly incoming?: IncomingTrust | undefined;
 }
 
-/** What `install` came to. */
-export interface Installation {
+/** What `install` came to; also in `health()`. */
+export interface InstallationHealth {
   readonly strategy: Exclude<InstallStrategy, 'auto'>;
   /** Who owned the globals before. */
   readonly found: GlobalSdk;
   /** What the host should know or do; absent when all is well. */
   readonly advice?: string;
-  /** Takes everything out again. Spans that wait for their tenant are settled. */
-  uninstall(): void;
 }
 
-export interface InstallParts {
-  readonly guard: Guard;
-  readonly router: SpanRouter;
+export interface Installation extends InstallationHealth {
+  /**
+   * Takes everything out again, but does not bring back what was there before. Spans that wait for their tenant are
+   * settled.
+   */
+  uninstall(): void;
 }
 
 const STRATEGIES: readonly InstallStrategy[] = ['auto', 'own', 'join', 'isolated'];
 const TRUSTS: readonly IncomingTrust[] = ['parent', 'link', 'ignore'];
 
 /** Puts a registry's router where instrumentations look for a provider. Never throws. */
-export function install({ guard, router }: InstallParts, options: InstallOptions): Installation {
+export function install(router: SpanRouter, options: InstallOptions): Installation {
+  const { guard } = router;
   const found = detectGlobalSdk();
   const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found);
   const undo: (() => void)[] = [];
-  if (strategy === 'own') {
-    guard.run(
-      'api',
-      'install',
-      () => undo.push(...takeGlobals(guard, router, oneOf(options.incoming, TRUSTS, 'parent'), found)),
-      0,
-    );
-  }
+  const step = (operation: string, change: () => () => void): void => {
+    guard.run('api', operation, () => void undo.push(change()), undefined);
+  };
+  const slot = registerSlot();
+  if (strategy === 'own') step('install', () => takeGlobals(router, oneOf(options.incoming, TRUSTS, 'parent'), found));
   if (strategy !== 'join') {
-    for (const instrumentation of listOf(options.instrumentations)) {
-      guard.run('api', 'instrumentation', () => undo.push(attach(instrumentation, router)), 0);
+    router.isOpen = true;
+    undo.push(() => {
+      router.isOpen = false;
+    });
+    const early = slot === undefined || slot.taken ? [] : slot.instrumentations;
+    if (slot !== undefined && early.length > 0) {
+      slot.taken = true;
+      undo.push(() => {
+        slot.taken = false;
+      });
+    }
+    const given = guard.run('api', 'instrumentations', () => listOf(options.instrumentations), []);
+    for (const instrumentation of new Set([...listOf(early), ...given])) {
+      step('instrumentation', () => attach(instrumentation, router));
     }
   }
-  const advice = adviceFor(strategy, found);
+  const advice = adviceFor(strategy, found) ?? slot?.problem;
   return {
     strategy,
     found,
     ...(advice !== undefined && { advice }),
     uninstall: () => {
-      for (const step of undo.splice(0).reverse()) guard.run('api', 'uninstall', step, undefined);
+      for (const back of undo.splice(0).reverse()) guard.run('api', 'uninstall', back, undefined);
     },
   };
 }
@@ -85,29 +100,38 @@ export function install({ guard, router }: InstallParts, options: InstallOptions
 function resolveStrategy(wanted: InstallStrategy, found: GlobalSdk): Exclude<InstallStrategy, 'auto'> {
   if (wanted !== 'auto') return wanted;
   if (found === 'none') return 'own';
-  return found === 'isotrace' ? 'isolated' : 'join';
+  return found === 'isotrace' || found === 'datadog' ? 'isolated' : 'join';
 }
 
 function adviceFor(strategy: InstallStrategy, found: GlobalSdk): string | undefined {
   if (strategy === 'join') {
-    return `the globals belong to ${found}: add createSpanProcessor(registry) to the span processors of that SDK`;
+    if (found === 'datadog') return `Datadog's provider takes no span processors: use the strategy 'isolated' or 'own'`;
+    if (found === 'none') return 'nobody owns the globals: there is no SDK to join';
+    const place = found === 'sentry' ? 'openTelemetrySpanProcessors of Sentry.init' : `that SDK's span processors`;
+    return `the globals belong to ${found}: add createSpanProcessor(registry) to ${place}`;
   }
   if (strategy === 'isolated' && found === 'isotrace') {
     return 'another registry is installed: only the instrumentations that were given here go to this one';
+  }
+  if (strategy === 'isolated' && found === 'datadog') {
+    return 'the globals belong to datadog: only the instrumentations that were given here go to tenants';
   }
   if (strategy === 'own' && found !== 'none') return `the globals belonged to ${found}, which gets no more spans`;
   return undefined;
 }
 
-function takeGlobals(guard: Guard, router: SpanRouter, incoming: IncomingTrust, found: GlobalSdk): (() => void)[] {
-  if (found !== 'none') {
+function takeGlobals(router: SpanRouter, incoming: IncomingTrust, found: GlobalSdk): () => void {
+  if (found !== 'none') trace.disable();
+  // Whoever registers a propagator without a provider has it replaced too: it would send what is not the tenant's.
+  propagation.disable();
+  trace.setGlobalTracerProvider(router);
+  propagation.setGlobalPropagator(new RoutingPropagator(router.guard, incoming));
+  return () => {
+    // Somebody else may have taken the place meanwhile.
+    if (!isRegisteredProvider(router)) return;
     trace.disable();
     propagation.disable();
-  }
-  const undo: (() => void)[] = [];
-  if (trace.setGlobalTracerProvider(router)) undo.push(() => trace.disable());
-  if (propagation.setGlobalPropagator(new RoutingPropagator(guard, incoming))) undo.push(() => propagation.disable());
-  return undo;
+  };
 }
 
 function attach(instrumentation: InstrumentationLike, router: SpanRouter): () => void {

@@ -1,14 +1,12 @@
-import { type Context, ROOT_CONTEXT, type Span, type SpanOptions, TraceFlags, trace } from '@opentelemetry/api';
-import type { Resource } from '@opentelemetry/resources';
+import type { Context, Span, SpanOptions } from '@opentelemetry/api';
 import type { Agenda, Job } from '../processing/agenda.ts';
-import type { SamplingVerdict } from '../processing/sampling.ts';
-import type { ScopeOwner } from '../processing/scope.ts';
-import { RecordingSpan } from '../processing/span.ts';
-import type { SpanHooks } from '../processing/span-hooks.ts';
+import { scopeOf } from '../processing/scope.ts';
+import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanScope } from '../processing/span-host.ts';
-import { type SpanStarter, startSpan } from '../processing/start-span.ts';
+import type { SpanStarter } from '../processing/start-span.ts';
 import { incomingLinks } from './routing-propagator.ts';
-import { TracerRuntime } from './tracer-runtime.ts';
+import type { TracerRuntime } from './tracer-runtime.ts';
+import { type LateBindingOutcome, UnknownTenant, type WaitingRoom } from './unknown-tenant.ts';
 
 /** What became of spans that started before their tenant was known, in spans. */
 export interface LateBindingCounts {
@@ -24,11 +22,9 @@ export interface LateBindingCounts {
 
 export interface LateBindingOptions {
   readonly agenda: Agenda;
-  /** Records for nobody: lends its clock, ids and limits to spans whose tenant is not known. */
   readonly nobody: TracerRuntime;
-  /** Gets the spans of requests that name no tenant; may be `nobody`. */
-  readonly unassigned: () => TracerRuntime;
-  /** Whether a request in which this tenant is entered first becomes its own. */
+  /** Gets the spans of requests that name no tenant; without one they are dropped. */
+  readonly unassigned: () => TracerRuntime | undefined;
   readonly mayClaim: (tenant: TracerRuntime) => boolean;
   /** Most spans that wait. */
   readonly maxSpans: number;
@@ -36,22 +32,26 @@ export interface LateBindingOptions {
   readonly maxMillis: number;
 }
 
-type Outcome = Exclude<keyof LateBindingCounts, 'waiting'>;
+/** Asks a stand-in for the span; the default asks for one of its own. */
+export type StartIn = (starter: SpanStarter) => SpanStarter;
 
 /**
- * The requests whose tenant is not known yet. Their spans are real from the start (ids, times, attributes); the tenant
- * that is first entered inside a request gets them all, sampled by its own rules.
+ * The requests whose tenant is not known yet. The tenant that is first entered inside a request gets all its spans,
+ * sampled by the tenant's own rules.
  */
-export class LateBindings {
-  readonly options: LateBindingOptions;
+export class LateBindings implements WaitingRoom {
+  readonly #options: LateBindingOptions;
   /** In the order in which they began. */
-  readonly #unbound = new Set<UnknownTenant>();
+  readonly #requests = new Set<UnknownTenant>();
   readonly #counts = { waiting: 0, bound: 0, unassigned: 0, expired: 0 };
   readonly #sweep: Job = { due: (now) => this.#expire(now) };
-  #closed = false;
 
   constructor(options: LateBindingOptions) {
-    this.options = options;
+    this.#options = options;
+  }
+
+  get nobody(): TracerRuntime {
+    return this.#options.nobody;
   }
 
   get counts(): LateBindingCounts {
@@ -65,41 +65,46 @@ export class LateBindings {
     options: SpanOptions | undefined,
     context: Context,
     isExplicit: boolean,
+    startIn?: StartIn,
   ): Span & Disposable {
-    const { agenda, maxMillis, maxSpans, unassigned } = this.options;
-    if (this.#closed || maxSpans === 0) return unassigned().start(name, options, context, isExplicit, scope);
-    const request = new UnknownTenant(this, agenda.now());
-    const span = request.start(scope, name, options, context, isExplicit);
-    if (!span.isRecording()) return span;
-    if (this.#unbound.size === 0) agenda.schedule(this.#sweep, request.since + maxMillis);
-    this.#unbound.add(request);
-    return span;
+    const request = new UnknownTenant(this, this.#options.agenda.now());
+    const linked = withIncomingLinks(options, context);
+    return request.start(name, linked, context, isExplicit, scope, startIn?.(request));
   }
 
-  /** Takes in no more, and settles what waits. */
-  close(): void {
-    this.#closed = true;
-    this.options.agenda.cancel(this.#sweep);
-    for (const request of this.#unbound) request.settle(this.options.unassigned(), 'unassigned');
+  mayClaim(tenant: TracerRuntime): boolean {
+    return this.#options.mayClaim(tenant);
   }
 
-  /** To be called for each span of a request that waits. */
-  added(): void {
+  added(request: UnknownTenant): void {
+    const { agenda, maxMillis, maxSpans, unassigned } = this.#options;
+    if (this.#requests.size === 0) agenda.schedule(this.#sweep, request.since + maxMillis);
+    this.#requests.add(request);
     this.#counts.waiting += 1;
-    if (this.#counts.waiting <= this.options.maxSpans) return;
-    const [oldest] = this.#unbound;
-    oldest?.settle(this.options.unassigned(), 'expired');
+    if (this.#counts.waiting <= maxSpans) return;
+    const [oldest] = this.#requests;
+    oldest?.settle(unassigned(), 'expired');
   }
 
-  settled(request: UnknownTenant, outcome: Outcome, count: number): void {
-    this.#unbound.delete(request);
-    this.#counts.waiting -= count;
-    this.#counts[outcome] += count;
+  over(request: UnknownTenant): void {
+    request.settle(this.#options.unassigned(), 'unassigned');
+  }
+
+  settled(request: UnknownTenant, outcome: LateBindingOutcome, spans: number): void {
+    this.#requests.delete(request);
+    if (this.#requests.size === 0) this.#options.agenda.cancel(this.#sweep);
+    this.#counts.waiting -= spans;
+    this.#counts[outcome] += spans;
+  }
+
+  /** Settles what waits. */
+  settleAll(): void {
+    for (const request of this.#requests) this.over(request);
   }
 
   #expire(now: number): void {
-    const { agenda, maxMillis, unassigned } = this.options;
-    for (const request of this.#unbound) {
+    const { agenda, maxMillis, unassigned } = this.#options;
+    for (const request of this.#requests) {
       if (request.since + maxMillis > now) {
         agenda.schedule(this.#sweep, request.since + maxMillis);
         return;
@@ -109,107 +114,14 @@ export class LateBindings {
   }
 }
 
-/** Stands in for the tenant of one request until that is known; from then on it is that tenant. */
-export class UnknownTenant implements ScopeOwner, SpanStarter {
-  readonly tenantId = '';
-  readonly boundary = 'isolate';
-  readonly owner: ScopeOwner = this;
-  readonly hostIds = undefined;
-  /** When it began, on the monotonic clock. */
-  readonly since: number;
-  readonly #bindings: LateBindings;
-  #spans: RecordingSpan[] = [];
-  #root: RecordingSpan | undefined;
-  #tenant: TracerRuntime | undefined;
-
-  constructor(bindings: LateBindings, since: number) {
-    this.#bindings = bindings;
-    this.since = since;
-  }
-
-  get tenant(): TracerRuntime | undefined {
-    return this.#tenant;
-  }
-
-  get clock() {
-    return this.#lender.clock;
-  }
-
-  get guard() {
-    return this.#lender.guard;
-  }
-
-  get ids() {
-    return this.#lender.ids;
-  }
-
-  get spanLimits() {
-    return this.#lender.spanLimits;
-  }
-
-  /** Processors are the tenant's: they are told of a span when its tenant is known. */
-  get hooks(): SpanHooks {
-    return this.#bindings.options.nobody.hooks;
-  }
-
-  get #lender(): TracerRuntime {
-    return this.#tenant ?? this.#bindings.options.nobody;
-  }
-
-  /** Everything is recorded, and passed on as the caller wants it; the tenant's own rules come with the tenant. */
-  sampler(parent: { readonly traceFlags: number } | undefined): SamplingVerdict {
-    return { record: true, sampled: parent === undefined || (parent.traceFlags & TraceFlags.SAMPLED) !== 0 };
-  }
-
-  resource(): Resource {
-    return this.#lender.resource();
-  }
-
-  start(
-    scope: SpanScope,
-    name: string,
-    options: SpanOptions | undefined,
-    context: Context,
-    isExplicit: boolean,
-  ): Span & Disposable {
-    const span = startSpan(this, scope, name, withIncomingLinks(options, context), context, isExplicit);
-    if (!(span instanceof RecordingSpan)) return span;
-    this.#spans.push(span);
-    this.#root ??= span;
-    this.#bindings.added();
-    return span;
-  }
-
-  bind(tenant: ScopeOwner): void {
-    if (tenant instanceof TracerRuntime && this.#bindings.options.mayClaim(tenant)) this.settle(tenant, 'bound');
-  }
-
-  /** Hands everything over to `tenant`. */
-  settle(tenant: TracerRuntime, outcome: Outcome): void {
-    if (this.#tenant !== undefined) return;
-    this.#tenant = tenant;
-    const spans = this.#spans;
-    this.#spans = [];
-    this.#bindings.settled(this, outcome, spans.length);
-    const root = this.#root;
-    this.#root = undefined;
-    if (root === undefined) return;
-    const verdict = verdictOf(tenant, root);
-    for (const span of spans) adopt(tenant, span, verdict);
-  }
-
-  spanStarted(): void {}
-
-  spanUnsampled(): void {}
-
-  spanEnding(span: RecordingSpan): void {
-    this.#tenant?.spanEnding(span);
-  }
-
-  spanEnded(span: RecordingSpan): void {
-    if (this.#tenant !== undefined) this.#tenant.spanEnded(span);
-    else if (span === this.#root) this.settle(this.#bindings.options.unassigned(), 'unassigned');
-  }
+/**
+ * The span of the request in which `context` lies, from instrumentation that started it before the tenant was known;
+ * open, and perhaps bound to its tenant meanwhile. Whoever would trace the request a second time enters its tenant
+ * instead, which binds this span, and adds to it what it knows.
+ */
+export function requestSpanIn(context: Context): RecordingSpan | undefined {
+  const owner = scopeOf(context)?.owner;
+  return owner instanceof UnknownTenant ? owner.root : undefined;
 }
 
 /** Adds the link to an inbound trace that the request is not to continue. */
@@ -218,23 +130,4 @@ function withIncomingLinks(options: SpanOptions | undefined, context: Context): 
   if (incoming === undefined) return options;
   const links = Array.isArray(options?.links) ? options.links : [];
   return { ...options, links: [...links, ...incoming] };
-}
-
-/** The tenant's own sampling, asked as it would have been when the request began. */
-function verdictOf(tenant: TracerRuntime, root: RecordingSpan): SamplingVerdict {
-  const { parentSpanContext, name, kind, attributes, links } = root;
-  const parent = parentSpanContext as typeof parentSpanContext | undefined;
-  const context = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
-  return tenant.sampler(parent, root.spanContext().traceId, { context, name, kind, attributes, links });
-}
-
-/** Makes a span that started before its tenant was known one of the tenant's. */
-function adopt(tenant: TracerRuntime, span: RecordingSpan, verdict: SamplingVerdict): void {
-  span.setSampled(verdict.sampled);
-  tenant.spanStarted();
-  if (tenant.path.deciding) tenant.path.started(span);
-  if (!tenant.hooks.empty) tenant.hooks.started(span, ROOT_CONTEXT);
-  if (!span.ended) return;
-  tenant.spanEnding(span);
-  tenant.spanEnded(span);
 }

@@ -11,7 +11,7 @@ import type {
 } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
 import type { CallScope } from '../processing/call-scope.ts';
-import { enterScope, enterSpan } from '../processing/scope.ts';
+import { enterScope, enterSpan, type ScopeOwner } from '../processing/scope.ts';
 import { SpanCall } from '../processing/span-call.ts';
 import { activeSpanIn } from '../processing/start-span.ts';
 import { type CallOptions, createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
@@ -20,7 +20,6 @@ import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { Mixed, MixinBase } from './mixin.ts';
 import type { TracerBase } from './tracer-base.ts';
-import type { TracerRuntime } from './tracer-runtime.ts';
 
 /** A span that ends when it is disposed of: `using span = tracer.startSpan('work')`. */
 export type DisposableSpan = Span & Disposable;
@@ -68,6 +67,13 @@ export interface Operations extends OtelTracer {
 
   /** Adds an event to the active span. Answers whether there was one. */
   addEvent(name: string, attributes?: Attributes, time?: TimeInput): boolean;
+}
+
+/** What starts spans: a tenant's engine, or what stands in for it. */
+export interface SpanEngine extends ScopeOwner {
+  readonly guard: Guard;
+  /** May throw what the host's values throw. */
+  start(name: string, options: SpanOptions | undefined, context: Context, isExplicit: boolean): DisposableSpan;
 }
 
 /** Adds {@link Operations} to a tracer class. */
@@ -137,7 +143,7 @@ export function WithOperations<Base extends MixinBase<TracerBase>>(base: Base): 
 
 /** Runs `fn` in a span of its own that ends when the result is over. */
 export function runInSpan<T>(
-  runtime: TracerRuntime,
+  runtime: SpanEngine,
   name: string,
   options: SpanOptions | undefined,
   fn: (span: Span) => T,
@@ -147,7 +153,7 @@ export function runInSpan<T>(
 }
 
 /** Starts the span of one call of a wrapped function. */
-export function beginCall(runtime: TracerRuntime, name: string, options: CallOptions): CallScope {
+export function beginCall(runtime: SpanEngine, name: string, options: CallOptions): CallScope {
   const { attributes } = options;
   const spanOptions =
     typeof attributes === 'function' ? { ...options, attributes: attributesOf(runtime, attributes) } : options;
@@ -155,7 +161,7 @@ export function beginCall(runtime: TracerRuntime, name: string, options: CallOpt
   return new SpanCall(span, enterGuarded(runtime, undefined, span));
 }
 
-function attributesOf({ guard }: TracerRuntime, read: () => Attributes): Attributes {
+function attributesOf({ guard }: SpanEngine, read: () => Attributes): Attributes {
   const failed = (error: unknown): void => guard.report('host', 'attributes', error);
   try {
     const attributes: unknown = read();
@@ -168,7 +174,7 @@ function attributesOf({ guard }: TracerRuntime, read: () => Attributes): Attribu
 }
 
 function startGuarded(
-  runtime: TracerRuntime,
+  runtime: SpanEngine,
   name: string,
   options: SpanOptions | undefined,
   given: Context | undefined,
@@ -201,7 +207,7 @@ export function startAgain(
  * The context in which the span is active. Also a tracer that does nothing is entered: what runs inside belongs to its
  * tenant and must not be recorded by another one around it.
  */
-function enterGuarded(runtime: TracerRuntime, given: Context | undefined, span: Span): Context {
+function enterGuarded(runtime: SpanEngine, given: Context | undefined, span: Span): Context {
   const context = isContext(given) ? given : contextApi.active();
   try {
     return span === NOOP_SPAN ? enterScope(context, runtime) : enterSpan(context, runtime, span);

@@ -2,8 +2,11 @@ import type { LedgerSnapshot } from '../processing/ledger.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
 import type { House } from './house.ts';
+import type { InstallationHealth } from './install.ts';
 import type { LateBindingCounts } from './late-binding.ts';
+import type { Routing } from './routing.ts';
 import { type TracerHealth, tracerHealth } from './status.ts';
+import type { TenantTable } from './tenant-table.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
 /** Counts of a registry since it was made. */
@@ -45,9 +48,33 @@ export interface RegistryHealth {
   readonly recentErrors: readonly ContainedError[];
   /** The tenants that are not well. */
   readonly tenants: readonly TracerHealth[];
+  /** What `install` came to; absent while nothing is installed. */
+  readonly installation?: InstallationHealth;
 }
 
-export function registryHealth(house: House, runtimes: readonly TracerRuntime[]): RegistryHealth {
+export function registryStats(
+  { ledger, pipeline }: House,
+  table: TenantTable,
+  counts: Pick<RegistryStats, 'created' | 'evicted' | 'revived' | 'unknown' | 'refused'>,
+  routing: Routing,
+  runtimes: readonly TracerRuntime[],
+): RegistryStats {
+  const { budget, dispatcher, grpc, transport } = pipeline;
+  return {
+    live: table.live,
+    waiting: table.waiting,
+    draining: table.draining.size,
+    maxTenants: table.maxTenants,
+    ...counts,
+    bytes: budget.used,
+    requests: dispatcher.underWay,
+    sockets: transport.openSockets() + grpc.openSockets(),
+    lateBinding: routing.counts,
+    traces: ledger.snapshot(runtimes.reduce((sum, { path }) => sum + path.queued, 0)),
+  };
+}
+
+export function registryHealth(house: House, routing: Routing, runtimes: readonly TracerRuntime[]): RegistryHealth {
   const tenants = runtimes.map(tracerHealth).filter(({ ok }) => !ok);
   const { guard, issues } = house;
   return {
@@ -56,5 +83,6 @@ export function registryHealth(house: House, runtimes: readonly TracerRuntime[])
     errors: guard.counts(),
     recentErrors: guard.recent(),
     tenants,
+    ...(routing.health !== undefined && { installation: routing.health }),
   };
 }

@@ -4,7 +4,7 @@ import { readEnvironment } from '../infra/environment.ts';
 import { installProcessHooks, type ProcessHookOptions } from '../lifecycle/process-hooks.ts';
 import { combineReports, type FlushOptions, type FlushReport, resolveTimeout } from '../lifecycle/report.ts';
 import { isRecordingState } from '../lifecycle/tracer-state.ts';
-import { enterScope, ownerIn } from '../processing/scope.ts';
+import { enterScope } from '../processing/scope.ts';
 import { createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import { publishDiagnostic } from '../utils/diagnostics.ts';
@@ -17,9 +17,10 @@ import { IdleSweep } from './idle-sweep.ts';
 import type { Installation, InstallOptions } from './install.ts';
 import { beginCall, runInSpan } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
-import { type RegistryHealth, type RegistryStats, registryHealth } from './registry-status.ts';
+import { Platform } from './platform.ts';
+import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
 import { Routing } from './routing.ts';
-import { PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults } from './settings.ts';
+import type { RegistrySettings, TracerDefaults } from './settings.ts';
 import { TenantConfigurator } from './tenant-configurator.ts';
 import { TenantTable } from './tenant-table.ts';
 import type { Tracer } from './tracer.ts';
@@ -46,8 +47,9 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   readonly #counts = { created: 0, evicted: 0, revived: 0, unknown: 0, refused: 0 };
   /** Stands in for tenants that do not exist. */
   readonly #nobody: TracerRuntime;
-  readonly #routing: Routing;
-  #platform: TracerRuntime | undefined;
+  readonly #platform: Platform;
+  /** @internal Code that knows nothing of tenants; for the integrations. */
+  readonly routing: Routing;
   #closed = false;
   #closing: Promise<FlushReport> | undefined;
 
@@ -63,7 +65,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
       readmit: (runtime) => this.#readmit(runtime),
       drained: (runtime) => this.#done(runtime),
       closing: (runtime) => {
-        if (runtime !== this.#platform) this.#table.close(runtime);
+        if (runtime !== this.#platform.made) this.#table.close(runtime);
       },
       closed: (runtime) => this.#done(runtime),
     });
@@ -83,10 +85,17 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#nobody = this.#house.createRuntime('nobody');
     this.#nobody.standsIn = true;
     this.#nobody.disable();
-    this.#routing = new Routing(this.#house, settings, this.#nobody, () => this.#platformRuntime());
+    this.#platform = new Platform(this.#house, settings.platform);
+    this.routing = new Routing({
+      house: this.#house,
+      settings,
+      nobody: this.#nobody,
+      platform: () => this.#platform.get(),
+      isPlatform: (runtime) => runtime === this.#platform.made,
+    });
     this.trace = createTraceFunction((name, spanOptions) => {
-      const runtime = this.#currentRuntime();
-      return runtime === undefined ? undefined : beginCall(runtime, name, spanOptions);
+      const starter = this.routing.starterIn();
+      return starter === undefined ? undefined : beginCall(starter, name, spanOptions);
     });
   }
 
@@ -134,12 +143,13 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** The process owner's own tracer, for what belongs to no tenant; the only one that `OTEL_*` variables apply to. */
   get platform(): T {
-    return this.#platformRuntime().handle as T;
+    return (this.#platform.get() ?? this.#nobody).handle as T;
   }
 
   /** The tracer of the tenant that the running code works for, if it is one of this registry. */
   current(): T | undefined {
-    return this.#currentRuntime()?.handle as T | undefined;
+    const starter = this.routing.starterIn();
+    return starter instanceof TracerRuntime ? (starter.handle as T) : undefined;
   }
 
   /** Runs `fn` as a tenant: spans, wrappers and ordinary OpenTelemetry libraries inside belong to it. */
@@ -150,15 +160,18 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     return typeof fn === 'function' ? contextApi.with(context, fn) : (undefined as R);
   }
 
-  /** As the tracer's `withSpan`, for the tenant that the code runs for; outside every tenant `fn` runs without a span. */
+  /**
+   * As the tracer's `withSpan`, for the tenant that the code runs for, also if that is not known yet; outside every
+   * tenant `fn` runs without a span.
+   */
   withSpan<R>(name: string, fn: (span: Span) => R): R;
   withSpan<R>(name: string, options: SpanOptions | undefined, fn: (span: Span) => R): R;
   withSpan<R>(name: string, optionsOrFn: unknown, maybeFn?: unknown): R {
     const [options, fn] = typeof optionsOrFn === 'function' ? [undefined, optionsOrFn] : [optionsOrFn, maybeFn];
     if (typeof fn !== 'function') return undefined as R;
-    const runtime = this.#currentRuntime();
-    if (runtime === undefined) return (fn as (span: Span) => R)(NOOP_SPAN);
-    return runInSpan(runtime, name, options as SpanOptions | undefined, fn as (span: Span) => R);
+    const starter = this.routing.starterIn();
+    if (starter === undefined) return (fn as (span: Span) => R)(NOOP_SPAN);
+    return runInSpan(starter, name, options as SpanOptions | undefined, fn as (span: Span) => R);
   }
 
   /**
@@ -190,6 +203,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * Further calls resolve with the first report.
    */
   shutdown(options?: FlushOptions): Promise<FlushReport> {
+    if (!this.#closed) this.routing.close();
     this.#closed = true;
     this.#closing ??= this.#close(resolveTimeout(options));
     return this.#closing;
@@ -200,58 +214,31 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * default action. Answers a function that takes the hooks out again.
    */
   installProcessHooks(options?: ProcessHookOptions): () => void {
-    return this.#house.guard.run(
-      'api',
-      'installProcessHooks',
-      () => installProcessHooks(this, options ?? {}),
-      () => undefined,
-    );
+    const install = (): (() => void) => installProcessHooks(this, options ?? {});
+    return this.#house.guard.run('api', 'installProcessHooks', install, () => undefined);
   }
 
   /**
-   * Opt-in: makes spans of code that knows nothing of tenants, such as OpenTelemetry's instrumentation packages, go to
-   * the tenant that the code works for. Spans that start before a request has named its tenant wait for it. A second
-   * call answers the first installation until that is taken out.
+   * Opt-in: spans of code that knows nothing of tenants, such as OpenTelemetry's instrumentation packages, go to the
+   * tenant that the code works for, or wait for the one that their request names. Another call answers the same
+   * installation until that is taken out.
    */
   install(options?: InstallOptions): Installation {
-    return this.#routing.install(options ?? {});
+    return this.routing.install(options ?? {});
   }
 
   /** Counts since the registry was made. */
   stats(): RegistryStats {
-    const { budget, dispatcher, grpc, transport } = this.#house.pipeline;
-    const all = this.#all();
-    return {
-      live: this.#table.live,
-      waiting: this.#table.waiting,
-      draining: this.#table.draining.size,
-      maxTenants: this.#table.maxTenants,
-      ...this.#counts,
-      bytes: budget.used,
-      requests: dispatcher.underWay,
-      sockets: transport.openSockets() + grpc.openSockets(),
-      lateBinding: this.#routing.counts,
-      traces: this.#house.ledger.snapshot(all.reduce((sum, { path }) => sum + path.queued, 0)),
-    };
+    return registryStats(this.#house, this.#table, this.#counts, this.routing, this.#all());
   }
 
   /** How the registry and its tenants do. */
   health(): RegistryHealth {
-    return registryHealth(this.#house, this.#all());
+    return registryHealth(this.#house, this.routing, this.#all());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
-  }
-
-  #platformRuntime(): TracerRuntime {
-    const { platform } = this.#settings;
-    if (platform === false || this.#closed) return this.#platform ?? this.#nobody;
-    if (this.#platform === undefined) {
-      this.#platform = this.#house.createRuntime(PLATFORM_TENANT_ID);
-      this.#platform.configure(platform, []);
-    }
-    return this.#platform;
   }
 
   #use(tenantId: string): TracerRuntime {
@@ -340,21 +327,16 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     runtime.evict();
   }
 
-  #currentRuntime(): TracerRuntime | undefined {
-    const owner = ownerIn(contextApi.active());
-    return owner instanceof TracerRuntime && owner.house === this.#house ? owner : undefined;
-  }
-
   #all(): TracerRuntime[] {
-    const platform = this.#platform === undefined ? [] : [this.#platform];
-    return [...this.#table.runtimes(), ...this.#table.draining, ...platform];
+    const { made } = this.#platform;
+    return [...this.#table.runtimes(), ...this.#table.draining, ...(made === undefined ? [] : [made])];
   }
 
   async #close(timeoutMillis: number): Promise<FlushReport> {
     const { clock } = this.#settings;
     const endsAt = clock.monotonic() + timeoutMillis;
     this.#sweep.stop();
-    this.#routing.close();
+    this.#platform.close();
     const reports = await Promise.all(this.#all().map((runtime) => runtime.shutdown(timeoutMillis)));
     this.#table.clear();
     await this.#house.close(Math.max(endsAt - clock.monotonic(), 0));

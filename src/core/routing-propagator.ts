@@ -1,6 +1,6 @@
 import type { Context, Link, TextMapGetter, TextMapPropagator, TextMapSetter } from '@opentelemetry/api';
 import { createContextKey, trace } from '@opentelemetry/api';
-import { ownerIn, scopeOf } from '../processing/scope.ts';
+import { enterScope, ownerIn, scopeOf } from '../processing/scope.ts';
 import type { Guard } from '../utils/guard.ts';
 import { type IncomingTrust, injectContext, injectSpan, readRemoteSpan } from './propagation.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
@@ -49,6 +49,9 @@ export class RoutingPropagator implements TextMapPropagator {
     const remote = readRemoteSpan(carrier, getter);
     if (remote === undefined) return context;
     if (this.#incoming === 'parent') return trace.setSpan(context, remote);
-    return context.setValue(INCOMING_LINKS, [{ context: remote.spanContext() }]);
+    const links = [{ context: remote.spanContext() }];
+    const owner = scopeOf(context)?.owner;
+    if (owner === undefined) return context.setValue(INCOMING_LINKS, links);
+    return enterScope(context, owner, { activeSpan: undefined, ownSpan: undefined, links });
   }
 }

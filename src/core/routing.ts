@@ -1,46 +1,74 @@
+import type { Context } from '@opentelemetry/api';
+import { context as contextApi } from '@opentelemetry/api';
 import type { House } from './house.ts';
-import { type Installation, type InstallOptions, install } from './install.ts';
+import { type Installation, type InstallationHealth, type InstallOptions, install } from './install.ts';
 import { type LateBindingCounts, LateBindings } from './late-binding.ts';
 import type { RegistrySettings } from './settings.ts';
 import { SpanRouter } from './span-router.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
+import type { UnknownTenant } from './unknown-tenant.ts';
 
-const NO_COUNTS: LateBindingCounts = { waiting: 0, bound: 0, unassigned: 0, expired: 0 };
+export interface RoutingOptions {
+  readonly house: House;
+  readonly settings: Pick<RegistrySettings, 'unassigned' | 'lateBinding'>;
+  readonly nobody: TracerRuntime;
+  /** The platform tracer; `undefined` when there is none. */
+  readonly platform: () => TracerRuntime | undefined;
+  readonly isPlatform: (runtime: TracerRuntime) => boolean;
+}
 
-/** What a registry needs for code that knows nothing of tenants; made when it is first installed. */
+/** What a registry has for code that knows nothing of tenants. */
 export class Routing {
-  readonly #house: House;
-  readonly #settings: RegistrySettings;
-  readonly #nobody: TracerRuntime;
-  readonly #platform: () => TracerRuntime;
-  #lateBindings: LateBindings | undefined;
+  readonly lateBindings: LateBindings;
+  readonly router: SpanRouter;
+  /** Whether the host was given a span processor for an SDK of its own. */
+  hasSpanProcessor = false;
   #installation: Installation | undefined;
+  #closed = false;
 
-  constructor(house: House, settings: RegistrySettings, nobody: TracerRuntime, platform: () => TracerRuntime) {
-    this.#house = house;
-    this.#settings = settings;
-    this.#nobody = nobody;
-    this.#platform = platform;
+  constructor({ house, settings, nobody, platform, isPlatform }: RoutingOptions) {
+    const { lateBinding, unassigned } = settings;
+    const isOwn = (tenant: TracerRuntime): boolean => tenant.house === house;
+    this.lateBindings = new LateBindings({
+      ...lateBinding,
+      agenda: house.pipeline.agenda,
+      nobody,
+      unassigned: () => (unassigned === 'platform' ? platform() : undefined),
+      mayClaim: (tenant) =>
+        isOwn(tenant) && !isPlatform(tenant) && tenant.state !== 'closed' && tenant.state !== 'disabled',
+    });
+    this.router = new SpanRouter({ guard: house.guard, lateBindings: this.lateBindings, isOwn });
+  }
+
+  /** Whether the registry is shut down. */
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   get counts(): LateBindingCounts {
-    return this.#lateBindings?.counts ?? NO_COUNTS;
+    return this.lateBindings.counts;
   }
 
-  get installation(): Installation | undefined {
-    return this.#installation;
+  get health(): InstallationHealth | undefined {
+    if (this.#installation === undefined) return undefined;
+    const { strategy, found, advice } = this.#installation;
+    const isFollowed = strategy === 'join' && this.hasSpanProcessor;
+    return { strategy, found, ...(advice !== undefined && !isFollowed && { advice }) };
+  }
+
+  /** Who starts spans for code of this registry's tenants, or of a request whose tenant is not known yet. */
+  starterIn(context: Context = contextApi.active()): TracerRuntime | UnknownTenant | undefined {
+    return this.router.starterIn(context) ?? undefined;
   }
 
   install(options: InstallOptions): Installation {
     if (this.#installation !== undefined) return this.#installation;
-    const { guard } = this.#house;
-    const lateBindings = this.#openLateBindings();
-    const router = new SpanRouter({ guard, lateBindings, isOwn: (tenant) => tenant.house === this.#house });
-    const installation = install({ guard, router }, options);
+    const installation = install(this.router, options);
     const uninstall = (): void => {
+      if (this.#installation !== installed) return;
+      this.#installation = undefined;
       installation.uninstall();
-      lateBindings.close();
-      if (this.#installation === installed) this.#installation = undefined;
+      this.lateBindings.settleAll();
     };
     const installed: Installation = { ...installation, uninstall };
     this.#installation = installed;
@@ -49,18 +77,8 @@ export class Routing {
 
   /** Takes the installation out; to be called while spans may still be delivered. */
   close(): void {
+    this.#closed = true;
     this.#installation?.uninstall();
-  }
-
-  #openLateBindings(): LateBindings {
-    const { unassigned, lateBinding } = this.#settings;
-    this.#lateBindings = new LateBindings({
-      ...lateBinding,
-      agenda: this.#house.pipeline.agenda,
-      nobody: this.#nobody,
-      unassigned: () => (unassigned === 'platform' ? this.#platform() : this.#nobody),
-      mayClaim: (tenant) => tenant.house === this.#house && tenant !== this.#platform(),
-    });
-    return this.#lateBindings;
+    this.lateBindings.settleAll();
   }
 }

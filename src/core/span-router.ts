@@ -1,22 +1,15 @@
-import type {
-  Context,
-  Tracer as OtelTracer,
-  Span,
-  SpanOptions,
-  TracerOptions,
-  TracerProvider,
-} from '@opentelemetry/api';
+import type { Context, Tracer as OtelTracer, Span, SpanOptions, TracerProvider } from '@opentelemetry/api';
 import { context as contextApi, trace } from '@opentelemetry/api';
 import { IS_ISOTRACE_PROVIDER } from '../infra/global-sdk.ts';
-import { enterSpan, ownerIn, ownerOfSpan } from '../processing/scope.ts';
+import { enterSpan, ownerIn, ownerOfSpan, type ScopeOwner } from '../processing/scope.ts';
 import type { SpanScope } from '../processing/span-host.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import type { Guard } from '../utils/guard.ts';
-import { type LateBindings, UnknownTenant } from './late-binding.ts';
+import type { LateBindings } from './late-binding.ts';
 import { type DisposableSpan, isContext, startAgain } from './operations.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
+import { UnknownTenant } from './unknown-tenant.ts';
 
-/** Whose spans a router hands out. */
 export interface SpanRouterOptions {
   readonly guard: Guard;
   readonly lateBindings: LateBindings;
@@ -26,14 +19,19 @@ export interface SpanRouterOptions {
 
 /** Names of instrumentation scopes may come from outside; those beyond this number share the scope of isotrace. */
 const MAX_SCOPES = 1_000;
+const MAX_SCOPE_TEXT = 256;
 const OWN_SCOPE_INDEX = 0;
 
 /**
  * An OpenTelemetry tracer provider for code that knows nothing of tenants, such as instrumentation packages: each span
  * goes to the tenant that the running code works for. Outside every tenant it waits until its request names one.
+ *
+ * A registry has one for good: host code keeps tracers, and tenants keep the numbers of the scopes.
  */
 export class SpanRouter implements TracerProvider {
   readonly [IS_ISOTRACE_PROVIDER] = true;
+  /** While false, its tracers do nothing. */
+  isOpen = false;
   readonly #options: SpanRouterOptions;
   readonly #tracers = new Map<string, RoutingTracer>();
 
@@ -41,41 +39,79 @@ export class SpanRouter implements TracerProvider {
     this.#options = options;
   }
 
-  getTracer(name: string, version?: string, _options?: TracerOptions): OtelTracer {
-    const scopeName = typeof name === 'string' && name !== '' ? name : 'unknown';
-    const scopeVersion = typeof version === 'string' ? version : undefined;
-    const key = JSON.stringify([scopeName, scopeVersion]);
-    let tracer = this.#tracers.get(key);
-    if (tracer === undefined) {
-      const isFull = this.#tracers.size >= MAX_SCOPES;
-      const index = isFull ? OWN_SCOPE_INDEX : OWN_SCOPE_INDEX + 1 + this.#tracers.size;
-      const scope = { index, name: scopeName, ...(scopeVersion !== undefined && { version: scopeVersion }) };
-      tracer = new RoutingTracer(this.#options, scope);
-      if (!isFull) this.#tracers.set(key, tracer);
-    }
+  get guard(): Guard {
+    return this.#options.guard;
+  }
+
+  getTracer(name: string, version?: string): OtelTracer {
+    return this.#tracer(name, version);
+  }
+
+  /** The instrumentation scope of that name, with the number that all tenants know it by. */
+  scope(name: unknown, version: unknown): SpanScope {
+    return this.#tracer(name, version).scope;
+  }
+
+  /** Whose spans code in this context makes; `undefined` outside every tenant, `null` in one of another registry. */
+  starterIn(context: Context): TracerRuntime | UnknownTenant | undefined | null {
+    const owner = ownerIn(context);
+    return owner === undefined || this.isOwn(owner) ? owner : null;
+  }
+
+  isOwn(owner: ScopeOwner): owner is TracerRuntime | UnknownTenant {
+    const { isOwn, lateBindings } = this.#options;
+    if (owner instanceof TracerRuntime) return isOwn(owner);
+    return owner instanceof UnknownTenant && owner.room === lateBindings;
+  }
+
+  start(
+    scope: SpanScope,
+    name: string,
+    options: SpanOptions | undefined,
+    context: Context,
+    isExplicit: boolean,
+  ): DisposableSpan {
+    const starter = this.isOpen ? this.starterIn(context) : null;
+    // A tenant of another registry: that one's own router would have to be installed.
+    if (starter === null) return NOOP_SPAN;
+    if (starter !== undefined) return starter.start(name, options, context, isExplicit, scope);
+    return this.#options.lateBindings.start(scope, name, options, context, isExplicit);
+  }
+
+  #tracer(givenName: unknown, givenVersion: unknown): RoutingTracer {
+    const name = textOf(givenName) ?? 'unknown';
+    const version = textOf(givenVersion);
+    const key = version === undefined ? name : `${name}\n${version}`;
+    const known = this.#tracers.get(key);
+    if (known !== undefined) return known;
+    const isFull = this.#tracers.size >= MAX_SCOPES;
+    const index = isFull ? OWN_SCOPE_INDEX : OWN_SCOPE_INDEX + 1 + this.#tracers.size;
+    const tracer = new RoutingTracer(this, { index, name, ...(version !== undefined && { version }) });
+    if (!isFull) this.#tracers.set(key, tracer);
     return tracer;
   }
 }
 
 /** A tracer without a tenant of its own. No method throws. */
 class RoutingTracer implements OtelTracer {
-  readonly #options: SpanRouterOptions;
-  readonly #scope: SpanScope;
+  readonly scope: SpanScope;
+  readonly #router: SpanRouter;
 
-  constructor(options: SpanRouterOptions, scope: SpanScope) {
-    this.#options = options;
-    this.#scope = scope;
+  constructor(router: SpanRouter, scope: SpanScope) {
+    this.#router = router;
+    this.scope = scope;
   }
 
   startSpan(name: string, options?: SpanOptions, given?: Context): Span {
+    const router = this.#router;
     const isExplicit = isContext(given);
     const context = isExplicit ? given : contextApi.active();
-    const start = (readable: SpanOptions | undefined): DisposableSpan =>
-      this.#start(name, readable, context, isExplicit);
     try {
-      return start(options ?? undefined);
+      return router.start(this.scope, name, options ?? undefined, context, isExplicit);
     } catch (error) {
-      return startAgain(this.#options.guard, error, options, start);
+      return startAgain(router.guard, error, options, (readable) =>
+        router.start(this.scope, name, readable, context, isExplicit),
+      );
     }
   }
 
@@ -88,24 +124,16 @@ class RoutingTracer implements OtelTracer {
     return contextApi.with(this.#enter(given, span), fn as (span: Span) => T, undefined, span);
   }
 
-  #start(name: string, options: SpanOptions | undefined, context: Context, isExplicit: boolean): DisposableSpan {
-    const { isOwn, lateBindings } = this.#options;
-    const owner = ownerIn(context);
-    if (owner === undefined) return lateBindings.start(this.#scope, name, options, context, isExplicit);
-    if (owner instanceof UnknownTenant) return owner.start(this.#scope, name, options, context, isExplicit);
-    if (owner instanceof TracerRuntime && isOwn(owner)) {
-      return owner.start(name, options, context, isExplicit, this.#scope);
-    }
-    // A tenant of another registry, whose own router would have to be the one that is installed.
-    return NOOP_SPAN;
-  }
-
   #enter(given: Context | undefined, span: Span): Context {
     const context = isContext(given) ? given : contextApi.active();
     const enter = (): Context => {
       const owner = ownerOfSpan(span);
       return owner === undefined ? trace.setSpan(context, span) : enterSpan(context, owner, span);
     };
-    return this.#options.guard.run('context', 'enterSpan', enter, context);
+    return this.#router.guard.run('context', 'enterSpan', enter, context);
   }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value.slice(0, MAX_SCOPE_TEXT) : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Attributes, Context, Span, SpanOptions } from '@opentelemetry/api';
+import type { Context, Span, SpanOptions } from '@opentelemetry/api';
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { tenantResource } from '../infra/resources.ts';
 import { within } from '../lifecycle/deadline.ts';
@@ -7,7 +7,6 @@ import { Signal } from '../lifecycle/signal.ts';
 import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
 import type { Job } from '../processing/agenda.ts';
 import { Ledger } from '../processing/ledger.ts';
-import type { Pipeline } from '../processing/pipeline.ts';
 import type { SpanSampler } from '../processing/sampling.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
 import { RecordingSpan } from '../processing/span.ts';
@@ -21,33 +20,13 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { PooledIdGenerator } from '../utils/ids.ts';
 import { VERSION } from '../utils/version.ts';
-import type { HookLeases } from './hook-leases.ts';
 import type { TracerDefaults } from './settings.ts';
 import { SpanPath } from './span-path.ts';
 import { reportWhile } from './tenant-report.ts';
+import type { TracerHouse } from './tracer-house.ts';
 
-/** What the tracers of a registry share, and what they tell it. */
-export interface TracerHouse {
-  readonly pipeline: Pipeline;
-  readonly ledger: Ledger;
-  readonly leases: HookLeases;
-  /** Resource attributes of the process. */
-  readonly baseResource: Readonly<Attributes>;
-  /** In force until a tenant's own configuration comes. */
-  readonly defaults: TracerDefaults;
-  readonly drainTimeoutMillis: number;
-  createGuard(tenantId: string): Guard;
-  /** An evicted tenant is used again: takes it back in. */
-  readmit(runtime: TracerRuntime): void;
-  /** A tenant that was evicted or disabled has nothing left. */
-  drained(runtime: TracerRuntime): void;
-  /** A tenant is being shut down, for good. */
-  closing(runtime: TracerRuntime): void;
-  /** It is shut down, and has so much time left. Never rejects. */
-  closed(runtime: TracerRuntime, timeLeftMillis: number): Promise<void>;
-}
-
-const OWN_SCOPE: SpanScope = { index: 0, name: 'isotrace', version: VERSION };
+/** The instrumentation scope of spans that are made through isotrace's own methods. */
+export const OWN_SCOPE: SpanScope = { index: 0, name: 'isotrace', version: VERSION };
 
 /**
  * The engine behind one tenant's tracer: its state and its spans. One object for each tenant as long as anybody holds
@@ -55,7 +34,7 @@ const OWN_SCOPE: SpanScope = { index: 0, name: 'isotrace', version: VERSION };
  */
 export class TracerRuntime implements ScopeOwner, SpanStarter {
   readonly tenantId: string;
-  readonly house: TracerHouse;
+  readonly house: TracerHouse<TracerRuntime>;
   readonly guard: Guard;
   readonly ledger: Ledger;
   readonly path: SpanPath;
@@ -85,7 +64,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   /** The time of a later, shorter call of `shutdown` is over. */
   #overdue: Signal | undefined;
 
-  constructor(house: TracerHouse, tenantId: string) {
+  constructor(house: TracerHouse<TracerRuntime>, tenantId: string) {
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
     this.house = house;
     this.tenantId = tenantId;
@@ -159,6 +138,14 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     return this.#resource;
   }
 
+  /** Notes a use; an evicted tenant comes back. Answers whether spans are recorded. */
+  admit(): boolean {
+    this.touched = true;
+    if (isRecordingState(this.#state)) return true;
+    if (this.#state === 'draining' || this.#state === 'dormant') this.house.readmit(this);
+    return isRecordingState(this.#state);
+  }
+
   /** Starts a span, or one that does nothing while the tracer does not record. May throw what the host's values throw. */
   start(
     name: string,
@@ -166,13 +153,10 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     context: Context,
     isExplicit: boolean,
     instrumentation: SpanScope = OWN_SCOPE,
+    starter: SpanStarter = this,
   ): Span & Disposable {
-    this.touched = true;
-    if (!isRecordingState(this.#state)) {
-      if (this.#state === 'draining' || this.#state === 'dormant') this.house.readmit(this);
-      if (!isRecordingState(this.#state)) return NOOP_SPAN;
-    }
-    const span = startSpan(this, instrumentation, name, options, context, isExplicit);
+    if (!this.admit()) return NOOP_SPAN;
+    const span = startSpan(starter, instrumentation, name, options, context, isExplicit);
     if (this.path.deciding && span instanceof RecordingSpan) this.path.started(span);
     return span;
   }

@@ -31,6 +31,11 @@ export function detectGlobalSdk(): GlobalSdk {
   }
 }
 
+/** Whether a provider is the one that is registered. */
+export function isRegisteredProvider(provider: TracerProvider): boolean {
+  return registeredProvider() === provider;
+}
+
 /** The provider behind the API's proxy, if one was registered. */
 function registeredProvider(): TracerProvider | undefined {
   const provider = trace.getTracerProvider() as TracerProvider & { getDelegate?(): TracerProvider };

@@ -47,6 +47,12 @@ export interface Session {
 /** Marks our spans with their owner; shared by all copies of the package. */
 export const SPAN_OWNER: unique symbol = Symbol.for('isotrace.span.owner') as never;
 
+/**
+ * A span of the host's own SDK carries under this key the tenant's span that stands for it: the parent of the tenant's
+ * spans, while the host's is the one that is active. Shared by all copies of the package.
+ */
+export const SPAN_TWIN: unique symbol = Symbol.for('isotrace.span.twin') as never;
+
 export interface OwnedSpan extends Span {
   readonly [SPAN_OWNER]: ScopeOwner;
 }
@@ -136,8 +142,10 @@ export class ScopeContext implements Context, ScopeFields {
   withActiveSpan(span: unknown): ScopeContext {
     if (span === undefined) return this.#with({ activeSpan: undefined, ownSpan: undefined, links: undefined });
     const owner = ownerOfSpan(span);
-    if (owner !== undefined && !isSame(owner, this.owner)) return enterSpan(this, owner, span as Span);
-    const own = owner === undefined ? remoteParent(span) : (span as Span);
+    const own = owner === undefined ? remoteParent(span) : twinOf(span as Span);
+    if (owner !== undefined && !isSame(owner, this.owner)) {
+      return enterScope(this, owner, { activeSpan: span as Span, ownSpan: own, links: undefined });
+    }
     return this.#with({ activeSpan: span as Span, ownSpan: own ?? this.ownSpan });
   }
 
@@ -195,7 +203,8 @@ export function enterSpan(context: Context, owner: ScopeOwner, span: Span): Scop
 export function enterScope(context: Context, owner: ScopeOwner, change: ScopeChange = {}): ScopeContext {
   const current = scopeOf(context);
   if (current === undefined) {
-    const empty = emptyFields(owner, isTracingSuppressed(context), 0);
+    const shown = 'activeSpan' in change ? undefined : hostSpanIn(context);
+    const empty = { ...emptyFields(owner, isTracingSuppressed(context), 0), activeSpan: shown };
     return new ScopeContext(context, owner.state === 'disabled' ? empty : { ...empty, ...change }, undefined);
   }
   const { base, hostSuppressed, foreignLayers } = current;
@@ -219,6 +228,11 @@ export function ownerOfSpan(span: unknown): ScopeOwner | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The tenant's own span behind one that its scope shows as active. */
+function twinOf(span: Span): Span {
+  return (span as { readonly [SPAN_TWIN]?: Span })[SPAN_TWIN] ?? span;
 }
 
 /** The tenant that the running code works for, if any, or what stands in for it. */
@@ -266,12 +280,18 @@ function fieldsOf(scope: ScopeFields): ScopeFields {
   return { owner, activeSpan, ownSpan, baggage, session, links, suppressed, hostSuppressed, foreignLayers };
 }
 
+/** A span of the host's own SDK that is active outside every tenant: it stays so, for that SDK's spans inside. */
+function hostSpanIn(context: Context): Span | undefined {
+  const span = trace.getSpan(context);
+  return span?.spanContext().isRemote === true ? undefined : span;
+}
+
 /** The host made a tenant's span active in a context that knows of no scope. */
 function scopeOfActiveSpan(context: Context): ScopeContext | undefined {
   const span = trace.getSpan(context);
   const owner = ownerOfSpan(span);
   if (span === undefined || owner === undefined) return undefined;
-  const fields = { ...emptyFields(owner, isTracingSuppressed(context), 0), activeSpan: span, ownSpan: span };
+  const fields = { ...emptyFields(owner, isTracingSuppressed(context), 0), activeSpan: span, ownSpan: twinOf(span) };
   return new ScopeContext(context, fields, undefined);
 }
 

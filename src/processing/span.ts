@@ -82,6 +82,17 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     context.traceFlags = isSampled ? context.traceFlags | TraceFlags.SAMPLED : context.traceFlags & ~TraceFlags.SAMPLED;
   }
 
+  /** Runs `change` while the span takes changes, also after its end, when its tenant's processors are told late. */
+  amend(change: () => void): void {
+    const progress = this.#progress;
+    if (progress === 'ended') this.#progress = 'ending';
+    try {
+      change();
+    } finally {
+      if (progress === 'ended') this.#progress = 'ended';
+    }
+  }
+
   get ended(): boolean {
     return this.#progress === 'ended';
   }
