@@ -1,0 +1,30 @@
+// What both applications do: two tenants' requests through Express, and from there by undici to another server.
+exports.serve = async ({ express, createServer, TracerRegistry }) => {
+  const collector = process.env.COLLECTOR;
+  const registry = new TracerRegistry({
+    configure: (id) => ({ destination: { endpoint: `${collector}/${id}` } }),
+    platform: { destination: { endpoint: `${collector}/platform` } },
+  });
+  registry.install({ strategy: process.env.STRATEGY });
+  const backend = createServer((request, response) => response.end(request.headers.traceparent));
+  const app = express();
+  app.use((request, _response, next) => registry.run(request.headers['x-tenant'], next));
+  app.get('/orders/:id', async (_request, response) => {
+    response.send(await (await fetch(url(backend))).text());
+  });
+  const server = createServer(app);
+  await Promise.all([backend, server].map((each) => new Promise((resolve) => each.listen(0, '127.0.0.1', resolve))));
+  const parents = [];
+  for (const tenant of ['a', 'b', 'a', 'b']) {
+    const answer = await fetch(`${url(server)}/orders/1`, { headers: { 'x-tenant': tenant } });
+    parents.push([tenant, await answer.text()]);
+  }
+  const { installation } = registry.health();
+  await Promise.all([backend, server].map((each) => new Promise((resolve) => each.close(resolve))));
+  await registry.shutdown();
+  process.stdout.write(`${JSON.stringify({ installation, parents, stats: registry.stats() })}\n`);
+};
+
+function url(server) {
+  return `http://127.0.0.1:${server.address().port}`;
+}
