@@ -11,8 +11,8 @@ import type { SpanRouter } from './span-router.ts';
  * - `'own'`: its routing provider and propagator become OpenTelemetry's global ones, in place of what was there.
  * - `'join'`: the SDK that owns the globals keeps them; the host adds `createSpanProcessor(registry)` to it.
  * - `'isolated'`: nothing global changes; only the given instrumentations go through the registry.
- * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry or Datadog, whose provider
- *   takes no span processors; else `'join'`.
+ * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry, and beside Datadog, whose own
+ *   instrumentations pass span processors by; else `'join'`.
  */
 export type InstallStrategy = 'auto' | 'own' | 'join' | 'isolated';
 
@@ -105,7 +105,8 @@ function resolveStrategy(wanted: InstallStrategy, found: GlobalSdk): Exclude<Ins
 
 function adviceFor(strategy: InstallStrategy, found: GlobalSdk): string | undefined {
   if (strategy === 'join') {
-    if (found === 'datadog') return `Datadog's provider takes no span processors: use the strategy 'isolated' or 'own'`;
+    if (found === 'datadog')
+      return `Datadog's instrumentations pass span processors by: use the strategy 'isolated' or 'own'`;
     if (found === 'none') return 'nobody owns the globals: there is no SDK to join';
     const place = found === 'sentry' ? 'openTelemetrySpanProcessors of Sentry.init' : `that SDK's span processors`;
     return `the globals belong to ${found}: add createSpanProcessor(registry) to ${place}`;

@@ -17,6 +17,13 @@ export interface RoutingOptions {
   readonly isPlatform: (runtime: TracerRuntime) => boolean;
 }
 
+const INSTALLED_NOWHERE: Installation = Object.freeze({
+  strategy: 'isolated',
+  found: 'none',
+  advice: 'the registry is shut down',
+  uninstall: () => undefined,
+});
+
 /** What a registry has for code that knows nothing of tenants. */
 export class Routing {
   readonly lateBindings: LateBindings;
@@ -63,6 +70,7 @@ export class Routing {
 
   install(options: InstallOptions): Installation {
     if (this.#installation !== undefined) return this.#installation;
+    if (this.#closed) return INSTALLED_NOWHERE;
     const installation = install(this.router, options);
     const uninstall = (): void => {
       if (this.#installation !== installed) return;

@@ -27,7 +27,7 @@ export async function prepareInstrumentations(): Promise<void> {
       return undefined;
     }
   };
-  if (false) await attempt('ES modules cannot be instrumented', hookModules, false);
+  await attempt('ES modules cannot be instrumented', hookModules, false);
   const created = await attempt('auto-instrumentations-node cannot be used', autoInstrumentations, true);
   fillRegisterSlot(created ?? [], problems.length > 0 ? problems.join('; ') : undefined);
 }

@@ -1,10 +1,6 @@
 // What both applications do: two tenants' requests through Express, and from there by undici to another server.
 exports.serve = async ({ express, createServer, TracerRegistry }) => {
-  const collector = process.env.COLLECTOR;
-  const registry = new TracerRegistry({
-    configure: (id) => ({ destination: { endpoint: `${collector}/${id}` } }),
-    platform: { destination: { endpoint: `${collector}/platform` } },
-  });
+  const registry = globalThis.registry ?? new TracerRegistry(optionsOf(process.env.COLLECTOR));
   registry.install({ strategy: process.env.STRATEGY });
   const backend = createServer((request, response) => response.end(request.headers.traceparent));
   const app = express();
@@ -22,8 +18,22 @@ exports.serve = async ({ express, createServer, TracerRegistry }) => {
   const { installation } = registry.health();
   await Promise.all([backend, server].map((each) => new Promise((resolve) => each.close(resolve))));
   await registry.shutdown();
-  process.stdout.write(`${JSON.stringify({ installation, parents, stats: registry.stats() })}\n`);
+  await globalThis.finish?.();
+  const host = (globalThis.hostSpans?.() ?? []).map((span) => {
+    const { traceId, spanId } = span.spanContext();
+    return { name: span.name, traceId, spanId, parentSpanId: span.parentSpanContext?.spanId ?? '' };
+  });
+  process.stdout.write(`${JSON.stringify({ host, installation, parents, stats: registry.stats() })}\n`);
 };
+
+exports.optionsOf = optionsOf;
+
+function optionsOf(collector) {
+  return {
+    configure: (id) => ({ destination: { endpoint: `${collector}/${id}` } }),
+    platform: { destination: { endpoint: `${collector}/platform` } },
+  };
+}
 
 function url(server) {
   return `http://127.0.0.1:${server.address().port}`;
