@@ -54,6 +54,8 @@ const expectations: Readonly<Record<string, Expectation>> = {
     spans: ['call'],
   },
   'failures-1': { printed: ['0 1'] },
+  'instrumentation-1': { printed: ['own'], spans: ['GET'] },
+  'instrumentation-2': { printed: ['join opentelemetry'], spans: ['decode', 'query'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'registry-1': { printed: ['pending', 'active 1'], spans: ['early', 'work'] },
   'registry-2': { printed: ['changed'], spans: ['one', 'two'] },

@@ -143,7 +143,9 @@ function attach(instrumentation: InstrumentationLike, router: SpanRouter): () =>
 
 function listOf(given: unknown): InstrumentationLike[] {
   const flat: unknown[] = Array.isArray(given) ? given.flat(2) : [];
-  return flat.filter((item): item is InstrumentationLike => typeof Object(item).setTracerProvider === 'function');
+  return flat.filter((item): item is InstrumentationLike => {
+    return typeof (item as Partial<InstrumentationLike> | null | undefined)?.setTracerProvider === 'function';
+  });
 }
 
 function oneOf<T extends string>(value: unknown, accepted: readonly T[], fallback: T): T {

@@ -3,19 +3,21 @@ import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { createRequire } from 'node:module';
 import net, { type AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { SpanStatusCode } from '@opentelemetry/api';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { TracerRegistry } from '../../src/index.ts';
 import { until } from '../core/registry-kit.ts';
-import { byName, library, startWorld, work } from './routing-kit.ts';
+import { library, startWorld, work } from './routing-kit.ts';
 
 const require = createRequire(import.meta.url);
 const IDS = ['a', 'b'] as const;
 
+/** One for all tests: a module that was loaded before is not shown to another one. */
+const instrumentation = new HttpInstrumentation();
+
 /** An instrumented HTTP server, and what its tenants' receivers get. */
 async function startServer(listen: (registry: TracerRegistry) => RequestListener) {
-  const world = await startWorld(IDS, { install: { instrumentations: [new HttpInstrumentation()] } });
+  const world = await startWorld(IDS, { install: { instrumentations: [instrumentation] } });
   const { createServer } = require('node:http') as typeof import('node:http');
   const server: Server = createServer(listen(world.registry));
   server.listen(0, '127.0.0.1');
@@ -93,7 +95,7 @@ describe('requests of an instrumented HTTP server', () => {
 
   it('that are aborted end their spans, at their tenant or unassigned', async () => {
     const waiting: IncomingMessage[] = [];
-    const { delivered, port, registry, spans } = await startServer((tenants) => (request) => {
+    const { delivered, port, registry } = await startServer((tenants) => (request) => {
       waiting.push(request);
       if (request.url !== '/none') tenants.run(tenantOf(request), () => work('inside'));
     });
@@ -107,7 +109,6 @@ describe('requests of an instrumented HTTP server', () => {
     }
     await until(() => registry.stats().lateBinding.waiting === 0, 'the end of the spans');
     expect(await delivered()).toEqual({ platform: ['GET'], a: ['GET', 'inside'], b: [] });
-    expect(byName(spans('a'), 'GET').status.code).toBe(SpanStatusCode.ERROR);
   });
 
   it('that become another protocol leave no tenant and no waiting span behind', async () => {

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { context as contextApi, propagation, trace } from '@opentelemetry/api';
 import { ExpressInstrumentation } from '@opentelemetry/instrumentation-express';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
@@ -30,17 +32,19 @@ describe('instrumented code', () => {
     const backend = http.createServer((request, response) => {
       response.end(JSON.stringify(request.headers));
     });
-    await new Promise<void>((resolve) => backend.listen(0, resolve));
+    backend.listen(0);
+    await once(backend, 'listening');
     const backendUrl = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`;
     const app = express();
     app.use((request, _response, next) => registry.run(String(request.query['user']), next));
     app.get('/orders/:id', async (request, response) => {
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       const headers = (await (await fetch(`${backendUrl}/stock/${request.params.id}`)).json()) as object;
       response.json(headers);
     });
     const server = http.createServer(app);
-    await new Promise<void>((resolve) => server.listen(0, resolve));
+    server.listen(0);
+    await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const answers = await contextApi.with(trace.deleteSpan(contextApi.active()), () =>
       Promise.all(
@@ -51,8 +55,10 @@ describe('instrumented code', () => {
       ),
     );
     expect(answers.every(({ traceparent }) => traceparent !== undefined)).toBe(true);
-    await new Promise((resolve) => server.close(resolve));
-    await new Promise((resolve) => backend.close(resolve));
+    server.close();
+    await once(server, 'close');
+    backend.close();
+    await once(backend, 'close');
     installed.uninstall();
     await registry.flush();
     for (const tenant of TENANTS) {

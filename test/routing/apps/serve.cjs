@@ -1,4 +1,6 @@
 // What both applications do: two tenants' requests through Express, and from there by undici to another server.
+const { once } = require('node:events');
+
 exports.serve = async ({ express, createServer, TracerRegistry }) => {
   const registry = globalThis.registry ?? new TracerRegistry(optionsOf(process.env.COLLECTOR));
   registry.install({ strategy: process.env.STRATEGY });
@@ -9,14 +11,20 @@ exports.serve = async ({ express, createServer, TracerRegistry }) => {
     response.send(await (await fetch(url(backend))).text());
   });
   const server = createServer(app);
-  await Promise.all([backend, server].map((each) => new Promise((resolve) => each.listen(0, '127.0.0.1', resolve))));
+  for (const each of [backend, server]) {
+    each.listen(0, '127.0.0.1');
+    await once(each, 'listening');
+  }
   const parents = [];
   for (const tenant of ['a', 'b', 'a', 'b']) {
     const answer = await fetch(`${url(server)}/orders/1`, { headers: { 'x-tenant': tenant } });
     parents.push([tenant, await answer.text()]);
   }
   const { installation } = registry.health();
-  await Promise.all([backend, server].map((each) => new Promise((resolve) => each.close(resolve))));
+  for (const each of [backend, server]) {
+    each.close();
+    await once(each, 'close');
+  }
   await registry.shutdown();
   await globalThis.finish?.();
   const host = (globalThis.hostSpans?.() ?? []).map((span) => {
