@@ -7,7 +7,7 @@ import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { LateBindings } from './late-binding.ts';
 import { type DisposableSpan, isContext, startAgain } from './operations.ts';
-import { TracerRuntime } from './tracer-runtime.ts';
+import { OWN_SCOPE, TracerRuntime } from './tracer-runtime.ts';
 import { UnknownTenant } from './unknown-tenant.ts';
 
 export interface SpanRouterOptions {
@@ -20,7 +20,6 @@ export interface SpanRouterOptions {
 /** Names of instrumentation scopes may come from outside; those beyond this number share the scope of isotrace. */
 const MAX_SCOPES = 1_000;
 const MAX_SCOPE_TEXT = 256;
-const OWN_SCOPE_INDEX = 0;
 
 /**
  * An OpenTelemetry tracer provider for code that knows nothing of tenants, such as instrumentation packages: each span
@@ -84,10 +83,11 @@ export class SpanRouter implements TracerProvider {
     const key = version === undefined ? name : `${name}\n${version}`;
     const known = this.#tracers.get(key);
     if (known !== undefined) return known;
-    const isFull = this.#tracers.size >= MAX_SCOPES;
-    const index = isFull ? OWN_SCOPE_INDEX : OWN_SCOPE_INDEX + 1 + this.#tracers.size;
+    const count = this.#tracers.size;
+    if (count >= MAX_SCOPES) return new RoutingTracer(this, OWN_SCOPE);
+    const index = OWN_SCOPE.index + 1 + count;
     const tracer = new RoutingTracer(this, { index, name, ...(version !== undefined && { version }) });
-    if (!isFull) this.#tracers.set(key, tracer);
+    this.#tracers.set(key, tracer);
     return tracer;
   }
 }
