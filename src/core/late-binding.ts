@@ -4,7 +4,7 @@ import { scopeOf } from '../processing/scope.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanScope } from '../processing/span-host.ts';
 import type { SpanStarter } from '../processing/start-span.ts';
-import { incomingLinks } from './routing-propagator.ts';
+import { type Arrived, arrivedIn } from './routing-propagator.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 import { type LateBindingOutcome, UnknownTenant, type WaitingRoom } from './unknown-tenant.ts';
 
@@ -67,8 +67,9 @@ export class LateBindings implements WaitingRoom {
     isExplicit: boolean,
     startIn?: StartIn,
   ): Span & Disposable {
-    const request = new UnknownTenant(this, this.#options.agenda.now());
-    const linked = withIncomingLinks(options, context);
+    const arrived = arrivedIn(context);
+    const request = new UnknownTenant(this, this.#options.agenda.now(), arrived?.baggage);
+    const linked = withLinks(options, arrived);
     return request.start(name, linked, context, isExplicit, scope, startIn?.(request));
   }
 
@@ -125,9 +126,8 @@ export function requestSpanIn(context: Context): RecordingSpan | undefined {
 }
 
 /** Adds the link to an inbound trace that the request is not to continue. */
-function withIncomingLinks(options: SpanOptions | undefined, context: Context): SpanOptions | undefined {
-  const incoming = incomingLinks(context);
-  if (incoming === undefined) return options;
+function withLinks(options: SpanOptions | undefined, arrived: Arrived | undefined): SpanOptions | undefined {
+  if (arrived?.links === undefined) return options;
   const links = Array.isArray(options?.links) ? options.links : [];
-  return { ...options, links: [...links, ...incoming] };
+  return { ...options, links: [...links, ...arrived.links] };
 }

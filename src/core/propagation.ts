@@ -1,4 +1,4 @@
-import type { Context, Link, Span, SpanContext, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+import type { Baggage, Context, Link, Span, SpanContext, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { trace } from '@opentelemetry/api';
 import { enterScope, scopeOfOwner } from '../processing/scope.ts';
 import { parseBaggage, serializeBaggage } from '../utils/baggage.ts';
@@ -50,7 +50,7 @@ export function extractContext(
   if (incoming === 'ignore')
     return enterScope(context, runtime, { activeSpan: undefined, ownSpan: undefined, links: undefined });
   const remote = readRemoteSpan(carrier, getter);
-  const baggage = parseBaggage(readHeader(carrier, 'baggage', getter), baggageFilter(runtime));
+  const baggage = allowedBaggage(runtime, readHeader(carrier, 'baggage', getter));
   const continued = incoming === 'parent' ? remote : undefined;
   const links: Link[] | undefined =
     incoming === 'link' && remote !== undefined ? [{ context: remote.spanContext() }] : undefined;
@@ -60,6 +60,11 @@ export function extractContext(
     links,
     ...(baggage !== undefined && { baggage }),
   });
+}
+
+/** Of a `baggage` header, what the tenant lets in. */
+export function allowedBaggage(runtime: TracerRuntime, header: unknown): Baggage | undefined {
+  return parseBaggage(header, baggageFilter(runtime));
 }
 
 /** The span that a carrier names; a malformed header is as good as none. */

@@ -1,22 +1,30 @@
 import type { Context, Link, TextMapGetter, TextMapPropagator, TextMapSetter } from '@opentelemetry/api';
 import { createContextKey, trace } from '@opentelemetry/api';
 import { enterScope, ownerIn, scopeOf } from '../processing/scope.ts';
+import { readHeader } from '../utils/carrier.ts';
 import type { Guard } from '../utils/guard.ts';
-import { type IncomingTrust, injectContext, injectSpan, readRemoteSpan } from './propagation.ts';
+import { extractContext, type IncomingTrust, injectContext, injectSpan, readRemoteSpan } from './propagation.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
 
-/** Where a request that is not to continue an inbound trace keeps the link to it. */
-const INCOMING_LINKS = createContextKey('isotrace.incoming.links');
+/** What arrived with a request beside the trace that it continues. */
+export interface Arrived {
+  /** For its first span: the trace that it does not continue. */
+  readonly links: readonly Link[] | undefined;
+  /** The header, for the tenant to choose from. */
+  readonly baggage: unknown;
+}
 
-/** The links that the first span of a request gets, from an inbound trace that it does not continue. */
-export function incomingLinks(context: Context): readonly Link[] | undefined {
-  return context.getValue(INCOMING_LINKS) as readonly Link[] | undefined;
+const ARRIVED = createContextKey('isotrace.arrived');
+
+/** What arrived in a context in which no span has started yet. */
+export function arrivedIn(context: Context): Arrived | undefined {
+  return context.getValue(ARRIVED) as Arrived | undefined;
 }
 
 /**
  * W3C Trace Context and Baggage for code that knows nothing of tenants. What it writes is the tenant's that the code
- * runs for: its span, and of its baggage what its own settings let out. Inbound baggage belongs to no tenant that is
- * known yet, so none is read.
+ * runs for: its span, and of its baggage what its own settings let out. Inbound baggage waits for the tenant, and for
+ * what its settings let in.
  */
 export class RoutingPropagator implements TextMapPropagator {
   readonly #guard: Guard;
@@ -45,13 +53,19 @@ export class RoutingPropagator implements TextMapPropagator {
   }
 
   #extract(context: Context, carrier: unknown, getter: TextMapGetter): Context {
-    if (this.#incoming === 'ignore') return context;
+    const incoming = this.#incoming;
+    const owner = ownerIn(context);
+    if (owner instanceof TracerRuntime) return extractContext(owner, context, carrier, incoming, getter);
+    if (incoming === 'ignore') return context;
     const remote = readRemoteSpan(carrier, getter);
-    if (remote === undefined) return context;
-    if (this.#incoming === 'parent') return trace.setSpan(context, remote);
-    const links = [{ context: remote.spanContext() }];
-    const owner = scopeOf(context)?.owner;
-    if (owner === undefined) return context.setValue(INCOMING_LINKS, links);
-    return enterScope(context, owner, { activeSpan: undefined, ownSpan: undefined, links });
+    const baggage = readHeader(carrier, 'baggage', getter);
+    const links = incoming === 'link' && remote !== undefined ? [{ context: remote.spanContext() }] : undefined;
+    // In a request whose tenant is not known yet, as a message that it reads.
+    if (owner !== undefined && links !== undefined) {
+      return enterScope(context, owner, { activeSpan: undefined, ownSpan: undefined, links });
+    }
+    const isMore = links !== undefined || baggage !== undefined;
+    const arrived = isMore ? context.setValue(ARRIVED, { links, baggage } satisfies Arrived) : context;
+    return incoming === 'parent' && remote !== undefined ? trace.setSpan(arrived, remote) : arrived;
   }
 }

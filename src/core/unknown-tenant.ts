@@ -1,4 +1,4 @@
-import { type Context, type Span, type SpanOptions, TraceFlags } from '@opentelemetry/api';
+import { type Baggage, type Context, type Span, type SpanOptions, TraceFlags } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { SamplingVerdict } from '../processing/sampling.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
@@ -7,6 +7,7 @@ import type { SpanHooks } from '../processing/span-hooks.ts';
 import type { SpanScope } from '../processing/span-host.ts';
 import { type SpanStarter, startSpan } from '../processing/start-span.ts';
 import { adoptSpan } from './adopt-span.ts';
+import { allowedBaggage } from './propagation.ts';
 import { OWN_SCOPE, TracerRuntime } from './tracer-runtime.ts';
 
 /** How the wait of a span for its tenant ended. */
@@ -41,16 +42,24 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
   #waiting: RecordingSpan[] = [];
   #root: RecordingSpan | undefined;
   #tenant: TracerRuntime | undefined;
+  #baggageHeader: unknown;
+  #inboundBaggage: Baggage | undefined;
   /** Open spans that the tenant does not record. */
   #turnedAway: Set<RecordingSpan> | undefined;
 
-  constructor(room: WaitingRoom, since: number) {
+  /** @param baggage the header that arrived with the request */
+  constructor(room: WaitingRoom, since: number, baggage?: unknown) {
     this.room = room;
     this.since = since;
+    this.#baggageHeader = baggage;
   }
 
   get tenant(): TracerRuntime | undefined {
     return this.#tenant;
+  }
+
+  get inboundBaggage(): Baggage | undefined {
+    return this.#inboundBaggage;
   }
 
   /** The first span of the request, usually its SERVER span, until it ends. */
@@ -120,6 +129,10 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
     const spans = this.#waiting;
     this.#tenant = tenant ?? nobody;
     this.#waiting = [];
+    if (outcome === 'bound' && tenant !== undefined && this.#baggageHeader !== undefined) {
+      this.#inboundBaggage = allowedBaggage(tenant, this.#baggageHeader);
+    }
+    this.#baggageHeader = undefined;
     this.room.settled(this, outcome, spans.length);
     if (tenant === undefined) nobody.path.discard('unassigned', spans.length);
     for (const span of spans) {

@@ -32,6 +32,8 @@ export interface ScopeOwner {
   readonly tenant?: ScopeOwner | undefined;
   /** Only of such an owner: the first tenant that is entered inside becomes its tenant. */
   bind?(tenant: ScopeOwner): void;
+  /** Only of such an owner: what arrived for the tenant, once that is known and as far as it lets it in. */
+  readonly inboundBaggage?: Baggage | undefined;
 }
 
 /** The tenant itself, where one stands in for it. */
@@ -208,12 +210,16 @@ export function enterScope(context: Context, owner: ScopeOwner, change: ScopeCha
     return new ScopeContext(context, owner.state === 'disabled' ? empty : { ...empty, ...change }, undefined);
   }
   const { base, hostSuppressed, foreignLayers } = current;
-  if (current.owner.bind !== undefined && owner.state !== 'disabled') current.owner.bind(owner);
+  const isStandIn = current.owner.bind !== undefined;
+  if (isStandIn && owner.state !== 'disabled') current.owner.bind?.(owner);
   const isOwn = isSame(current.owner, owner);
   const outer = isOwn ? current.outer : around(current, owner, MAX_OUTER_SCOPES);
   const empty = emptyFields(owner, hostSuppressed, foreignLayers);
   if (owner.state === 'disabled') return new ScopeContext(base, empty, outer);
-  if (isOwn) return new ScopeContext(base, { ...fieldsOf(current), owner, ...change }, outer);
+  if (isOwn) {
+    const baggage = current.baggage ?? (isStandIn ? current.owner.inboundBaggage : undefined);
+    return new ScopeContext(base, { ...fieldsOf(current), owner, baggage, ...change }, outer);
+  }
   const earlier = innermostOf(current.outer, owner);
   if (earlier === undefined) return new ScopeContext(base, { ...empty, ...change }, outer);
   const { ownSpan, baggage, session, suppressed } = earlier;
@@ -291,7 +297,8 @@ function scopeOfActiveSpan(context: Context): ScopeContext | undefined {
   const span = trace.getSpan(context);
   const owner = ownerOfSpan(span);
   if (span === undefined || owner === undefined) return undefined;
-  const fields = { ...emptyFields(owner, isTracingSuppressed(context), 0), activeSpan: span, ownSpan: twinOf(span) };
+  const empty = emptyFields(owner, isTracingSuppressed(context), 0);
+  const fields = { ...empty, activeSpan: span, ownSpan: twinOf(span), baggage: owner.inboundBaggage };
   return new ScopeContext(context, fields, undefined);
 }
 

@@ -333,16 +333,48 @@ describe('an inbound trace', () => {
     expect(byName(spans('a'), 'job')).toMatchObject({ parentSpanId: '', links: [{ traceId: TRACE_ID }] });
   });
 
-  it('gives no baggage to anybody', async () => {
-    const { registry } = await startWorld(['a'], { tenant: () => ({ propagation: { baggage: ['plan'] } }) });
-    const request = inbound('GET', { ...SAMPLED, baggage: 'plan=pro,secret=1' });
-    request.run(() => {
-      const headers: Record<string, string> = {};
-      propagation.inject(contextApi.active(), headers);
-      expect(Object.keys(headers)).toEqual(['traceparent', 'tracestate']);
-      expect(registry.run('a', () => propagation.getActiveBaggage())).toBeUndefined();
+  it('brings the tenant the baggage that it lets in, as far as the trace is looked at', async () => {
+    for (const incoming of ['parent', 'link', 'ignore'] as const) {
+      const { registry } = await startWorld(['a', 'b'], {
+        install: { incoming },
+        tenant: (id) => ({ propagation: { baggage: [id === 'a' ? 'plan' : 'other'] } }),
+      });
+      const request = inbound('GET', { ...SAMPLED, baggage: 'plan=pro,secret=1,other=2' });
+      const sent = (): string | undefined => {
+        const headers: Record<string, string> = {};
+        propagation.inject(contextApi.active(), headers);
+        return headers['baggage'];
+      };
+      const expected = incoming === 'ignore' ? undefined : 'plan=pro';
+      request.run(() => {
+        expect(sent()).toBeUndefined();
+        library().startActiveSpan('parse', (span) => {
+          registry.run('a', () => {
+            expect(sent()).toBe(expected);
+            expect(registry.get('a').getBaggage('plan')).toBe(expected?.slice(5));
+            expect(registry.get('a').getBaggage('secret')).toBeUndefined();
+            registry.run('b', () => expect(sent()).toBeUndefined());
+          });
+          span.end();
+        });
+        expect(sent()).toBe(expected);
+      });
+      request.span.end();
+      await registry.shutdown();
+    }
+  });
+
+  it('that arrives inside a tenant is for that tenant', async () => {
+    const { delivered, registry, spans } = await startWorld(['a'], {
+      tenant: () => ({ propagation: { baggage: ['plan'] } }),
     });
-    request.span.end();
+    registry.run('a', () => {
+      const extracted = propagation.extract(contextApi.active(), { ...SAMPLED, baggage: 'plan=pro,secret=1' });
+      expect(propagation.getBaggage(extracted)?.getAllEntries()).toMatchObject([['plan', { value: 'pro' }]]);
+      library().startSpan('job', {}, extracted).end();
+    });
+    await delivered();
+    expect(byName(spans('a'), 'job')).toMatchObject({ traceId: TRACE_ID, parentSpanId: SPAN_ID });
   });
 });
 

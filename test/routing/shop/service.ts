@@ -34,7 +34,8 @@ export async function serve(
   close = async () => {},
 ): Promise<void> {
   registry.install();
-  const server = createServer(listener);
+  // On a busy machine a caller may take longer than Node's 5 seconds to see that its connection was closed.
+  const server = createServer({ keepAliveTimeout: 300_000 }, listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   process.send?.({ port: (server.address() as AddressInfo).port });

@@ -1,6 +1,7 @@
 // Finds the tenant of a request late, in its third middleware and by asking, reads from PostgreSQL, and asks the stock.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import express from 'express';
+import { inspect } from 'node:util';
+import express, { type ErrorRequestHandler } from 'express';
 import pg from 'pg';
 import { registryOf, serve } from './service.ts';
 
@@ -24,4 +25,7 @@ app.get('/orders/:id', async (request, response) => {
   const stock = await fetch(`${process.env['STOCK']}/stock/${request.params.id}`, { headers });
   response.send(`${rows[0]?.id} ${await stock.text()}`);
 });
+app.use(((error, _request, response, _next) => {
+  response.status(500).send(inspect(error));
+}) satisfies ErrorRequestHandler);
 await serve(registry, app, () => pool.end());
