@@ -58,8 +58,16 @@ export interface Installation extends InstallationHealth {
 const STRATEGIES: readonly InstallStrategy[] = ['auto', 'own', 'join', 'isolated'];
 const TRUSTS: readonly IncomingTrust[] = ['parent', 'link', 'ignore'];
 
+/** What was done, with advice in parts. */
+export interface Installed extends Omit<InstallationHealth, 'advice'> {
+  /** Until the host has a span processor of the registry. */
+  readonly joinAdvice: string | undefined;
+  readonly notes: readonly string[];
+  uninstall(): void;
+}
+
 /** Puts a registry's router where instrumentations look for a provider. Never throws. */
-export function install(router: SpanRouter, options: InstallOptions): Installation {
+export function install(router: SpanRouter, options: InstallOptions): Installed {
   const { guard } = router;
   const found = detectGlobalSdk();
   const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found);
@@ -68,6 +76,7 @@ export function install(router: SpanRouter, options: InstallOptions): Installati
     guard.run('api', operation, () => void undo.push(change()), undefined);
   };
   const slot = registerSlot();
+  const given = guard.run('api', 'instrumentations', () => listOf(options.instrumentations), []);
   if (strategy === 'own') step('install', () => takeGlobals(router, oneOf(options.incoming, TRUSTS, 'parent'), found));
   if (strategy !== 'join') {
     router.isOpen = true;
@@ -81,16 +90,21 @@ export function install(router: SpanRouter, options: InstallOptions): Installati
         slot.taken = false;
       });
     }
-    const given = guard.run('api', 'instrumentations', () => listOf(options.instrumentations), []);
     for (const instrumentation of new Set([...listOf(early), ...given])) {
       step('instrumentation', () => attach(instrumentation, router));
     }
   }
-  const advice = adviceFor(strategy, found) ?? slot?.problem;
+  const isLeftOut = strategy === 'join' && given.length > 0;
+  const notes = [
+    noteOf(strategy, found),
+    isLeftOut ? 'the instrumentations that were given are left alone: those of that SDK do their work' : undefined,
+    slot?.problem,
+  ];
   return {
     strategy,
     found,
-    ...(advice !== undefined && { advice }),
+    joinAdvice: strategy === 'join' ? joinAdviceFor(found) : undefined,
+    notes: notes.filter((note) => note !== undefined),
     uninstall: () => {
       for (const back of undo.splice(0).reverse()) guard.run('api', 'uninstall', back, undefined);
     },
@@ -103,14 +117,16 @@ function resolveStrategy(wanted: InstallStrategy, found: GlobalSdk): Exclude<Ins
   return found === 'isotrace' || found === 'datadog' ? 'isolated' : 'join';
 }
 
-function adviceFor(strategy: InstallStrategy, found: GlobalSdk): string | undefined {
-  if (strategy === 'join') {
-    if (found === 'datadog')
-      return `Datadog's instrumentations pass span processors by: use the strategy 'isolated' or 'own'`;
-    if (found === 'none') return 'nobody owns the globals: there is no SDK to join';
-    const place = found === 'sentry' ? 'openTelemetrySpanProcessors of Sentry.init' : `that SDK's span processors`;
-    return `the globals belong to ${found}: add createSpanProcessor(registry) to ${place}`;
-  }
+function joinAdviceFor(found: GlobalSdk): string {
+  if (found === 'datadog')
+    return `Datadog's instrumentations pass span processors by: use the strategy 'isolated' or 'own'`;
+  if (found === 'none')
+    return 'nobody owns the globals: add createSpanProcessor(registry) to the SDK that you start later';
+  const place = found === 'sentry' ? 'openTelemetrySpanProcessors of Sentry.init' : `that SDK's span processors`;
+  return `the globals belong to ${found}: add createSpanProcessor(registry) to ${place}`;
+}
+
+function noteOf(strategy: InstallStrategy, found: GlobalSdk): string | undefined {
   if (strategy === 'isolated' && found === 'isotrace') {
     return 'another registry is installed: only the instrumentations that were given here go to this one';
   }

@@ -1,7 +1,7 @@
 import type { Context } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
 import type { House } from './house.ts';
-import { type Installation, type InstallationHealth, type InstallOptions, install } from './install.ts';
+import { type Installation, type InstallationHealth, type Installed, type InstallOptions, install } from './install.ts';
 import { type LateBindingCounts, LateBindings } from './late-binding.ts';
 import type { RegistrySettings } from './settings.ts';
 import { SpanRouter } from './span-router.ts';
@@ -30,6 +30,7 @@ export class Routing {
   readonly router: SpanRouter;
   /** Whether the host was given a span processor for an SDK of its own. */
   hasSpanProcessor = false;
+  #installed: Installed | undefined;
   #installation: Installation | undefined;
   #closed = false;
 
@@ -57,10 +58,7 @@ export class Routing {
   }
 
   get health(): InstallationHealth | undefined {
-    if (this.#installation === undefined) return undefined;
-    const { strategy, found, advice } = this.#installation;
-    const isFollowed = strategy === 'join' && this.hasSpanProcessor;
-    return { strategy, found, ...(advice !== undefined && !isFollowed && { advice }) };
+    return this.#installed && this.#health(this.#installed);
   }
 
   /** Who starts spans for code of this registry's tenants, or of a request whose tenant is not known yet. */
@@ -71,16 +69,17 @@ export class Routing {
   install(options: InstallOptions): Installation {
     if (this.#installation !== undefined) return this.#installation;
     if (this.#closed) return INSTALLED_NOWHERE;
-    const installation = install(this.router, options);
+    const installed = install(this.router, options);
     const uninstall = (): void => {
-      if (this.#installation !== installed) return;
+      if (this.#installed !== installed) return;
+      this.#installed = undefined;
       this.#installation = undefined;
-      installation.uninstall();
+      installed.uninstall();
       this.lateBindings.settleAll();
     };
-    const installed: Installation = { ...installation, uninstall };
-    this.#installation = installed;
-    return installed;
+    this.#installed = installed;
+    this.#installation = { ...this.#health(installed), uninstall };
+    return this.#installation;
   }
 
   /** Takes the installation out; to be called while spans may still be delivered. */
@@ -88,5 +87,10 @@ export class Routing {
     this.#closed = true;
     this.#installation?.uninstall();
     this.lateBindings.settleAll();
+  }
+
+  #health({ strategy, found, joinAdvice, notes }: Installed): InstallationHealth {
+    const advice = joinAdvice === undefined || this.hasSpanProcessor ? notes : [joinAdvice, ...notes];
+    return { strategy, found, ...(advice.length > 0 && { advice: advice.join('; ') }) };
   }
 }

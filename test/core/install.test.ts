@@ -2,6 +2,7 @@ import { context as contextApi, propagation, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createSpanProcessor } from '../../src/index.ts';
 import { detectGlobalSdk } from '../../src/infra/global-sdk.ts';
 import { fillRegisterSlot, registerSlot } from '../../src/infra/register-slot.ts';
 import { inbound, library, startWorld, work } from '../routing/routing-kit.ts';
@@ -71,6 +72,19 @@ describe('install', () => {
       given.tracer.startSpan('of the instrumentation').end();
     });
     expect((await delivered()).a).toEqual(['of the instrumentation']);
+  });
+
+  it('with `join` leaves instrumentations to the SDK that is there, and says so', async () => {
+    trace.setGlobalTracerProvider(new TracerProvider({}));
+    const given = fakeInstrumentation();
+    const { registry } = await startWorld(['a'], { install: { instrumentations: [given] } });
+    const advice = (): string => registry.health().installation?.advice ?? '';
+    expect(advice()).toMatch(
+      /add createSpanProcessor\(registry\) to .*; the instrumentations that were given are left/,
+    );
+    createSpanProcessor(registry);
+    expect(advice()).toMatch(/^the instrumentations that were given are left alone/);
+    expect(given.calls).toEqual([]);
   });
 
   it('with `own` replaces what was there, and does not touch what came after it', async () => {
