@@ -1,6 +1,7 @@
 import type { SpanProcessor } from '@opentelemetry/sdk-trace';
 import { type HostSpan, mirrorEnd, mirrorStart } from '../core/mirror-span.ts';
 import type { TracerRegistry } from '../core/registry.ts';
+import { Routing } from '../core/routing.ts';
 import type { TracerBase } from '../core/tracer-base.ts';
 
 /**
@@ -11,10 +12,11 @@ import type { TracerBase } from '../core/tracer-base.ts';
  * limits, processors and redaction apply; the host's own export is not touched.
  *
  * `forceFlush` flushes the registry. `shutdown` does too, and lets go of it; the registry goes on. No method throws or
- * rejects.
+ * rejects. Without a registry it does nothing.
  */
 export function createSpanProcessor(registry: TracerRegistry<TracerBase>): SpanProcessor {
-  const { routing } = registry;
+  const routing = routingOf(registry);
+  if (routing === undefined) return IDLE;
   const { guard } = routing.router;
   let isOpen = true;
   routing.hasSpanProcessor = true;
@@ -32,4 +34,21 @@ export function createSpanProcessor(registry: TracerRegistry<TracerBase>): SpanP
       await flush();
     },
   };
+}
+
+const IDLE: SpanProcessor = Object.freeze({
+  onStart: () => undefined,
+  onEnd: () => undefined,
+  forceFlush: () => Promise.resolve(),
+  shutdown: () => Promise.resolve(),
+});
+
+/** Of anything that is no registry of this copy of the package: none. Never throws. */
+function routingOf(registry: TracerRegistry<TracerBase>): Routing | undefined {
+  try {
+    const { routing } = registry;
+    return routing instanceof Routing ? routing : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Attributes, HrTime, Link, SpanContext, SpanStatus } from '@opentelemetry/api';
 import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
@@ -83,14 +84,17 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
   }
 
   /** Runs `change` while the span takes changes, also after its end, when its tenant's processors are told late. */
-  amend(change: () => void): void {
+  amend(change: () => unknown): void {
     const progress = this.#progress;
     if (progress === 'ended') this.#progress = 'ending';
     try {
-      change();
-    } finally {
-      if (progress === 'ended') this.#progress = 'ended';
+      const result = change();
+      // Only a host that finds this method could bring one.
+      if (types.isPromise(result)) result.catch(() => undefined);
+    } catch (error) {
+      this.#host.guard.report('api', 'amend', error);
     }
+    if (progress === 'ended') this.#progress = 'ended';
   }
 
   get ended(): boolean {
