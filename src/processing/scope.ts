@@ -206,7 +206,7 @@ export function enterScope(context: Context, owner: ScopeOwner, change: ScopeCha
   const current = scopeOf(context);
   if (current === undefined) {
     const shown = 'activeSpan' in change ? undefined : hostSpanIn(context);
-    const empty = { ...emptyFields(owner, isTracingSuppressed(context), 0), activeSpan: shown };
+    const empty = emptyFields(owner, isTracingSuppressed(context), 0, shown);
     return new ScopeContext(context, owner.state === 'disabled' ? empty : { ...empty, ...change }, undefined);
   }
   const { base, hostSuppressed, foreignLayers } = current;
@@ -267,10 +267,15 @@ export function isSame(one: ScopeOwner, other: ScopeOwner): boolean {
   return one === other || tenantOf(one) === tenantOf(other);
 }
 
-function emptyFields(owner: ScopeOwner, hostSuppressed: boolean, foreignLayers: number): ScopeFields {
+function emptyFields(
+  owner: ScopeOwner,
+  hostSuppressed: boolean,
+  foreignLayers: number,
+  activeSpan?: Span,
+): ScopeFields {
   return {
     owner,
-    activeSpan: undefined,
+    activeSpan,
     ownSpan: undefined,
     baggage: undefined,
     session: undefined,
