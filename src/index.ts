@@ -1,5 +1,13 @@
 export { type ContextOperations, type ContinueOptions, type SessionOptions, WithContext } from './core/context.ts';
 export { createTracer } from './core/create-tracer.ts';
+export type {
+  Installation,
+  InstallationHealth,
+  InstallOptions,
+  InstallStrategy,
+  InstrumentationLike,
+} from './core/install.ts';
+export type { LateBindingCounts } from './core/late-binding.ts';
 export type { Mixed, MixinBase } from './core/mixin.ts';
 export { type DisposableSpan, type Operations, WithOperations } from './core/operations.ts';
 export type {
@@ -14,6 +22,7 @@ export type {
   HeaderFunction,
   HeaderOptions,
   HeaderRecord,
+  LateBindingBounds,
   LimitOptions,
   ProfileOption,
   PropagationOptions,
@@ -32,6 +41,7 @@ export type { DestinationHealth, TracerHealth, TracerStats } from './core/status
 export type { ReconfigureOutcome } from './core/tenant-configurator.ts';
 export { Tracer } from './core/tracer.ts';
 export { TracerBase, type TracerInit } from './core/tracer-base.ts';
+export type { GlobalSdk } from './infra/global-sdk.ts';
 export type { HostPlatform } from './infra/host-platform.ts';
 export type { TlsOptions } from './infra/transport.ts';
 export { currentTracer, traced } from './instrumentation/traced.ts';
@@ -42,6 +52,7 @@ export {
   type ErrorHandlingHealth,
   type ErrorHandlingOptions,
 } from './integration/error-handling.ts';
+export { createSpanProcessor } from './integration/span-processor.ts';
 export type { ProcessHookOptions } from './lifecycle/process-hooks.ts';
 export type { FlushOptions, FlushReport, TenantReport } from './lifecycle/report.ts';
 export type { TracerState } from './lifecycle/tracer-state.ts';

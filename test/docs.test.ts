@@ -88,6 +88,8 @@ const expectations: Readonly<Record<string, Expectation>> = {
       await nest.close();
     },
   },
+  'instrumentation-1': { printed: ['own'], spans: ['GET'] },
+  'instrumentation-2': { printed: ['join opentelemetry'], spans: ['decode', 'query'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'platform-1': { spans: ['warm up'], others: ['checkout'] },
   'platform-2': { spans: ['failed'], others: ['fine', 'failed'] },

@@ -50,7 +50,17 @@ describe('the package', () => {
 
   it('works without the peers that only some of its features need: loaded when asked for, or by an entry of their own', () => {
     const optional = Object.keys(manifest.peerDependenciesMeta);
-    expect(optional).toEqual(['@grpc/grpc-js', '@nestjs/common', '@nestjs/core', 'express', 'fastify', 'hono', 'rxjs']);
+    expect(optional).toEqual([
+      '@grpc/grpc-js',
+      '@nestjs/common',
+      '@nestjs/core',
+      '@opentelemetry/auto-instrumentations-node',
+      '@opentelemetry/instrumentation',
+      'express',
+      'fastify',
+      'hono',
+      'rxjs',
+    ]);
     for (const name of optional) expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
     const frameworks: Readonly<Record<string, readonly string[]>> = {
       'src/hono.ts': ['hono'],

@@ -37,6 +37,11 @@ class OpenIsotrace implements OpenPeer {
     return new IsotraceTenant(this.#registry.get(id));
   }
 
+  instrument(id: string): (fn: () => void) => void {
+    this.#registry.install();
+    return (fn) => this.#registry.run(id, fn);
+  }
+
   async encoded(): Promise<void> {}
 
   async flush(): Promise<void> {

@@ -26,6 +26,8 @@ export interface PeerTenant extends Work {
 export interface OpenPeer {
   /** The tenant of that id, made when it is new. */
   tenant(id: string): PeerTenant;
+  /** Makes the library the one that instrumented code records with. Answers how such code enters the tenant. */
+  instrument(id: string): (fn: () => void) => void;
   /** Resolves when everything that ended is encoded, in mode `encode`. */
   encoded(): Promise<void>;
   /** Resolves when everything that ended was exported. */

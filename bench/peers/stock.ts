@@ -1,7 +1,13 @@
 import { createRequire } from 'node:module';
-import { context, SpanStatusCode } from '@opentelemetry/api';
+import { context, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
+import {
+  CompositePropagator,
+  type ExportResult,
+  ExportResultCode,
+  W3CBaggagePropagator,
+  W3CTraceContextPropagator,
+} from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
 import {
@@ -74,6 +80,13 @@ class OpenStock implements OpenPeer {
     });
     this.#providers.push(provider);
     return new StockTenant(provider, exporter);
+  }
+
+  instrument(): (fn: () => void) => void {
+    trace.setGlobalTracerProvider(this.#providers[0] as TracerProvider);
+    const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
+    propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
+    return (fn) => fn();
   }
 
   encoded(): Promise<void> {

@@ -24,6 +24,7 @@ import {
   DEFAULT_TENANT_ID,
   defaultsOn,
   type HostSettings,
+  type LateBindingSettings,
   PLATFORM_TENANT_ID,
   type RegistrySettings,
   type SelfMetricsSettings,
@@ -63,6 +64,8 @@ const KNOWN_REGISTRY: ReadonlySet<string> = new Set(
     ...TRACER_KEYS,
     configure: true,
     endpointPolicy: true,
+    unassigned: true,
+    lateBinding: true,
     maxTenants: true,
     idleTimeoutMillis: true,
     drainTimeoutMillis: true,
@@ -84,6 +87,15 @@ const SELF_METRICS = defineGroup<SelfMetricsSettings>({ tenants: integer('selfMe
 const NO_SELF_METRICS: SelfMetricsSettings = Object.freeze({ tenants: INTEGER_OPTIONS['selfMetrics.tenants'].default });
 const CLOCK = objectWith<Clock>('now', 'monotonic', 'random', 'schedule');
 const STRICT = oneOf(true, false);
+const UNASSIGNED = oneOf('platform', 'drop');
+const LATE_BINDING = defineGroup<LateBindingSettings>({
+  maxSpans: integer('lateBinding.maxSpans'),
+  maxMillis: integer('lateBinding.maxMillis'),
+});
+const DEFAULT_LATE_BINDING: LateBindingSettings = Object.freeze({
+  maxSpans: INTEGER_OPTIONS['lateBinding.maxSpans'].default,
+  maxMillis: INTEGER_OPTIONS['lateBinding.maxMillis'].default,
+});
 const CONFIGURE = callable<ConfigureFunction>('a function');
 const TRACER_CLASS = callable<TracerClass>('a class');
 const PLATFORM_COPY: Check<CopyShare | false> = {
@@ -130,6 +142,11 @@ export function resolveRegistrySettings(
     platformCopy: readPlatformCopy(reader, platform),
     configure: reader?.read('configure', CONFIGURE),
     endpointPolicy: readEndpointPolicy(reader),
+    unassigned: reader?.read('unassigned', UNASSIGNED) ?? 'platform',
+    lateBinding:
+      reader === undefined
+        ? DEFAULT_LATE_BINDING
+        : readGroup(reader, 'lateBinding', LATE_BINDING, DEFAULT_LATE_BINDING),
     maxTenants: readInteger(reader, 'maxTenants'),
     idleTimeoutMillis: readInteger(reader, 'idleTimeoutMillis'),
     drainTimeoutMillis: readInteger(reader, 'drainTimeoutMillis'),

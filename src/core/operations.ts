@@ -11,15 +11,15 @@ import type {
 } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
 import type { CallScope } from '../processing/call-scope.ts';
-import { enterScope, enterSpan } from '../processing/scope.ts';
+import { enterScope, enterSpan, type ScopeOwner } from '../processing/scope.ts';
 import { SpanCall } from '../processing/span-call.ts';
 import { activeSpanIn } from '../processing/start-span.ts';
 import { type CallOptions, createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
 import { runTracked } from '../processing/track-result.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
+import type { Guard } from '../utils/guard.ts';
 import type { Mixed, MixinBase } from './mixin.ts';
 import type { TracerBase } from './tracer-base.ts';
-import type { TracerRuntime } from './tracer-runtime.ts';
 
 /** A span that ends when it is disposed of: `using span = tracer.startSpan('work')`. */
 export type DisposableSpan = Span & Disposable;
@@ -67,6 +67,13 @@ export interface Operations extends OtelTracer {
 
   /** Adds an event to the active span. Answers whether there was one. */
   addEvent(name: string, attributes?: Attributes, time?: TimeInput): boolean;
+}
+
+/** What starts spans: a tenant's engine, or what stands in for it. */
+export interface SpanEngine extends ScopeOwner {
+  readonly guard: Guard;
+  /** May throw what the host's values throw. */
+  start(name: string, options: SpanOptions | undefined, context: Context, isExplicit: boolean): DisposableSpan;
 }
 
 /** Adds {@link Operations} to a tracer class. */
@@ -139,7 +146,7 @@ export function WithOperations<Base extends MixinBase<TracerBase>>(base: Base): 
 
 /** Runs `fn` in a span of its own that ends when the result is over. */
 export function runInSpan<T>(
-  runtime: TracerRuntime,
+  runtime: SpanEngine,
   name: string,
   options: SpanOptions | undefined,
   fn: (span: Span) => T,
@@ -150,7 +157,7 @@ export function runInSpan<T>(
 }
 
 /** Starts the span of one call of a wrapped function. */
-export function beginCall(runtime: TracerRuntime, name: string, options: CallOptions): CallScope {
+export function beginCall(runtime: SpanEngine, name: string, options: CallOptions): CallScope {
   const { attributes } = options;
   const spanOptions =
     typeof attributes === 'function' ? { ...options, attributes: attributesOf(runtime, attributes) } : options;
@@ -159,7 +166,7 @@ export function beginCall(runtime: TracerRuntime, name: string, options: CallOpt
   return new SpanCall(span, enterGuarded(runtime, context, span));
 }
 
-function attributesOf({ guard }: TracerRuntime, read: () => Attributes): Attributes {
+function attributesOf({ guard }: SpanEngine, read: () => Attributes): Attributes {
   const failed = (error: unknown): void => guard.report('host', 'attributes', error);
   try {
     const attributes: unknown = read();
@@ -172,7 +179,7 @@ function attributesOf({ guard }: TracerRuntime, read: () => Attributes): Attribu
 }
 
 function startGuarded(
-  runtime: TracerRuntime,
+  runtime: SpanEngine,
   name: string,
   options: SpanOptions | undefined,
   context: Context,
@@ -181,10 +188,20 @@ function startGuarded(
   try {
     return runtime.start(name, options ?? undefined, context, isExplicit);
   } catch (error) {
-    runtime.guard.report('api', 'startSpan', error);
+    return startAgain(runtime.guard, error, options, (readable) => runtime.start(name, readable, context, isExplicit));
   }
+}
+
+/** After options of which something threw: starts the span with what can be read of them. Never throws. */
+export function startAgain(
+  guard: Guard,
+  error: unknown,
+  options: SpanOptions | undefined,
+  start: (readable: SpanOptions) => DisposableSpan,
+): DisposableSpan {
+  guard.report('api', 'startSpan', error);
   try {
-    return runtime.start(name, readableOptions(options), context, isExplicit);
+    return start(readableOptions(options));
   } catch {
     return NOOP_SPAN;
   }
@@ -194,7 +211,7 @@ function startGuarded(
  * The context in which the span is active. Also a tracer that does nothing is entered: what runs inside belongs to its
  * tenant and must not be recorded by another one around it.
  */
-function enterGuarded(runtime: TracerRuntime, context: Context, span: Span): Context {
+function enterGuarded(runtime: SpanEngine, context: Context, span: Span): Context {
   try {
     return span === NOOP_SPAN ? enterScope(context, runtime) : enterSpan(context, runtime, span);
   } catch (error) {
@@ -204,7 +221,7 @@ function enterGuarded(runtime: TracerRuntime, context: Context, span: Span): Con
 }
 
 /** Whether a value can be made the active context; one that cannot would break whatever asks for it inside. */
-function isContext(value: unknown): value is Context {
+export function isContext(value: unknown): value is Context {
   if (typeof value !== 'object' || value === null) return false;
   try {
     return typeof (value as Partial<Context>).getValue === 'function';

@@ -311,6 +311,13 @@ export interface RegistryOptions<T extends object = object> extends TracerOption
   meterProvider?: MeterProvider | undefined;
   /** What is measured beside totals. */
   selfMetrics?: SelfMetricsOptions | undefined;
+  /**
+   * After `install()`: what becomes of spans whose code runs for no tenant, and whose request has named none. Default:
+   * `'platform'`.
+   */
+  unassigned?: 'platform' | 'drop' | undefined;
+  /** After `install()`: how spans wait whose request has not named its tenant yet. */
+  lateBinding?: LateBindingBounds | undefined;
   /** The class of the tenants' tracers, composed of mixins. Default: `Tracer`. */
   tracer?: TracerClass<T> | undefined;
   /** Where isotrace writes about itself, such as a pino logger. Default: a pino logger at level `warn`. */
@@ -327,6 +334,13 @@ export interface SelfMetricsOptions {
    * many series more. 0 to 10,000. Default: 0.
    */
   tenants?: number | undefined;
+}
+
+export interface LateBindingBounds {
+  /** Most spans that wait, of all requests; the oldest request is then treated as one without a tenant. 0 to 1,000,000. Default: 10,000. */
+  maxSpans?: number | undefined;
+  /** Longest wait, in milliseconds. 1 to 3,600,000. Default: 30,000. */
+  maxMillis?: number | undefined;
 }
 
 export type ConfigureFunction = (tenantId: string) => ConfigureAnswer | Promise<ConfigureAnswer>;

@@ -1,4 +1,4 @@
-import type { Context, Link, Span, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+import type { Baggage, Context, Link, Span, SpanContext, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { trace } from '@opentelemetry/api';
 import { enterScope, scopeOfOwner } from '../processing/scope.ts';
 import { parseBaggage, serializeBaggage } from '../utils/baggage.ts';
@@ -26,14 +26,17 @@ export function injectContext(
   // A tracer that does nothing is shared by tenants that do not exist: what one put there is not for another.
   if (runtime.state === 'disabled') return;
   const scope = scopeOfOwner(context, runtime);
-  const spanContext = scope?.ownSpan?.spanContext();
-  const traceparent = formatTraceparent(spanContext);
-  if (traceparent !== undefined && writeHeader(carrier, 'traceparent', traceparent, setter)) {
-    const tracestate = serializeTracestate(spanContext?.traceState);
-    if (tracestate !== undefined) writeHeader(carrier, 'tracestate', tracestate, setter);
-  }
+  injectSpan(scope?.ownSpan?.spanContext(), carrier, setter);
   const baggage = serializeBaggage(scope?.baggage, baggageFilter(runtime));
   if (baggage !== undefined) writeHeader(carrier, 'baggage', baggage, setter);
+}
+
+/** Writes `traceparent` and `tracestate`. */
+export function injectSpan(spanContext: SpanContext | undefined, carrier: unknown, setter?: TextMapSetter): void {
+  const traceparent = formatTraceparent(spanContext);
+  if (traceparent === undefined || !writeHeader(carrier, 'traceparent', traceparent, setter)) return;
+  const tracestate = serializeTracestate(spanContext?.traceState);
+  if (tracestate !== undefined) writeHeader(carrier, 'tracestate', tracestate, setter);
 }
 
 /** The tenant's context that continues what a carrier brought. A malformed header is as good as none. */
@@ -47,7 +50,7 @@ export function extractContext(
   if (incoming === 'ignore')
     return enterScope(context, runtime, { activeSpan: undefined, ownSpan: undefined, links: undefined });
   const remote = readRemoteSpan(carrier, getter);
-  const baggage = parseBaggage(readHeader(carrier, 'baggage', getter), baggageFilter(runtime));
+  const baggage = allowedBaggage(runtime, readHeader(carrier, 'baggage', getter));
   const continued = incoming === 'parent' ? remote : undefined;
   const links: Link[] | undefined =
     incoming === 'link' && remote !== undefined ? [{ context: remote.spanContext() }] : undefined;
@@ -59,7 +62,13 @@ export function extractContext(
   });
 }
 
-function readRemoteSpan(carrier: unknown, getter: TextMapGetter | undefined): Span | undefined {
+/** Of a `baggage` header, what the tenant lets in. */
+export function allowedBaggage(runtime: TracerRuntime, header: unknown): Baggage | undefined {
+  return parseBaggage(header, baggageFilter(runtime));
+}
+
+/** The span that a carrier names; a malformed header is as good as none. */
+export function readRemoteSpan(carrier: unknown, getter: TextMapGetter | undefined): Span | undefined {
   const parent = parseTraceparent(readHeader(carrier, 'traceparent', getter));
   if (parent === undefined) return undefined;
   const traceState = parseTracestate(readHeader(carrier, 'tracestate', getter));

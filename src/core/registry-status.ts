@@ -4,6 +4,9 @@ import type { ProfileName } from '../processing/profiles.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
 import type { House } from './house.ts';
+import type { InstallationHealth } from './install.ts';
+import type { LateBindingCounts } from './late-binding.ts';
+import type { Routing } from './routing.ts';
 import { type TracerHealth, tracerHealth } from './status.ts';
 import type { TenantTable } from './tenant-table.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
@@ -30,6 +33,8 @@ export interface RegistryStats {
   /** Requests under way, not counting overdue ones. */
   readonly requests: number;
   readonly sockets: number;
+  /** Spans that started before their tenant was known. */
+  readonly lateBinding: LateBindingCounts;
   /** The account of all tenants together, evicted ones included. */
   readonly traces: LedgerSnapshot;
 }
@@ -49,6 +54,8 @@ export interface RegistryHealth {
   readonly recentErrors: readonly ContainedError[];
   /** The tenants that are not well. */
   readonly tenants: readonly TracerHealth[];
+  /** What `install` came to; absent while nothing is installed. */
+  readonly installation?: InstallationHealth;
 }
 
 /** What a registry counts of its tenants coming and going. */
@@ -58,6 +65,7 @@ export function registryStats(
   { ledger, pipeline }: House,
   { draining, live, maxTenants, waiting }: TenantTable,
   counts: RegistryCounts,
+  routing: Routing,
   runtimes: readonly TracerRuntime[],
 ): RegistryStats {
   const { budget, dispatcher, grpc, spools, transport } = pipeline;
@@ -69,12 +77,13 @@ export function registryStats(
     bytes: budget.used,
     requests: dispatcher.underWay,
     sockets: transport.openSockets() + grpc.openSockets(),
+    lateBinding: routing.counts,
     // What the disk holds of tenants that are not in use is nobody's among the runtimes.
     traces: ledger.snapshot(queued, held + spools.spooled()),
   };
 }
 
-export function registryHealth(house: House, runtimes: readonly TracerRuntime[]): RegistryHealth {
+export function registryHealth(house: House, routing: Routing, runtimes: readonly TracerRuntime[]): RegistryHealth {
   const tenants = runtimes.map(tracerHealth).filter(({ ok }) => !ok);
   const { defaults, guard, issues } = house;
   return {
@@ -85,5 +94,6 @@ export function registryHealth(house: House, runtimes: readonly TracerRuntime[])
     errors: guard.counts(),
     recentErrors: guard.recent(),
     tenants,
+    ...(routing.health !== undefined && { installation: routing.health }),
   };
 }

@@ -5,7 +5,7 @@ import { installProcessHooks, type ProcessHookOptions } from '../lifecycle/proce
 import { combineReports, type FlushOptions, type FlushReport, resolveTimeout } from '../lifecycle/report.ts';
 import { isInUseState } from '../lifecycle/tracer-state.ts';
 import { PROFILES } from '../processing/profiles.ts';
-import { enterScope, ownerIn } from '../processing/scope.ts';
+import { enterScope } from '../processing/scope.ts';
 import { createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import { publishDiagnostic } from '../utils/diagnostics.ts';
@@ -15,11 +15,14 @@ import { configError, resolveRegistrySettings } from './config.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { House } from './house.ts';
 import { IdleSweep } from './idle-sweep.ts';
+import type { Installation, InstallOptions } from './install.ts';
 import { beginCall, runInSpan } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
+import { Platform } from './platform.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
+import { Routing } from './routing.ts';
 import { measureRegistry, type SelfMetrics } from './self-metrics.ts';
-import { PLATFORM_SPOOL_NAME, type RegistrySettings, type TracerDefaults, type TracerSettings } from './settings.ts';
+import { PLATFORM_SPOOL_NAME, type RegistrySettings, type TracerDefaults } from './settings.ts';
 import { type ReconfigureOutcome, TenantConfigurator } from './tenant-configurator.ts';
 import { TenantTable } from './tenant-table.ts';
 import type { Tracer } from './tracer.ts';
@@ -44,7 +47,9 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   /** Stands in for tenants that do not exist. */
   readonly #nobody: TracerRuntime;
   readonly #metrics: SelfMetrics | undefined;
-  #platform: TracerRuntime | undefined;
+  readonly #platform: Platform;
+  /** @internal Code that knows nothing of tenants; for the integrations. */
+  readonly routing: Routing;
   #closed = false;
   #closing: Promise<FlushReport> | undefined;
 
@@ -58,11 +63,11 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     if (settings.strict && issues.length > 0) throw configError(issues);
     this.#settings = settings;
     this.#house = new House({ ...settings, host }, issues, {
-      platform: () => this.#platform ?? this.#nobody,
+      platform: () => this.#platform.made ?? this.#nobody,
       readmit: (runtime) => this.#readmit(runtime),
       drained: (runtime) => this.#done(runtime),
       closing: (runtime) => {
-        if (runtime !== this.#platform) this.#table.close(runtime);
+        if (runtime !== this.#platform.made) this.#table.close(runtime);
       },
       wake: (name) => this.#wake(name),
       closed: (runtime) => this.#done(runtime),
@@ -84,15 +89,23 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#nobody = this.#house.createRuntime('nobody');
     this.#nobody.standsIn = true;
     this.#nobody.disable();
-    if (settings.platform !== false && settings.platformCopy !== false) this.#openPlatform(settings.platform);
+    this.#platform = new Platform(this.#house, settings.platform);
+    if (settings.platformCopy !== false) this.#platform.get();
     this.#metrics = measureRegistry(this.#house, settings.selfMetrics, {
       runtimes: () => this.#table.runtimes(),
       all: () => this.#all(),
       stats: () => this.stats(),
     });
+    this.routing = new Routing({
+      house: this.#house,
+      settings,
+      nobody: this.#nobody,
+      platform: () => this.#platform.get(),
+      isPlatform: (runtime) => runtime === this.#platform.made,
+    });
     this.trace = createTraceFunction((name, spanOptions) => {
-      const runtime = this.#currentRuntime();
-      return runtime === undefined ? undefined : beginCall(runtime, name, spanOptions);
+      const starter = this.routing.starterIn();
+      return starter === undefined ? undefined : beginCall(starter, name, spanOptions);
     });
   }
 
@@ -140,13 +153,13 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** The process owner's own tracer, for what belongs to no tenant; the only one that `OTEL_*` variables apply to. */
   get platform(): T {
-    if (this.#settings.platform === false || this.#closed) return (this.#platform ?? this.#nobody).handle as T;
-    return this.#openPlatform(this.#settings.platform).handle as T;
+    return (this.#platform.get() ?? this.#nobody).handle as T;
   }
 
   /** The tracer of the tenant that the running code works for, if it is one of this registry. */
   current(): T | undefined {
-    return this.#currentRuntime()?.handle as T | undefined;
+    const starter = this.routing.starterIn();
+    return starter instanceof TracerRuntime ? (starter.handle as T) : undefined;
   }
 
   /** Runs `fn` as a tenant: spans, wrappers and ordinary OpenTelemetry libraries inside belong to it. */
@@ -157,15 +170,18 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     return typeof fn === 'function' ? contextApi.with(context, fn) : (undefined as R);
   }
 
-  /** As the tracer's `withSpan`, for the tenant that the code runs for; outside every tenant `fn` runs without a span. */
+  /**
+   * As the tracer's `withSpan`, for the tenant that the code runs for, also if that is not known yet; outside every
+   * tenant `fn` runs without a span.
+   */
   withSpan<R>(name: string, fn: (span: Span) => R): R;
   withSpan<R>(name: string, options: SpanOptions | undefined, fn: (span: Span) => R): R;
   withSpan<R>(name: string, optionsOrFn: unknown, maybeFn?: unknown): R {
     const [options, fn] = typeof optionsOrFn === 'function' ? [undefined, optionsOrFn] : [optionsOrFn, maybeFn];
     if (typeof fn !== 'function') return undefined as R;
-    const runtime = this.#currentRuntime();
-    if (runtime === undefined) return (fn as (span: Span) => R)(NOOP_SPAN);
-    return runInSpan(runtime, name, options as SpanOptions | undefined, fn as (span: Span) => R);
+    const starter = this.routing.starterIn();
+    if (starter === undefined) return (fn as (span: Span) => R)(NOOP_SPAN);
+    return runInSpan(starter, name, options as SpanOptions | undefined, fn as (span: Span) => R);
   }
 
   /**
@@ -197,6 +213,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * Further calls resolve with the first report.
    */
   shutdown(options?: FlushOptions): Promise<FlushReport> {
+    if (!this.#closed) this.routing.close();
     this.#closed = true;
     this.#closing ??= this.#close(this.#timeoutOf(options));
     return this.#closing;
@@ -207,22 +224,27 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * default action. Answers a function that takes the hooks out again.
    */
   installProcessHooks(options?: ProcessHookOptions): () => void {
-    return this.#house.guard.run(
-      'api',
-      'installProcessHooks',
-      () => installProcessHooks(this, options ?? {}),
-      () => undefined,
-    );
+    const install = (): (() => void) => installProcessHooks(this, options ?? {});
+    return this.#house.guard.run('api', 'installProcessHooks', install, () => undefined);
+  }
+
+  /**
+   * Opt-in: spans of code that knows nothing of tenants, such as OpenTelemetry's instrumentation packages, go to the
+   * tenant that the code works for, or wait for the one that their request names. Another call answers the same
+   * installation until that is taken out.
+   */
+  install(options?: InstallOptions): Installation {
+    return this.routing.install(options ?? {});
   }
 
   /** Counts since the registry was made. */
   stats(): RegistryStats {
-    return registryStats(this.#house, this.#table, this.#counts, this.#all());
+    return registryStats(this.#house, this.#table, this.#counts, this.routing, this.#all());
   }
 
   /** How the registry and its tenants do. */
   health(): RegistryHealth {
-    return registryHealth(this.#house, this.#all());
+    return registryHealth(this.#house, this.routing, this.#all());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -326,19 +348,9 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     runtime.evict();
   }
 
-  #currentRuntime(): TracerRuntime | undefined {
-    const owner = ownerIn(contextApi.active());
-    return owner instanceof TracerRuntime && owner.house === this.#house ? owner : undefined;
-  }
-
-  #openPlatform(settings: TracerSettings): TracerRuntime {
-    this.#platform ??= this.#house.createPlatform(settings);
-    return this.#platform;
-  }
-
   #all(): TracerRuntime[] {
-    const platform = this.#platform === undefined ? [] : [this.#platform];
-    return [...this.#table.runtimes(), ...this.#table.draining, ...platform];
+    const { made } = this.#platform;
+    return [...this.#table.runtimes(), ...this.#table.draining, ...(made === undefined ? [] : [made])];
   }
 
   #timeoutOf(options: FlushOptions | undefined): number {
@@ -349,6 +361,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { clock } = this.#settings;
     const endsAt = clock.monotonic() + timeoutMillis;
     this.#sweep.stop();
+    this.#platform.close();
     const reports = await Promise.all(this.#all().map((runtime) => runtime.shutdown(timeoutMillis)));
     this.#table.clear();
     await this.#house.close(Math.max(endsAt - clock.monotonic(), 0));

@@ -123,6 +123,8 @@ export interface RegistrySettings extends HostSettings {
   readonly platformCopy: CopyShare | false;
   readonly configure: ConfigureFunction | undefined;
   readonly endpointPolicy: EndpointPolicy;
+  readonly unassigned: 'platform' | 'drop';
+  readonly lateBinding: LateBindingSettings;
   readonly maxTenants: number;
   readonly idleTimeoutMillis: number;
   readonly drainTimeoutMillis: number;
@@ -134,6 +136,11 @@ export interface RegistrySettings extends HostSettings {
 
 export interface SelfMetricsSettings {
   readonly tenants: number;
+}
+
+export interface LateBindingSettings {
+  readonly maxSpans: number;
+  readonly maxMillis: number;
 }
 
 /** The settings of a tracer without a registry. */

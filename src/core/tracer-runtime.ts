@@ -25,7 +25,9 @@ import { SpanPath } from './span-path.ts';
 import { reportWhile } from './tenant-report.ts';
 import type { TracerHouse } from './tracer-house.ts';
 
-const OWN_SCOPE: SpanScope = Object.freeze({ index: 0, name: 'isotrace', version: VERSION });
+/** The instrumentation scope of spans that are made through isotrace's own methods. */
+export const OWN_SCOPE: SpanScope = Object.freeze({ index: 0, name: 'isotrace', version: VERSION });
+
 /**
  * The engine behind one tenant's tracer: its state and its spans. One object for each tenant as long as anybody holds
  * its tracer; what costs memory is made on first use and let go when the tenant is evicted.
@@ -143,14 +145,25 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     return this.#resource;
   }
 
-  /** Starts a span, or one that does nothing while the tracer does not record. May throw what the host's values throw. */
-  start(name: string, options: SpanOptions | undefined, context: Context, isExplicit: boolean): Span & Disposable {
+  /** Notes a use; an evicted tenant comes back. Answers whether spans are recorded. */
+  admit(): boolean {
     this.touched = true;
-    if (!isRecordingState(this.#state)) {
-      if (this.#state === 'draining' || this.#state === 'dormant') this.house.readmit(this);
-      if (!isRecordingState(this.#state)) return NOOP_SPAN;
-    }
-    return startSpan(this, OWN_SCOPE, name, options, context, isExplicit);
+    if (isRecordingState(this.#state)) return true;
+    if (this.#state === 'draining' || this.#state === 'dormant') this.house.readmit(this);
+    return isRecordingState(this.#state);
+  }
+
+  /** Starts a span, or one that does nothing while the tracer does not record. May throw what the host's values throw. */
+  start(
+    name: string,
+    options: SpanOptions | undefined,
+    context: Context,
+    isExplicit: boolean,
+    instrumentation: SpanScope = OWN_SCOPE,
+    starter: SpanStarter = this,
+  ): Span & Disposable {
+    if (!this.admit()) return NOOP_SPAN;
+    return startSpan(starter, instrumentation, name, options, context, isExplicit);
   }
 
   spanStarted(): void {

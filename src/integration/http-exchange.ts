@@ -33,6 +33,8 @@ const MAX_TYPE_LENGTH = 128;
 export interface ServerExchangeInit {
   readonly runtime: TracerRuntime;
   readonly span: Span;
+  /** Whether the span is over with the request; one that instrumentation began, that ends. */
+  readonly endsSpan: boolean;
   /** The context in which the span is active. */
   readonly context: Context;
   readonly method: string;
@@ -97,7 +99,7 @@ export class ServerExchange implements HttpExchange {
     this.span.setAttributes(final);
     if (typeof route === 'string') this.span.updateName(spanName(method, route));
     if (type !== undefined) this.span.setStatus(this.#errorStatus());
-    this.span.end();
+    if (this.#init.endsSpan) this.span.end();
     this.#measure((measurements, context) => measurements.active(-1, attributes, context));
     if (runtime.state === 'disabled') return;
     const seconds = (runtime.clock.monotonic() - arrivedAt) / 1_000;

@@ -1,14 +1,16 @@
 import { types } from 'node:util';
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, Context } from '@opentelemetry/api';
 import { context as contextApi, SpanKind } from '@opentelemetry/api';
 import { type IntegrationHost, integrationHostOf, platformRuntimeOf, runtimeOf } from '../core/integration-host.ts';
+import { requestSpanIn } from '../core/late-binding.ts';
 import { extractContext } from '../core/propagation.ts';
 import type { TracerRegistry } from '../core/registry.ts';
 import type { TracerBase } from '../core/tracer-base.ts';
 import type { TracerRuntime } from '../core/tracer-runtime.ts';
 import { createDefaultLogger } from '../infra/logger.ts';
 import { within } from '../lifecycle/deadline.ts';
-import { enterScope, enterSpan, ownerIn } from '../processing/scope.ts';
+import { enterScope, enterSpan, isSame, ownerIn, ownerOfSpan } from '../processing/scope.ts';
+import type { RecordingSpan } from '../processing/span.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import { IsotraceError } from '../utils/errors.ts';
 import { IssueLog } from '../utils/option-reader.ts';
@@ -168,7 +170,11 @@ export class HttpHandler<Request> {
   #open(host: IntegrationHost, call: HttpCall<Request>, arrival: Arrival, runtime: TracerRuntime): ServerExchange {
     const { facts, line, at } = arrival;
     const { clock } = runtime;
-    const remote = extractContext(runtime, contextApi.active(), facts.headers, this.#settings.incoming);
+    const active = contextApi.active();
+    const waiting = serverSpanIn(active);
+    const remote = waiting
+      ? enterScope(active, runtime)
+      : extractContext(runtime, active, facts.headers, this.#settings.incoming);
     const attributes = requestAttributes(facts, line, this.#settings.trustProxy);
     const route = (): string | undefined => this.#routeOf(call);
     const known = host.guard.run('host', 'route', route, undefined);
@@ -180,11 +186,14 @@ export class HttpHandler<Request> {
       // A start that is given is measured by the wall clock, so it is given only where it matters.
       ...(waited > MAX_UNSEEN_WAIT_MILLIS && { startTime: clock.now() - waited }),
     };
-    const span = runtime.start(spanName(line.method, known), options, remote, true);
+    const isOwn = waiting === undefined || !isOf(waiting, runtime);
+    const span = isOwn ? runtime.start(spanName(line.method, known), options, remote, true) : waiting;
+    if (!isOwn) span.setAttributes(options.attributes);
     const exchange = new ServerExchange({
       runtime,
       span,
-      context: span === NOOP_SPAN ? remote : enterSpan(remote, runtime, span),
+      endsSpan: isOwn,
+      context: span === NOOP_SPAN || !isOwn ? remote : enterSpan(remote, runtime, span),
       method: line.method,
       arrivedAt: at,
       measurements: this.#measurementsOf(runtime),
@@ -255,6 +264,17 @@ export function recordingFailure<T>(exchange: HttpExchange, fn: () => T): T {
     exchange.fail(error);
     throw error;
   }) as T;
+}
+
+/** The SERVER span of the request, if instrumentation began one before the tenant was known. */
+function serverSpanIn(active: Context): RecordingSpan | undefined {
+  const span = requestSpanIn(active);
+  return span?.kind === SpanKind.SERVER && span.isRecording() ? span : undefined;
+}
+
+function isOf(span: RecordingSpan, runtime: TracerRuntime): boolean {
+  const owner = ownerOfSpan(span);
+  return owner !== undefined && isSame(owner, runtime);
 }
 
 /** Under this key a request knows its exchange, and whose it is. */

@@ -20,6 +20,8 @@ export const DROP_REASONS = [
   'unauthorized',
   /** `configure` said that there is no such tenant. */
   'tenant_unknown',
+  /** Recorded by instrumentation outside every tenant, while `unassigned` is `'drop'` or there is no platform tracer. */
+  'unassigned',
   /** Still undelivered when the grace of an evicted tenant was over. */
   'evicted',
   /** The tenant has no destination and no exporter. */

@@ -25,6 +25,20 @@ export interface ScopeOwner {
   readonly boundary: 'isolate' | 'link';
   /** A disabled owner may stand for any number of tenants that do not exist: its scopes hold nothing of them. */
   readonly state?: TracerState;
+  /**
+   * Only of an owner that stands in for a tenant that is not known yet: the tenant, once it is. From then on both are
+   * the same owner.
+   */
+  readonly tenant?: ScopeOwner | undefined;
+  /** Only of such an owner: the first tenant that is entered inside becomes its tenant. */
+  bind?(tenant: ScopeOwner): void;
+  /** Only of such an owner: what arrived for the tenant, once that is known and as far as it lets it in. */
+  readonly inboundBaggage?: Baggage | undefined;
+}
+
+/** The tenant itself, where one stands in for it. */
+export function tenantOf(owner: ScopeOwner): ScopeOwner {
+  return owner.tenant ?? owner;
 }
 
 /** A session that spans inside it carry as `session.id`. */
@@ -34,6 +48,12 @@ export interface Session {
 
 /** Marks our spans with their owner; shared by all copies of the package. */
 export const SPAN_OWNER: unique symbol = Symbol.for('isotrace.span.owner') as never;
+
+/**
+ * A span of the host's own SDK carries under this key the tenant's span that stands for it: the parent of the tenant's
+ * spans, while the host's is the one that is active. Shared by all copies of the package.
+ */
+export const SPAN_TWIN: unique symbol = Symbol.for('isotrace.span.twin') as never;
 
 export interface OwnedSpan extends Span {
   readonly [SPAN_OWNER]: ScopeOwner;
@@ -124,8 +144,10 @@ export class ScopeContext implements Context, ScopeFields {
   withActiveSpan(span: unknown): ScopeContext {
     if (span === undefined) return this.#with({ activeSpan: undefined, ownSpan: undefined, links: undefined });
     const owner = ownerOfSpan(span);
-    if (owner !== undefined && owner !== this.owner) return enterSpan(this, owner, span as Span);
-    const own = owner === undefined ? remoteParent(span) : (span as Span);
+    const own = owner === undefined ? remoteParent(span) : twinOf(span as Span);
+    if (owner !== undefined && !isSame(owner, this.owner)) {
+      return enterScope(this, owner, { activeSpan: span as Span, ownSpan: own, links: undefined });
+    }
     return this.#with({ activeSpan: span as Span, ownSpan: own ?? this.ownSpan });
   }
 
@@ -153,7 +175,7 @@ export function scopeOfOwner(context: Context, owner: ScopeOwner): ScopeContext 
 /** The innermost scope of one tenant in a chain of scopes. */
 export function innermostOf(chain: ScopeContext | undefined, owner: ScopeOwner): ScopeContext | undefined {
   let scope = chain;
-  while (scope !== undefined && scope.owner !== owner) scope = scope.outer;
+  while (scope !== undefined && !isSame(scope.owner, owner)) scope = scope.outer;
   return scope;
 }
 
@@ -163,7 +185,7 @@ export function innermostOf(chain: ScopeContext | undefined, owner: ScopeOwner):
  */
 export function enterSpan(context: Context, owner: ScopeOwner, span: Span): ScopeContext {
   const current = scopeOf(context);
-  if (current !== undefined && current.owner === owner) {
+  if (current !== undefined && isSame(current.owner, owner)) {
     const fields: ScopeFields = {
       owner,
       activeSpan: span,
@@ -184,14 +206,21 @@ export function enterSpan(context: Context, owner: ScopeOwner, span: Span): Scop
 export function enterScope(context: Context, owner: ScopeOwner, change: ScopeChange = {}): ScopeContext {
   const current = scopeOf(context);
   if (current === undefined) {
-    const empty = emptyFields(owner, isTracingSuppressed(context), 0);
+    const shown = 'activeSpan' in change ? undefined : hostSpanIn(context);
+    const empty = emptyFields(owner, isTracingSuppressed(context), 0, shown);
     return new ScopeContext(context, owner.state === 'disabled' ? empty : { ...empty, ...change }, undefined);
   }
   const { base, hostSuppressed, foreignLayers } = current;
-  const outer = current.owner === owner ? current.outer : around(current, owner, MAX_OUTER_SCOPES);
+  const isStandIn = current.owner.bind !== undefined;
+  if (isStandIn && owner.state !== 'disabled') current.owner.bind?.(owner);
+  const isOwn = isSame(current.owner, owner);
+  const outer = isOwn ? current.outer : around(current, owner, MAX_OUTER_SCOPES);
   const empty = emptyFields(owner, hostSuppressed, foreignLayers);
   if (owner.state === 'disabled') return new ScopeContext(base, empty, outer);
-  if (current.owner === owner) return new ScopeContext(base, { ...fieldsOf(current), ...change }, outer);
+  if (isOwn) {
+    const baggage = current.baggage ?? (isStandIn ? current.owner.inboundBaggage : undefined);
+    return new ScopeContext(base, { ...fieldsOf(current), owner, baggage, ...change }, outer);
+  }
   const earlier = innermostOf(current.outer, owner);
   if (earlier === undefined) return new ScopeContext(base, { ...empty, ...change }, outer);
   const { ownSpan, baggage, session, suppressed } = earlier;
@@ -208,9 +237,15 @@ export function ownerOfSpan(span: unknown): ScopeOwner | undefined {
   }
 }
 
-/** The tenant that the running code works for, if any. */
+/** The tenant's own span behind one that its scope shows as active. */
+function twinOf(span: Span): Span {
+  return (span as { readonly [SPAN_TWIN]?: Span })[SPAN_TWIN] ?? span;
+}
+
+/** The tenant that the running code works for, if any, or what stands in for it. */
 export function ownerIn(context: Context): ScopeOwner | undefined {
-  return scopeOf(context)?.owner;
+  const owner = scopeOf(context)?.owner;
+  return owner && tenantOf(owner);
 }
 
 /** What of a span from another process can be a parent: its context, as it is now. Of any other, nothing. Never throws. */
@@ -228,10 +263,20 @@ export function remoteParent(span: unknown): Span | undefined {
   }
 }
 
-function emptyFields(owner: ScopeOwner, hostSuppressed: boolean, foreignLayers: number): ScopeFields {
+/** Whether two owners are the same tenant, also where one stands in for it. */
+export function isSame(one: ScopeOwner, other: ScopeOwner): boolean {
+  return one === other || tenantOf(one) === tenantOf(other);
+}
+
+function emptyFields(
+  owner: ScopeOwner,
+  hostSuppressed: boolean,
+  foreignLayers: number,
+  activeSpan?: Span,
+): ScopeFields {
   return {
     owner,
-    activeSpan: undefined,
+    activeSpan,
     ownSpan: undefined,
     baggage: undefined,
     session: undefined,
@@ -247,12 +292,19 @@ function fieldsOf(scope: ScopeFields): ScopeFields {
   return { owner, activeSpan, ownSpan, baggage, session, links, suppressed, hostSuppressed, foreignLayers };
 }
 
+/** A span of the host's own SDK that is active outside every tenant: it stays so, for that SDK's spans inside. */
+function hostSpanIn(context: Context): Span | undefined {
+  const span = trace.getSpan(context);
+  return span?.spanContext().isRemote === true ? undefined : span;
+}
+
 /** The host made a tenant's span active in a context that knows of no scope. */
 function scopeOfActiveSpan(context: Context): ScopeContext | undefined {
   const span = trace.getSpan(context);
   const owner = ownerOfSpan(span);
   if (span === undefined || owner === undefined) return undefined;
-  const fields = { ...emptyFields(owner, isTracingSuppressed(context), 0), activeSpan: span, ownSpan: span };
+  const empty = emptyFields(owner, isTracingSuppressed(context), 0);
+  const fields = { ...empty, activeSpan: span, ownSpan: twinOf(span), baggage: owner.inboundBaggage };
   return new ScopeContext(context, fields, undefined);
 }
 
@@ -277,7 +329,7 @@ function scopeSeenThrough(context: Context, scope: ScopeContext): ScopeContext {
  */
 function around(scope: ScopeContext | undefined, owner: ScopeOwner, room: number): ScopeContext | undefined {
   if (scope === undefined || room === 0) return undefined;
-  if (scope.owner === owner) return around(scope.outer, owner, room);
+  if (isSame(scope.owner, owner)) return around(scope.outer, owner, room);
   const outer = around(scope.outer, owner, room - 1);
   return outer === scope.outer ? scope : new ScopeContext(scope.base, scope, outer);
 }

@@ -82,6 +82,7 @@ export class SpanIdentity {
 
   set traceFlags(flags: number) {
     this.#traceFlags = flags;
+    if (this.#plain !== undefined) this.#plain.traceFlags = flags;
   }
 
   get traceState(): TraceState | undefined {

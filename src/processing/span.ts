@@ -1,5 +1,6 @@
+import { types } from 'node:util';
 import type { Attributes, HrTime, Link, SpanContext, SpanStatus } from '@opentelemetry/api';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import { cutString } from '../utils/cut-string.ts';
@@ -79,6 +80,26 @@ export class RecordingSpan extends SpanTimes implements OwnedSpan, ReadableSpan,
 
   spanContext(): SpanContext {
     return plainContext(this.context);
+  }
+
+  /** Corrects the sampling decision, when the one who decides became known after the start. */
+  setSampled(isSampled: boolean): void {
+    const { context } = this;
+    context.traceFlags = isSampled ? context.traceFlags | TraceFlags.SAMPLED : context.traceFlags & ~TraceFlags.SAMPLED;
+  }
+
+  /** Runs `change` while the span takes changes, also after its end, when its tenant's processors are told late. */
+  amend(change: () => unknown): void {
+    const progress = this.#progress;
+    if (progress === 'ended') this.#progress = 'ending';
+    try {
+      const result = change();
+      // Only a host that finds this method could bring one.
+      if (types.isPromise(result)) result.catch(() => undefined);
+    } catch (error) {
+      this.#host.guard.report('api', 'amend', error);
+    }
+    if (progress === 'ended') this.#progress = 'ended';
   }
 
   get ended(): boolean {

@@ -11,6 +11,7 @@ import { followTrace, type SpanSampler } from './sampling.ts';
 import {
   enterScope,
   innermostOf,
+  isSame,
   ownerOfSpan,
   remoteParent,
   type ScopeContext,
@@ -50,7 +51,7 @@ export function startSpan(
   isExplicit: boolean,
 ): Span & Disposable {
   const scope = scopeOf(context);
-  const own = innermostOf(scope, host.owner);
+  const own = innermostOf(scope, host.owner) ?? claimed(scope, host.owner);
   if (isSuppressed(context, scope, own)) return NOOP_SPAN;
   const parentSpan = options?.root === true ? undefined : parentIn(context, scope, own, isExplicit);
   const parent = parentSpan && heldContextOf(parentSpan);
@@ -102,7 +103,15 @@ export function startSpan(
 /** The tenant's own active span in a context: a span that recording and enriching may touch. */
 export function activeSpanIn(context: Context, host: { readonly owner: ScopeOwner }): Span | undefined {
   const span = scopeOfOwner(context, host.owner)?.ownSpan;
-  return ownerOfSpan(span) === host.owner ? span : undefined;
+  const owner = ownerOfSpan(span);
+  return owner !== undefined && isSame(owner, host.owner) ? span : undefined;
+}
+
+/** The scope of spans that started before their tenant was known, when this tenant is the first one inside them. */
+function claimed(scope: ScopeContext | undefined, owner: ScopeOwner): ScopeContext | undefined {
+  if (scope?.owner.bind === undefined || scope.owner.tenant !== undefined || owner.bind !== undefined) return undefined;
+  scope.owner.bind(owner);
+  return innermostOf(scope, owner);
 }
 
 function parentIn(
@@ -139,8 +148,9 @@ function rootLinks(
   given: Link[] | undefined,
 ): readonly Link[] | undefined {
   if (scope === undefined) return given;
-  const waiting = scope.owner === host.owner ? scope.links : undefined;
-  const around = scope.owner === host.owner ? scope.outer : scope;
+  const isOwn = isSame(scope.owner, host.owner);
+  const waiting = isOwn ? scope.links : undefined;
+  const around = isOwn ? scope.outer : scope;
   const crosses = around !== undefined && around.owner.boundary === 'link' && host.owner.boundary === 'link';
   const outer = crosses ? around.ownSpan?.spanContext() : undefined;
   if (waiting === undefined && outer === undefined) return given;

@@ -32,6 +32,8 @@ export const INTEGER_OPTIONS = {
   'batch.maxBytes': { min: KIB, max: 64 * MIB, default: 512 * KIB, unit: 'bytes' },
   'spool.maxBytes': { min: 64 * KIB, max: 64 * 1_024 * MIB, default: 64 * MIB, unit: 'bytes' },
   'destination.timeoutMillis': { min: 1, max: 600_000, default: 10_000, unit: 'milliseconds' },
+  'lateBinding.maxSpans': { min: 0, max: 1_000_000, default: 10_000, unit: 'spans' },
+  'lateBinding.maxMillis': { min: 1, max: HOUR_MILLIS, default: 30_000, unit: 'milliseconds' },
   maxTenants: { min: 1, max: 1_000_000, default: 1_000, unit: 'tenants' },
   idleTimeoutMillis: { min: 1, max: 24 * HOUR_MILLIS, default: 30 * 60_000, unit: 'milliseconds' },
   drainTimeoutMillis: { min: 0, max: HOUR_MILLIS, default: 60_000, unit: 'milliseconds' },

@@ -1,0 +1,169 @@
+import { propagation, type TracerProvider, trace } from '@opentelemetry/api';
+import { detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
+import { registerSlot } from '../infra/register-slot.ts';
+import type { IncomingTrust } from './propagation.ts';
+import { RoutingPropagator } from './routing-propagator.ts';
+import type { SpanRouter } from './span-router.ts';
+
+/**
+ * How a registry takes part in a process in which others may have registered an SDK.
+ *
+ * - `'own'`: its routing provider and propagator become OpenTelemetry's global ones, in place of what was there.
+ * - `'join'`: the SDK that owns the globals keeps them; the host adds `createSpanProcessor(registry)` to it.
+ * - `'isolated'`: nothing global changes; only the given instrumentations go through the registry.
+ * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry, and beside Datadog, whose own
+ *   instrumentations pass span processors by; else `'join'`.
+ */
+export type InstallStrategy = 'auto' | 'own' | 'join' | 'isolated';
+
+/** What isotrace uses of an OpenTelemetry instrumentation. */
+export interface InstrumentationLike {
+  setTracerProvider(provider: TracerProvider): void;
+  enable(): void;
+  disable(): void;
+}
+
+export interface InstallOptions {
+  /**
+   * OpenTelemetry instrumentations, also in nested arrays as `getNodeAutoInstrumentations()` returns them. They are
+   * enabled, and send to the tenant of the code that they watch. Default: none beside those of `isotrace/register`.
+   */
+  readonly instrumentations?: readonly (InstrumentationLike | readonly InstrumentationLike[])[] | undefined;
+  /** Default: `'auto'`. */
+  readonly strategy?: InstallStrategy | undefined;
+  /**
+   * What an inbound trace context is good for, with the strategy `'own'`. At public endpoints prefer `'link'`.
+   * Default: `'parent'`.
+   */
+  readonly incoming?: IncomingTrust | undefined;
+}
+
+/** What `install` came to; also in `health()`. */
+export interface InstallationHealth {
+  readonly strategy: Exclude<InstallStrategy, 'auto'>;
+  /** Who owned the globals before. */
+  readonly found: GlobalSdk;
+  /** What the host should know or do; absent when all is well. */
+  readonly advice?: string;
+}
+
+export interface Installation extends InstallationHealth {
+  /**
+   * Takes everything out again, but does not bring back what was there before. Spans that wait for their tenant are
+   * settled.
+   */
+  uninstall(): void;
+}
+
+const STRATEGIES: readonly InstallStrategy[] = ['auto', 'own', 'join', 'isolated'];
+const TRUSTS: readonly IncomingTrust[] = ['parent', 'link', 'ignore'];
+
+/** What was done, with advice in parts. */
+export interface Installed extends Omit<InstallationHealth, 'advice'> {
+  /** Until the host has a span processor of the registry. */
+  readonly joinAdvice: string | undefined;
+  readonly notes: readonly string[];
+  uninstall(): void;
+}
+
+/** Puts a registry's router where instrumentations look for a provider. Never throws. */
+export function install(router: SpanRouter, options: InstallOptions): Installed {
+  const { guard } = router;
+  const found = detectGlobalSdk();
+  const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found);
+  const undo: (() => void)[] = [];
+  const step = (operation: string, change: () => () => void): void => {
+    guard.run('api', operation, () => void undo.push(change()), undefined);
+  };
+  const slot = registerSlot();
+  const given = guard.run('api', 'instrumentations', () => listOf(options.instrumentations), []);
+  if (strategy === 'own') step('install', () => takeGlobals(router, oneOf(options.incoming, TRUSTS, 'parent'), found));
+  if (strategy !== 'join') {
+    router.isOpen = true;
+    undo.push(() => {
+      router.isOpen = false;
+    });
+    const early = slot === undefined || slot.taken ? [] : slot.instrumentations;
+    if (slot !== undefined && early.length > 0) {
+      slot.taken = true;
+      undo.push(() => {
+        slot.taken = false;
+      });
+    }
+    for (const instrumentation of new Set([...listOf(early), ...given])) {
+      step('instrumentation', () => attach(instrumentation, router));
+    }
+  }
+  const isLeftOut = strategy === 'join' && given.length > 0;
+  const notes = [
+    noteOf(strategy, found),
+    isLeftOut ? 'the instrumentations that were given are left alone: those of that SDK do their work' : undefined,
+    slot?.problem,
+  ];
+  return {
+    strategy,
+    found,
+    joinAdvice: strategy === 'join' ? joinAdviceFor(found) : undefined,
+    notes: notes.filter((note) => note !== undefined),
+    uninstall: () => {
+      for (const back of undo.splice(0).reverse()) guard.run('api', 'uninstall', back, undefined);
+    },
+  };
+}
+
+function resolveStrategy(wanted: InstallStrategy, found: GlobalSdk): Exclude<InstallStrategy, 'auto'> {
+  if (wanted !== 'auto') return wanted;
+  if (found === 'none') return 'own';
+  return found === 'isotrace' || found === 'datadog' ? 'isolated' : 'join';
+}
+
+function joinAdviceFor(found: GlobalSdk): string {
+  if (found === 'datadog')
+    return `Datadog's instrumentations pass span processors by: use the strategy 'isolated' or 'own'`;
+  if (found === 'none')
+    return 'nobody owns the globals: add createSpanProcessor(registry) to the SDK that you start later';
+  const place = found === 'sentry' ? 'openTelemetrySpanProcessors of Sentry.init' : `that SDK's span processors`;
+  return `the globals belong to ${found}: add createSpanProcessor(registry) to ${place}`;
+}
+
+function noteOf(strategy: InstallStrategy, found: GlobalSdk): string | undefined {
+  if (strategy === 'isolated' && found === 'isotrace') {
+    return 'another registry is installed: only the instrumentations that were given here go to this one';
+  }
+  if (strategy === 'isolated' && found === 'datadog') {
+    return 'the globals belong to datadog: only the instrumentations that were given here go to tenants';
+  }
+  if (strategy === 'own' && found !== 'none') return `the globals belonged to ${found}, which gets no more spans`;
+  return undefined;
+}
+
+function takeGlobals(router: SpanRouter, incoming: IncomingTrust, found: GlobalSdk): () => void {
+  if (found !== 'none') trace.disable();
+  // Whoever registers a propagator without a provider has it replaced too: it would send what is not the tenant's.
+  propagation.disable();
+  trace.setGlobalTracerProvider(router);
+  propagation.setGlobalPropagator(new RoutingPropagator(router.guard, incoming));
+  return () => {
+    // Somebody else may have taken the place meanwhile.
+    if (!isRegisteredProvider(router)) return;
+    trace.disable();
+    propagation.disable();
+  };
+}
+
+function attach(instrumentation: InstrumentationLike, router: SpanRouter): () => void {
+  instrumentation.setTracerProvider(router);
+  instrumentation.enable();
+  return () => instrumentation.disable();
+}
+
+function listOf(given: unknown): InstrumentationLike[] {
+  const flat: unknown[] = Array.isArray(given) ? given.flat(2) : [];
+  return flat.filter((item): item is InstrumentationLike => {
+    return typeof (item as Partial<InstrumentationLike> | null | undefined)?.setTracerProvider === 'function';
+  });
+}
+
+function oneOf<T extends string>(value: unknown, accepted: readonly T[], fallback: T): T {
+  return accepted.includes(value as T) ? (value as T) : fallback;
+}

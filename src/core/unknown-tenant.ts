@@ -1,0 +1,162 @@
+import { type Baggage, type Context, type Span, type SpanOptions, TraceFlags } from '@opentelemetry/api';
+import type { Resource } from '@opentelemetry/resources';
+import type { SamplingVerdict } from '../processing/sampling.ts';
+import type { ScopeOwner } from '../processing/scope.ts';
+import { RecordingSpan } from '../processing/span.ts';
+import type { SpanHooks } from '../processing/span-hooks.ts';
+import type { SpanScope } from '../processing/span-host.ts';
+import { type SpanStarter, startSpan } from '../processing/start-span.ts';
+import { adoptSpan } from './adopt-span.ts';
+import { allowedBaggage } from './propagation.ts';
+import { OWN_SCOPE, TracerRuntime } from './tracer-runtime.ts';
+
+/** How the wait of a span for its tenant ended. */
+export type LateBindingOutcome = 'bound' | 'unassigned' | 'expired';
+
+/** What a request needs of those who keep the list of requests that wait. */
+export interface WaitingRoom {
+  /** Records for nobody: lends its clock, ids and limits to spans whose tenant is not known. */
+  readonly nobody: TracerRuntime;
+  /** Whether a request in which this tenant is entered first becomes its own. */
+  mayClaim(tenant: TracerRuntime): boolean;
+  /** To be called for each span that begins to wait. */
+  added(request: UnknownTenant): void;
+  /** Nothing can name a tenant any more. */
+  over(request: UnknownTenant): void;
+  /** To be called once, when the tenant is known, before the spans are handed over. */
+  settled(request: UnknownTenant, outcome: LateBindingOutcome, spans: number): void;
+}
+
+/**
+ * Stands in for the tenant of one request until that is known; from then on it is that tenant. Spans are real from the
+ * start: their ids are sent on, their times are kept.
+ */
+export class UnknownTenant implements ScopeOwner, SpanStarter {
+  readonly tenantId = '';
+  readonly boundary = 'isolate';
+  readonly owner: ScopeOwner = this;
+  readonly hostIds = undefined;
+  /** When it began, on the monotonic clock. */
+  readonly since: number;
+  readonly room: WaitingRoom;
+  #waiting: RecordingSpan[] = [];
+  #root: RecordingSpan | undefined;
+  #tenant: TracerRuntime | undefined;
+  #baggageHeader: unknown;
+  #inboundBaggage: Baggage | undefined;
+  /** Open spans that the tenant does not record. */
+  #turnedAway: Set<RecordingSpan> | undefined;
+
+  /** @param baggage the header that arrived with the request */
+  constructor(room: WaitingRoom, since: number, baggage?: unknown) {
+    this.room = room;
+    this.since = since;
+    this.#baggageHeader = baggage;
+  }
+
+  get tenant(): TracerRuntime | undefined {
+    return this.#tenant;
+  }
+
+  get inboundBaggage(): Baggage | undefined {
+    return this.#inboundBaggage;
+  }
+
+  /** The first span of the request, usually its SERVER span, until it ends. */
+  get root(): RecordingSpan | undefined {
+    return this.#root;
+  }
+
+  get clock() {
+    return this.#lender.clock;
+  }
+
+  get guard() {
+    return this.#lender.guard;
+  }
+
+  get ids() {
+    return this.#lender.ids;
+  }
+
+  get spanLimits() {
+    return this.#lender.spanLimits;
+  }
+
+  /** Processors are the tenant's: they are told of a span when its tenant is known. */
+  get hooks(): SpanHooks {
+    return this.room.nobody.hooks;
+  }
+
+  get #lender(): TracerRuntime {
+    return this.#tenant ?? this.room.nobody;
+  }
+
+  /** Everything is recorded, and passed on as the caller wants it; the tenant's own rules come with the tenant. */
+  sampler(parent: { readonly traceFlags: number } | undefined): SamplingVerdict {
+    const sampled = parent === undefined || (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
+    return { record: true, sampled, open: 'unconfigured' };
+  }
+
+  resource(): Resource {
+    return this.#lender.resource();
+  }
+
+  /** @param starter asked for the span in place of this */
+  start(
+    name: string,
+    options: SpanOptions | undefined,
+    context: Context,
+    isExplicit: boolean,
+    instrumentation: SpanScope = OWN_SCOPE,
+    starter: SpanStarter = this,
+  ): Span & Disposable {
+    const span = startSpan(starter, instrumentation, name, options, context, isExplicit);
+    if (!(span instanceof RecordingSpan)) return span;
+    this.#waiting.push(span);
+    this.#root ??= span;
+    this.room.added(this);
+    return span;
+  }
+
+  bind(tenant: ScopeOwner): void {
+    if (tenant instanceof TracerRuntime && this.room.mayClaim(tenant)) this.settle(tenant, 'bound');
+  }
+
+  /** Hands everything over to `tenant`; to nobody, when there is none. */
+  settle(tenant: TracerRuntime | undefined, outcome: LateBindingOutcome): void {
+    if (this.#tenant !== undefined) return;
+    const { nobody } = this.room;
+    const spans = this.#waiting;
+    this.#tenant = tenant ?? nobody;
+    this.#waiting = [];
+    if (outcome === 'bound' && tenant !== undefined && this.#baggageHeader !== undefined) {
+      this.#inboundBaggage = allowedBaggage(tenant, this.#baggageHeader);
+    }
+    this.#baggageHeader = undefined;
+    this.room.settled(this, outcome, spans.length);
+    if (tenant === undefined) nobody.path.discard('unassigned', spans.length);
+    for (const span of spans) {
+      if (tenant !== undefined && adoptSpan(tenant, span)) continue;
+      if (span.ended) continue;
+      this.#turnedAway ??= new Set();
+      this.#turnedAway.add(span);
+    }
+  }
+
+  spanStarted(): void {}
+
+  spanUnsampled(): void {}
+
+  spanEnding(span: RecordingSpan): void {
+    if (this.#turnedAway?.has(span) !== true) this.#tenant?.spanEnding(span);
+  }
+
+  spanEnded(span: RecordingSpan): void {
+    const isRoot = span === this.#root;
+    if (isRoot) this.#root = undefined;
+    if (this.#turnedAway?.delete(span) === true) return;
+    if (this.#tenant !== undefined) this.#tenant.spanEnded(span);
+    else if (isRoot) this.room.over(this);
+  }
+}
