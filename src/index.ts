@@ -1,6 +1,13 @@
 export { type ContextOperations, type ContinueOptions, type SessionOptions, WithContext } from './core/context.ts';
 export { createTracer } from './core/create-tracer.ts';
 export type {
+  DestinationOptions,
+  DestinationPaths,
+  HeaderFunction,
+  HeaderOptions,
+  HeaderRecord,
+} from './core/destination-options.ts';
+export type {
   Installation,
   InstallationHealth,
   InstallOptions,
@@ -16,12 +23,7 @@ export type {
   ConfigureAnswer,
   ConfigureFunction,
   CreateTracerOptions,
-  DestinationOptions,
-  DestinationPaths,
   EndpointPolicy,
-  HeaderFunction,
-  HeaderOptions,
-  HeaderRecord,
   LateBindingBounds,
   LimitOptions,
   ProfileOption,

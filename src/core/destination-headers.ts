@@ -5,7 +5,7 @@ import type { Guard } from '../utils/guard.ts';
 import { type Headers, sanitizeHeaders } from '../utils/headers.ts';
 import { isOptionsObject } from '../utils/option-reader.ts';
 import { Secret } from '../utils/secret.ts';
-import type { HeaderFunction, HeaderRecord } from './options.ts';
+import type { HeaderFunction, HeaderRecord } from './destination-options.ts';
 
 export interface HeaderRequest {
   readonly tenantId: string;

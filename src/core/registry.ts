@@ -3,18 +3,13 @@ import { context as contextApi } from '@opentelemetry/api';
 import { readEnvironment, readHostPlatform } from '../infra/environment.ts';
 import { installProcessHooks, type ProcessHookOptions } from '../lifecycle/process-hooks.ts';
 import { combineReports, type FlushOptions, type FlushReport, resolveTimeout } from '../lifecycle/report.ts';
-import { isInUseState } from '../lifecycle/tracer-state.ts';
 import { PROFILES } from '../processing/profiles.ts';
 import { enterScope } from '../processing/scope.ts';
 import { createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
-import { publishDiagnostic } from '../utils/diagnostics.ts';
-import type { ConfigIssue } from '../utils/errors.ts';
-import { isTenantId } from '../utils/tenant-id.ts';
+import { Admission } from './admission.ts';
 import { configError, resolveRegistrySettings } from './config.ts';
-import { createFingerprint } from './fingerprint.ts';
 import { House } from './house.ts';
-import { IdleSweep } from './idle-sweep.ts';
 import type { Installation, InstallOptions } from './install.ts';
 import { beginCall, runInSpan } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
@@ -22,9 +17,9 @@ import { Platform } from './platform.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
 import { Routing } from './routing.ts';
 import { measureRegistry, type SelfMetrics } from './self-metrics.ts';
-import { PLATFORM_SPOOL_NAME, type RegistrySettings, type TracerDefaults } from './settings.ts';
-import { type ReconfigureOutcome, TenantConfigurator } from './tenant-configurator.ts';
-import { TenantTable } from './tenant-table.ts';
+import { PLATFORM_SPOOL_NAME, type RegistrySettings } from './settings.ts';
+import type { ReconfigureOutcome } from './tenant-configurator.ts';
+import type { TenantTable } from './tenant-table.ts';
 import type { Tracer } from './tracer.ts';
 import type { TracerBase } from './tracer-base.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
@@ -39,11 +34,8 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   readonly trace: TraceFunction;
   readonly #settings: RegistrySettings;
   readonly #house: House;
+  readonly #admission: Admission;
   readonly #table: TenantTable;
-  readonly #configurator: TenantConfigurator;
-  readonly #sweep: IdleSweep;
-  readonly #fingerprint = createFingerprint();
-  readonly #counts = { created: 0, evicted: 0, revived: 0, unknown: 0, refused: 0 };
   /** Stands in for tenants that do not exist. */
   readonly #nobody: TracerRuntime;
   readonly #metrics: SelfMetrics | undefined;
@@ -64,7 +56,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#settings = settings;
     this.#house = new House({ ...settings, host }, issues, {
       platform: () => this.#platform.made ?? this.#nobody,
-      readmit: (runtime) => this.#readmit(runtime),
+      readmit: (runtime) => this.#admission.readmit(runtime),
       drained: (runtime) => this.#done(runtime),
       closing: (runtime) => {
         if (runtime !== this.#platform.made) this.#table.close(runtime);
@@ -72,23 +64,13 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
       wake: (name) => this.#wake(name),
       closed: (runtime) => this.#done(runtime),
     });
-    const { clock, idleTimeoutMillis, maxTenants, platform } = settings;
+    const { platform } = settings;
     if (platform !== false && platform.spool) this.#house.pipeline.spools.open(platform.spool.directory);
-    this.#table = new TenantTable({ maxTenants, clock, crowdedOut: (runtime) => this.#evict(runtime, 'capacity') });
-    this.#configurator = new TenantConfigurator({
-      ...settings,
-      agenda: this.#house.pipeline.agenda,
-      configured: (runtime, tenantSettings, problems) => this.#configured(runtime, tenantSettings, problems),
-      unknown: (runtime) => this.#unknown(runtime),
-      failed: (runtime, reason) => runtime.degrade(reason),
-    });
-    this.#sweep = new IdleSweep(this.#house.pipeline.agenda, idleTimeoutMillis, {
-      runtimes: () => this.#table.runtimes(),
-      idle: (runtime) => this.#evict(runtime, 'idle'),
-    });
     this.#nobody = this.#house.createRuntime('nobody');
     this.#nobody.standsIn = true;
     this.#nobody.disable();
+    this.#admission = new Admission(this.#house, settings, this.#nobody);
+    this.#table = this.#admission.table;
     this.#platform = new Platform(this.#house, settings.platform);
     if (settings.platformCopy !== false) this.#platform.get();
     this.#metrics = measureRegistry(this.#house, settings.selfMetrics, {
@@ -115,7 +97,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * `shutdown` get one shared tracer that does nothing.
    */
   get(tenantId: string): T {
-    return this.#use(tenantId).handle as T;
+    return this.#admission.use(tenantId).handle as T;
   }
 
   /** The tracer of a live tenant, without making one and without counting as use. */
@@ -132,7 +114,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   delete(tenantId: string): boolean {
     const runtime = this.#table.peek(tenantId);
     if (runtime === undefined) return false;
-    this.#evict(runtime, 'deleted');
+    this.#admission.evict(runtime, 'deleted');
     return true;
   }
 
@@ -164,7 +146,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** Runs `fn` as a tenant: spans, wrappers and ordinary OpenTelemetry libraries inside belong to it. */
   run<R>(tenantId: string, fn: () => R): R {
-    const runtime = this.#use(tenantId);
+    const runtime = this.#admission.use(tenantId);
     const active = contextApi.active();
     const context = this.#house.guard.run('context', 'run', () => enterScope(active, runtime), active);
     return typeof fn === 'function' ? contextApi.with(context, fn) : (undefined as R);
@@ -190,16 +172,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * know is asked for again at the next `get`.
    */
   async reconfigure(tenantId: string): Promise<ReconfigureOutcome> {
-    this.#table.forgetUnknown(tenantId);
-    const runtime = this.#table.peek(tenantId) ?? this.#table.retired(tenantId);
-    if (runtime === undefined || !isInUseState(runtime.state)) return 'unknown';
-    // A question that is under way may be older than the change.
-    await this.#configurator.settled(runtime);
-    if (this.#closed || !isInUseState(runtime.state)) return 'unknown';
-    const { generation } = runtime;
-    const outcome = await this.#configurator.ask(runtime);
-    if (outcome !== 'configured') return outcome;
-    return runtime.generation === generation ? 'unchanged' : 'changed';
+    return this.#admission.reconfigure(tenantId);
   }
 
   /** Delivers what waits, of all tenants at once. Resolves, in the given time plus 100 ms at most, with a report per tenant. */
@@ -215,6 +188,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   shutdown(options?: FlushOptions): Promise<FlushReport> {
     if (!this.#closed) this.routing.close();
     this.#closed = true;
+    this.#admission.close();
     this.#closing ??= this.#close(this.#timeoutOf(options));
     return this.#closing;
   }
@@ -239,7 +213,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** Counts since the registry was made. */
   stats(): RegistryStats {
-    return registryStats(this.#house, this.#table, this.#counts, this.routing, this.#all());
+    return registryStats(this.#house, this.#table, this.#admission.counts, this.routing, this.#all());
   }
 
   /** How the registry and its tenants do. */
@@ -251,101 +225,16 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     await this.shutdown();
   }
 
-  #use(tenantId: string): TracerRuntime {
-    try {
-      const runtime = this.#table.use(tenantId) ?? this.#miss(tenantId);
-      runtime.touched = true;
-      return runtime;
-    } catch (error) {
-      this.#house.guard.report('api', 'get', error);
-      return this.#nobody;
-    }
-  }
-
-  #miss(tenantId: unknown): TracerRuntime {
-    if (!isTenantId(tenantId) || this.#closed) return this.#nobody;
-    if (this.#table.isUnknown(tenantId)) return this.#nobody;
-    const known = this.#table.retired(tenantId);
-    if (known !== undefined && known.state !== 'disabled') {
-      this.#readmit(known);
-      return known;
-    }
-    if (!this.#table.mayWait()) {
-      this.#counts.refused += 1;
-      return this.#nobody;
-    }
-    const runtime = known ?? this.#house.createRuntime(tenantId);
-    if (known === undefined) this.#counts.created += 1;
-    else known.reopen();
-    this.#admit(runtime);
-    if (runtime.state === 'disabled') return this.#nobody;
-    runtime.handedOut = true;
-    if (known === undefined) publishDiagnostic('isotrace:tenant:created', { tenantId });
-    return runtime;
-  }
-
   /** A spool has spans of a tenant, or of the platform, that nobody uses at the moment. */
   #wake(spoolName: string): void {
-    if (this.#closed) return;
-    if (spoolName === PLATFORM_SPOOL_NAME) void this.platform;
-    else if (!isTenantId(spoolName) || (this.#use(spoolName) === this.#nobody && this.#table.isUnknown(spoolName))) {
-      this.#house.pipeline.spools.disown(spoolName, this.#house.ledger);
-    }
-  }
-
-  /** Puts a tenant among those that wait for their configuration, and asks for it. */
-  #admit(runtime: TracerRuntime): void {
-    this.#table.addWaiting(runtime);
-    this.#sweep.start();
-    void this.#configurator.ask(runtime);
-  }
-
-  /** An evicted tenant is used again, through a tracer that somebody kept or through `get`. */
-  #readmit(runtime: TracerRuntime): void {
-    if (this.#closed) return;
-    const wasDraining = runtime.state === 'draining';
-    if (wasDraining) runtime.revive();
-    else if (runtime.state === 'dormant') runtime.reopen();
-    else return;
-    this.#counts.revived += 1;
-    publishDiagnostic('isotrace:tenant:revived', { tenantId: runtime.tenantId });
-    if (!wasDraining) this.#admit(runtime);
-    else if (runtime.path.configured) this.#table.addLive(runtime);
-    else this.#table.addWaiting(runtime);
-    this.#sweep.start();
-  }
-
-  #configured(runtime: TracerRuntime, settings: TracerDefaults, issues: readonly ConfigIssue[]): void {
-    const { path } = runtime;
-    const same = path.configured && this.#fingerprint(path.settings) === this.#fingerprint(settings);
-    if (same) runtime.confirm(issues);
-    else runtime.configure(settings, issues);
-    if (runtime.state === 'active') this.#table.addLive(runtime);
-  }
-
-  #unknown(runtime: TracerRuntime): void {
-    this.#counts.unknown += 1;
-    this.#table.rememberUnknown(runtime.tenantId);
-    runtime.disable();
-    this.#house.pipeline.spools.disown(runtime.tenantId, runtime.ledger);
-    if (runtime.state === 'closed') return;
-    // Most unknown ids are made up: they are to leave nothing behind.
-    if (runtime.handedOut) this.#table.retire(runtime, !runtime.path.empty);
-    else this.#table.forget(runtime);
+    if (spoolName !== PLATFORM_SPOOL_NAME) this.#admission.wakeTenant(spoolName);
+    else if (!this.#closed) void this.platform;
   }
 
   /** A tenant that is out of use has nothing left. */
   #done(runtime: TracerRuntime): void {
-    this.#table.drained(runtime);
     this.#metrics?.retire(runtime);
-    this.#configurator.forget(runtime);
-  }
-
-  #evict(runtime: TracerRuntime, reason: 'capacity' | 'idle' | 'deleted'): void {
-    this.#counts.evicted += 1;
-    this.#table.retire(runtime, true);
-    publishDiagnostic('isotrace:tenant:evicted', { tenantId: runtime.tenantId, reason });
-    runtime.evict();
+    this.#admission.retired(runtime);
   }
 
   #all(): TracerRuntime[] {
@@ -360,7 +249,6 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   async #close(timeoutMillis: number): Promise<FlushReport> {
     const { clock } = this.#settings;
     const endsAt = clock.monotonic() + timeoutMillis;
-    this.#sweep.stop();
     this.#platform.close();
     const reports = await Promise.all(this.#all().map((runtime) => runtime.shutdown(timeoutMillis)));
     this.#table.clear();

@@ -13,7 +13,8 @@ import type { ResilienceLevel } from '../utils/guard.ts';
 import type { Headers } from '../utils/headers.ts';
 import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import type { Secret } from '../utils/secret.ts';
-import type { BaggageFilter, ConfigureFunction, EndpointPolicy, HeaderFunction, TracerClass } from './options.ts';
+import type { HeaderFunction } from './destination-options.ts';
+import type { BaggageFilter, ConfigureFunction, EndpointPolicy, TracerClass } from './options.ts';
 
 /** {@link TracerOptions} complete, checked, copied and frozen; what was not given is shared with the defaults. */
 export interface TracerDefaults extends ResourceSettings {

@@ -1,6 +1,6 @@
 import type { HostPlatform } from '../infra/host-platform.ts';
 import type { TracerState } from '../lifecycle/tracer-state.ts';
-import type { LaneCondition } from '../processing/lane.ts';
+import type { LaneCondition } from '../processing/lane-options.ts';
 import type { LedgerSnapshot } from '../processing/ledger.ts';
 import type { ProfileName } from '../processing/profiles.ts';
 import type { ConfigIssue } from '../utils/errors.ts';

@@ -3,7 +3,8 @@ import { ENVIRONMENT_VARIABLES, type EnvironmentDestination, type EnvironmentOpt
 import { integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
 import { defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { type DestinationRules, resolveDestinations } from './destination-config.ts';
-import type { DestinationOptions, PropagationOptions, TracerOptions } from './options.ts';
+import type { DestinationOptions } from './destination-options.ts';
+import type { PropagationOptions, TracerOptions } from './options.ts';
 import { readRedact } from './redact-config.ts';
 import { readResource } from './resource-config.ts';
 import { readSampling } from './sampling-config.ts';

@@ -1,37 +1,15 @@
 import { untraced } from '../infra/untraced.ts';
-import type { Clock } from '../utils/clock.ts';
 import { publishDiagnostic } from '../utils/diagnostics.ts';
 import { describeError } from '../utils/errors.ts';
-import type { Guard } from '../utils/guard.ts';
-import type { Agenda, Job } from './agenda.ts';
+import type { Job } from './agenda.ts';
 import { Breaker, GIVE_UP_REASONS, type Trouble } from './breaker.ts';
-import type { Dispatcher, Gate, Sender } from './dispatcher.ts';
-import type { ExportRecorder } from './export-recorder.ts';
-import type { Batch, LaneCargo } from './lane-cargo.ts';
-import { type DropReason, type Ledger, recordDrop } from './ledger.ts';
+import type { Gate, Sender } from './dispatcher.ts';
+import type { Batch } from './lane-cargo.ts';
+import type { LaneCondition, LaneOptions } from './lane-options.ts';
+import { type DropReason, recordDrop } from './ledger.ts';
 import type { DeliveryOutcome, FailureReason } from './outcome.ts';
 import { watchOverdue } from './overdue-watch.ts';
-import type { RetryPolicy } from './retry-policy.ts';
 import { Waiters } from './waiters.ts';
-
-export interface LaneOptions {
-  readonly tenantId: string;
-  readonly cargo: LaneCargo;
-  /** How long a batch may wait to fill. */
-  readonly delayMillis: number;
-  readonly ledger: Ledger;
-  readonly guard: Guard;
-  readonly clock: Clock;
-  readonly agenda: Agenda;
-  readonly dispatcher: Dispatcher;
-  readonly retryPolicy: RetryPolicy;
-  readonly recorder?: ExportRecorder | undefined;
-  /** Told after each settled attempt, and after a loss. */
-  readonly progressed: () => void;
-}
-
-/** How a lane does, for `health()`. */
-export type LaneCondition = 'idle' | 'delivering' | Trouble;
 
 /** Requests under way of a lane that does well. */
 const HEALTHY_REQUESTS = 2;

@@ -12,12 +12,12 @@ import type { LocalTrace } from './local-trace.ts';
 import { type OwnedSpan, type ScopeOwner, SPAN_OWNER } from './scope.ts';
 import type { SpanHost, SpanScope, SpanStart } from './span-host.ts';
 import { type HeldContext, plainContext } from './span-identity.ts';
+import { nextStatus } from './span-status.ts';
 import { SpanTimes } from './span-times.ts';
 import { readEvents, readLinkContext, readLinks, viewEvent, viewLink } from './span-view.ts';
 
 /** Names and status messages are cut here (UTF-16 units); the specification gives them no limit of their own. */
 const MAX_TEXT_LENGTH = 8_192;
-const NO_LIMIT = Number.POSITIVE_INFINITY;
 /** Shared by the many spans without any. */
 const NONE: readonly never[] = Object.freeze([]);
 const NO_ATTRIBUTES = new AttributeMap();
@@ -172,7 +172,8 @@ export class RecordingSpan extends SpanTimes implements OwnedSpan, ReadableSpan,
   setStatus(status: SpanStatus): this {
     if (this.ended) return this;
     try {
-      this.#setStatus(status);
+      const next = nextStatus(this.status, status, MAX_TEXT_LENGTH);
+      if (next !== this.status) this.status = next;
     } catch (error) {
       this.#host.guard.report('api', 'setStatus', error);
     }
@@ -335,16 +336,6 @@ export class RecordingSpan extends SpanTimes implements OwnedSpan, ReadableSpan,
     this.#linksView?.push(viewLink(copy));
   }
 
-  #setStatus(status: SpanStatus): void {
-    const { code, message } = status;
-    if (code !== SpanStatusCode.OK && code !== SpanStatusCode.ERROR) return;
-    if (this.status.code === SpanStatusCode.OK) return;
-    this.status =
-      code === SpanStatusCode.ERROR && typeof message === 'string'
-        ? { code, message: cutString(message, MAX_TEXT_LENGTH) }
-        : { code };
-  }
-
   #setAll(target: AttributeMap, attributes: unknown, maxCount: number): void {
     target.setAll(attributes, maxCount, this.#host.spanLimits.attributeValueLengthLimit, (error) => {
       this.#host.guard.report('api', 'attributes', error);
@@ -353,7 +344,7 @@ export class RecordingSpan extends SpanTimes implements OwnedSpan, ReadableSpan,
 
   #copy(attributes: unknown): AttributeMap {
     const copy = new AttributeMap();
-    this.#setAll(copy, attributes, NO_LIMIT);
+    this.#setAll(copy, attributes, Number.POSITIVE_INFINITY);
     return copy;
   }
 }
