@@ -14,7 +14,7 @@ export interface HeapTrend {
   readonly course: readonly number[];
 }
 
-const WARM_UP = 0.3;
+const WARM_UP = 0.5;
 
 /** How the heap went, once what is made on first use had been made. */
 export function heapTrend(all: readonly HeapSample[]): HeapTrend {

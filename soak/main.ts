@@ -24,8 +24,8 @@ const seed = Number(values.seed);
 const tenants = Number(values.tenants);
 const faults = values.faults as SoakOrders['faults'];
 
-/** From here on a slope can be told from noise. */
-const LONG_MINUTES = 8;
+/** In a shorter run the process is still warming up, and a slope says nothing about the hours to come. */
+const LONG_MINUTES = 30;
 const MAX_BYTES_PER_HOUR = 1_048_576;
 /** What a short run may grow: lazily compiled code, and what waits at the moment. A leak of 100 bytes a span is more. */
 const MAX_GROWTH_BYTES = 3 * 1_048_576;

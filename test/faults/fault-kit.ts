@@ -162,8 +162,8 @@ async function verify({ registry, receiver, clock, neighbour, control, timer }: 
   await Promise.all([drained(neighbour.tracer), drained(control.tracer)]);
   const { traces } = neighbour.tracer.stats();
   expect(traces, 'the neighbour').toMatchObject({ exported: traces.created, queued: 0, dropped: {} });
-  const limit = medianDelay(control) * 3 + MARGIN_MILLIS;
-  expect(medianDelay(neighbour), 'the median delay of the neighbour').toBeLessThan(limit);
+  const limit = longDelay(control) * 3 + MARGIN_MILLIS;
+  expect(longDelay(neighbour), 'the delay of the neighbour').toBeLessThan(limit);
   const ids = neighbour.receiver.spans().filter(({ name }) => name === 'steady');
   expect(new Set(ids.map(({ spanId }) => spanId)).size, 'spans of the neighbour').toBe(traces.created);
   expect(ids.length, 'arrivals of spans of the neighbour').toBe(traces.created);
@@ -189,8 +189,8 @@ function endSteadySpan({ tracer, createdAt }: Steady): void {
   span.end();
 }
 
-/** From the end of a span to its arrival. */
-function medianDelay({ receiver, createdAt }: Steady): number {
+/** From the end of a span to its arrival: nine of ten are faster. */
+function longDelay({ receiver, createdAt }: Steady): number {
   const delays: number[] = [];
   for (const { receivedAt, spans } of receiver.requests) {
     for (const { spanId } of spans) {
@@ -198,7 +198,7 @@ function medianDelay({ receiver, createdAt }: Steady): number {
       if (at !== undefined) delays.push(receivedAt - at);
     }
   }
-  return delays.sort((a, b) => a - b)[Math.floor(delays.length / 2)] ?? 0;
+  return delays.sort((a, b) => a - b)[Math.floor(delays.length * 0.9)] ?? 0;
 }
 
 /** What keeps the process alive, but for what the test runner does by itself. */

@@ -356,5 +356,6 @@ export const PROMISES: readonly FaultPromise[] = [
     promise:
       '200 tenants, random faults: every span by its id delivered or counted, nothing in a wrong place, no growth',
     tests: { 'faults/soak.test.ts': ['finds nothing wrong with a run of a few seconds', 'fails when %s'] },
+    gap: 'a run of an hour, for the growth of the heap',
   },
 ];
