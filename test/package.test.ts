@@ -52,10 +52,10 @@ describe('the package', () => {
     const optional = Object.keys(manifest.peerDependenciesMeta);
     expect(optional).toEqual([
       '@grpc/grpc-js',
-      '@nestjs/common',
-      '@nestjs/core',
       '@opentelemetry/auto-instrumentations-node',
       '@opentelemetry/instrumentation',
+      '@nestjs/common',
+      '@nestjs/core',
       'express',
       'fastify',
       'hono',

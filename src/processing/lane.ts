@@ -21,6 +21,8 @@ interface Attempt {
   readonly firstAt: number;
 }
 
+const NO_ATTEMPTS: readonly Attempt[] = Object.freeze([]);
+
 /**
  * Brings one tenant's telemetry to one destination: decides when a batch is due, holds it while it is under way, and
  * counts what became of it. Many lanes share the agenda and the dispatcher; a lane never has more than two requests
@@ -31,7 +33,8 @@ export class Lane implements Job, Sender {
   readonly #gate: Gate;
   readonly #breaker: Breaker;
   readonly #retries: Attempt[] = [];
-  readonly #underWay = new Map<Attempt, AbortController>();
+  /** A handful at most. */
+  #underWay: readonly Attempt[] = NO_ATTEMPTS;
   readonly #waiters = new Waiters();
   /** Spans taken from the queue since the beginning, and those of them that are not settled. */
   #taken = 0;
@@ -74,7 +77,7 @@ export class Lane implements Job, Sender {
   }
 
   get condition(): LaneCondition {
-    return this.#breaker.trouble ?? (this.#underWay.size > 0 ? 'delivering' : 'idle');
+    return this.#breaker.trouble ?? (this.#underWay.length > 0 ? 'delivering' : 'idle');
   }
 
   /** For people: where the lane leads. */
@@ -121,7 +124,7 @@ export class Lane implements Job, Sender {
     const { cargo } = this.#options;
     // One at a time with a spool: a process that dies then repeats one batch at most.
     const limit = this.#breaker.failures > 0 || cargo.spool !== undefined ? 1 : HEALTHY_REQUESTS;
-    if (this.#closed || this.#underWay.size >= limit) return false;
+    if (this.#closed || this.#underWay.length >= limit) return false;
     if (this.#retries.length === 0 && (cargo.size === 0 || cargo.spool?.ready === false)) return false;
     return !this.#breaker.open;
   }
@@ -135,26 +138,26 @@ export class Lane implements Job, Sender {
     }
     const { agenda, cargo, guard } = this.#options;
     const { round } = this.#breaker;
-    // One for all requests of the lane: it is only ever used to stop them all.
+    // One for all requests that are under way: it is only ever used to stop them all.
     this.#stop ??= new AbortController();
-    const controller = this.#stop;
+    const { signal } = this.#stop;
     let isOverdue = false;
     const watch = watchOverdue(agenda, () => {
       isOverdue = true;
       this.#overdue += 1;
       overdue();
     });
-    this.#underWay.set(attempt, controller);
+    this.#underWay = [...this.#underWay, attempt];
     const settle = (outcome: DeliveryOutcome): void => {
       agenda.cancel(watch);
-      this.#underWay.delete(attempt);
+      this.#ended(attempt);
       if (isOverdue) this.#overdue -= 1;
       guard.run('delivery', 'settle', () => this.#settle(attempt, round, outcome), undefined);
       finished();
       this.#again();
     };
     // `async`, so that nothing is thrown into the host's code that ended a span.
-    untraced(async () => cargo.attempt(attempt.batch, controller.signal)).then(settle, (error: unknown) => {
+    untraced(async () => cargo.attempt(attempt.batch, signal)).then(settle, (error: unknown) => {
       guard.report('delivery', 'attempt', error);
       settle({ status: 'retryable', reason: 'hook', message: describeError(error) });
     });
@@ -181,7 +184,7 @@ export class Lane implements Job, Sender {
     const done = (): boolean => {
       if (this.#closed || this.#left === 0) return true;
       if (until === 'empty') return false;
-      return this.#isSettledUpTo(end) || (this.#underWay.size === 0 && this.#breaker.open);
+      return this.#isSettledUpTo(end) || (this.#underWay.length === 0 && this.#breaker.open);
     };
     return this.#waiters.until(done);
   }
@@ -196,13 +199,13 @@ export class Lane implements Job, Sender {
     this.#gate.withdraw(this);
     dispatcher.leave(this.#gate);
     let left = cargo.clear();
-    for (const { batch } of [...this.#retries, ...this.#underWay.keys()]) {
+    for (const { batch } of [...this.#retries, ...this.#underWay]) {
       left += batch.count - (cargo.spool?.leave(batch) ?? 0);
     }
     for (const { batch } of this.#retries) cargo.release(batch);
     this.#retries.length = 0;
     // Their memory is still being read: it is released when they have ended.
-    for (const controller of this.#underWay.values()) controller.abort();
+    this.#stop?.abort();
     this.#held = 0;
     this.#drop(reason, left);
     this.#notify();
@@ -237,6 +240,13 @@ export class Lane implements Job, Sender {
     if (this.#closed) return;
     if (this.#retries.length > 0) this.#offer();
     else if (this.#options.cargo.size > 0) this.added();
+  }
+
+  /** An idle lane keeps nothing of its requests. */
+  #ended(attempt: Attempt): void {
+    const others = this.#underWay.filter((other) => other !== attempt);
+    this.#underWay = others.length === 0 ? NO_ATTEMPTS : others;
+    if (others.length === 0) this.#stop = undefined;
   }
 
   #next(): Attempt | undefined {
@@ -330,7 +340,7 @@ export class Lane implements Job, Sender {
   #isSettledUpTo(end: number): boolean {
     // Spans that the queue gave up were never taken: an empty queue has none of the first ones either.
     if (this.#taken < end && this.#options.cargo.size > 0) return false;
-    return [...this.#underWay.keys(), ...this.#retries].every(({ position }) => position >= end);
+    return [...this.#underWay, ...this.#retries].every(({ position }) => position >= end);
   }
 
   #notify(): void {

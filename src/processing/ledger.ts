@@ -50,15 +50,22 @@ export interface LedgerSnapshot {
   readonly dropped: DropCounts;
 }
 
+/** Most tenants never lose anything. */
+const NOTHING: ReadonlyMap<DropReason, number> = new Map();
+
 /** Counts what happened to telemetry. What is counted here is also counted in `parent`. */
 export class Ledger {
   created = 0;
   exported = 0;
-  readonly dropped = new Map<DropReason, number>();
+  #dropped: Map<DropReason, number> | undefined;
   readonly #parent: Ledger | undefined;
 
   constructor(parent?: Ledger) {
     this.#parent = parent;
+  }
+
+  get dropped(): ReadonlyMap<DropReason, number> {
+    return this.#dropped ?? NOTHING;
   }
 
   countCreated(count: number): void {
@@ -73,7 +80,8 @@ export class Ledger {
 
   countDropped(reason: DropReason, count: number): void {
     if (count <= 0) return;
-    this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + count);
+    this.#dropped ??= new Map();
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
     this.#parent?.countDropped(reason, count);
   }
 

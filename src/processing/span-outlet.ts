@@ -91,7 +91,7 @@ export class SpanOutlet {
   readonly #settings: OutletSettings;
   readonly #byteLanes: readonly ByteLane[];
   readonly #objectLane: ObjectLane | undefined;
-  readonly #wires = new Map<WireFormat, SpanWire>();
+  readonly #wires: SpanWire[] = [];
   readonly #rate: TokenBucket | undefined;
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: OutletSettings) {
@@ -230,10 +230,10 @@ export class SpanOutlet {
   }
 
   #wire(format: WireFormat): SpanWire {
-    let wire = this.#wires.get(format);
+    let wire = this.#wires.find((known) => known.format === format);
     if (wire === undefined) {
       wire = new SpanWire(format, this.#settings.resource, this.#tenant.guard);
-      this.#wires.set(format, wire);
+      this.#wires.push(wire);
     }
     return wire;
   }

@@ -115,7 +115,7 @@ export const PROMISES: readonly FaultPromise[] = [
         '%d (%s) is %j, with a RetryInfo %j',
       ],
       'processing/outcome.test.ts': [
-        'is success for 2xx, a wrong configuration for 3xx and permanent for all others but 429, 502, 503, 504',
+        'is success for 2xx, a wrong configuration for 3xx and 407 and permanent for all others but 429, 502, 503, 504',
       ],
     },
   },
@@ -183,17 +183,31 @@ export const PROMISES: readonly FaultPromise[] = [
   },
   {
     fault: 'SIGKILL in the middle of an export',
-    promise: 'Without a spool what waited is lost, at most the bound of the queue; what was answered is there, once',
+    promise:
+      'Without a spool what waited is lost, at most the bound of the queue; with one, half a second, or nothing; at most one batch twice',
     tests: {
       'faults/processes.test.ts': ['loses at most what waited: what was answered is there, whole and once'],
+      'delivery/spool.test.ts': ['with fsync %s loses of %i spans %s'],
+      'processing/spool-model.test.ts': [
+        'loses nothing that was safe, mixes nothing up and repeats no more than what was under way',
+      ],
     },
-    gap: 'the spool',
   },
   {
     fault: 'The disk of the spool is full, read-only, torn',
     promise: 'Falls back to memory, skips bad records, never ends the host',
-    tests: {},
-    gap: 'the spool',
+    tests: {
+      'delivery/spool.test.ts': ['that cannot be made changes nothing but the health'],
+      'processing/spool.test.ts': [
+        'does not stop delivery',
+        'at the end counts what is not on it, and only that',
+        'lose one span at most by one bit, wherever it is',
+      ],
+      'processing/spool-frame.test.ts': [
+        'loses one span at most, and counts it, whichever bit is flipped',
+        'loses only what is behind the place where it was torn off',
+      ],
+    },
   },
   {
     fault: 'The wall clock jumps',
@@ -318,9 +332,12 @@ export const PROMISES: readonly FaultPromise[] = [
   },
   {
     fault: 'Worker threads, forks',
-    promise: 'Each by itself, with ids that differ',
-    tests: { 'faults/processes.test.ts': ['deliver each its own spans, with ids that differ'] },
-    gap: 'orphans of a spool',
+    promise: 'Each by itself, with ids that differ; what a dead one left on disk is taken over once',
+    tests: {
+      'faults/processes.test.ts': ['deliver each its own spans, with ids that differ'],
+      'delivery/spool.test.ts': ['leave each other’s files alone'],
+      'processing/spool.test.ts': ['is taken by exactly one of several that look at the same time'],
+    },
   },
   {
     fault: 'Two copies of the package',
