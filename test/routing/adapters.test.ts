@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
@@ -28,7 +29,8 @@ describe('an adapter in a process whose HTTP server is instrumented', () => {
       response.status(500).end();
     }) satisfies import('express').ErrorRequestHandler);
     const server = http.createServer(app);
-    await new Promise<void>((resolve) => server.listen(0, resolve));
+    server.listen(0);
+    await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const ask = (id: number): Promise<number> =>
       new Promise((resolve, reject) => {
@@ -41,7 +43,8 @@ describe('an adapter in a process whose HTTP server is instrumented', () => {
       });
     const statuses = await Promise.all(Array.from({ length: 20 }, (_, id) => ask(id)));
     expect(statuses.filter((status) => status === 500)).toHaveLength(1);
-    await new Promise((resolve) => server.close(resolve));
+    server.close();
+    await once(server, 'close');
     await registry.flush();
     for (const tenant of TENANTS) {
       const spans = receivers[tenant].spans();
