@@ -6,7 +6,10 @@ export default defineConfig({
   // Node has no decorators yet: a target below esnext makes esbuild compile the standard ones.
   esbuild: { target: 'es2022' },
   resolve: {
-    alias: [{ find: /^isotrace$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) }],
+    alias: [
+      { find: /^isotrace$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+      { find: /^isotrace\/([a-z]+)$/, replacement: fileURLToPath(new URL('src/$1.ts', import.meta.url)) },
+    ],
   },
   test: {
     include: ['test/**/*.test.ts'],

@@ -1,7 +1,16 @@
+export { type AgentOperations, WithAgents } from './core/agents.ts';
 export { type ContextOperations, type ContinueOptions, type SessionOptions, WithContext } from './core/context.ts';
 export { createTracer } from './core/create-tracer.ts';
+export {
+  type ClassDecoratorFunction,
+  type EnrichmentOperations,
+  type EnrichSessionOptions,
+  type EventOptions,
+  type TraceClassFunction,
+  WithEnrichment,
+} from './core/enrichment.ts';
 export type { Mixed, MixinBase } from './core/mixin.ts';
-export { type DisposableSpan, type Operations, WithOperations } from './core/operations.ts';
+export { type DisposableSpan, type Operations, type SpanRunOptions, WithOperations } from './core/operations.ts';
 export type {
   BaggageFilter,
   BatchOptions,
@@ -29,6 +38,7 @@ export type { DestinationHealth, TracerHealth, TracerStats } from './core/status
 export { Tracer } from './core/tracer.ts';
 export { TracerBase, type TracerInit } from './core/tracer-base.ts';
 export type { TlsOptions } from './infra/transport.ts';
+export { detectVcs, type VcsOptions } from './infra/vcs.ts';
 export { currentTracer, traced } from './instrumentation/traced.ts';
 export {
   type ContainOptions,
@@ -40,10 +50,37 @@ export {
 export type { ProcessHookOptions } from './lifecycle/process-hooks.ts';
 export type { FlushOptions, FlushReport, TenantReport } from './lifecycle/report.ts';
 export type { TracerState } from './lifecycle/tracer-state.ts';
+export type { CaptureAggregate, CaptureArguments, CaptureOptions, CaptureResult } from './processing/capture.ts';
+export type { Enrichment, EnrichmentRecord } from './processing/enrichment.ts';
+export { type EventType, type InferEventTypeOptions, inferEventType } from './processing/event-type.ts';
 export type { DropReason, LedgerSnapshot } from './processing/ledger.ts';
+export {
+  type AgentCallOptions,
+  agentCall,
+  type ChainOptions,
+  chainStep,
+  type ModelCallOptions,
+  modelCall,
+  type PresetFunction,
+  type PresetOptions,
+  type ToolCallOptions,
+  toolCall,
+  type WorkflowOptions,
+  workflowRun,
+} from './processing/presets.ts';
 export type { RedactFunction, RedactOptions } from './processing/redaction.ts';
+export type { SessionPatch } from './processing/session-attributes.ts';
 export type { OtlpProtocol } from './processing/span-sender.ts';
+export type { TraceClassOptions } from './processing/trace-class.ts';
 export type { TraceDecorator, TraceFunction, TraceOptions } from './processing/trace-function.ts';
+export type {
+  AgentOptions,
+  ModelPrice,
+  PriceTable,
+  TenantUsage,
+  TokenUsage,
+  UsageTotals,
+} from './processing/usage.ts';
 export type { Clock, Timer } from './utils/clock.ts';
 export type { DiagnosticEvents, DiagnosticLogger } from './utils/diagnostics.ts';
 export { type ConfigIssue, IsotraceError, type IsotraceErrorCode } from './utils/errors.ts';

@@ -17,7 +17,8 @@ import type { TracerClass } from './options.ts';
 import { BUILT_IN_DEFAULTS, type TracerDefaults } from './settings.ts';
 import { Tracer } from './tracer.ts';
 import type { TracerBase, TracerInit } from './tracer-base.ts';
-import { type TracerHouse, TracerRuntime } from './tracer-runtime.ts';
+import type { TracerHouse } from './tracer-house.ts';
+import { TracerRuntime } from './tracer-runtime.ts';
 
 export interface HouseSettings {
   readonly defaults?: TracerDefaults;
@@ -39,7 +40,7 @@ export interface HouseEvents {
 const PROCESS_RESOURCE = baseResourceAttributes(readProcessFacts(VERSION));
 
 /** What the tracers of a registry, or the one tracer of `createTracer`, live in: pipeline, account, guard, resource. */
-export class House implements TracerHouse {
+export class House implements TracerHouse<TracerRuntime> {
   readonly pipeline: Pipeline;
   readonly ledger = new Ledger();
   readonly guard: Guard;

@@ -11,6 +11,8 @@ import type {
 } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
 import type { CallScope } from '../processing/call-scope.ts';
+import { CapturingCall, resolveCapture } from '../processing/capture.ts';
+import { type Enrichment, enrich, isEnriching } from '../processing/enrichment.ts';
 import { enterScope, enterSpan } from '../processing/scope.ts';
 import { SpanCall } from '../processing/span-call.ts';
 import { activeSpanIn } from '../processing/start-span.ts';
@@ -23,6 +25,9 @@ import type { TracerRuntime } from './tracer-runtime.ts';
 
 /** A span that ends when it is disposed of: `using span = tracer.startSpan('work')`. */
 export type DisposableSpan = Span & Disposable;
+
+/** OpenTelemetry's options of a span, and what {@link Enrichment} can say about it. */
+export interface SpanRunOptions extends SpanOptions, Omit<Enrichment, 'attributes'> {}
 
 /**
  * Making and filling spans. A tracer with these operations is an OpenTelemetry `Tracer`. No method throws on its own
@@ -51,7 +56,7 @@ export interface Operations extends OtelTracer {
    * recorded as an `exception` event and error status, and comes out as the very same value.
    */
   withSpan<T>(name: string, fn: (span: Span) => T): T;
-  withSpan<T>(name: string, options: SpanOptions | undefined, fn: (span: Span) => T): T;
+  withSpan<T>(name: string, options: SpanRunOptions | undefined, fn: (span: Span) => T): T;
 
   /** Wraps functions and decorates methods; see {@link TraceFunction}. Works without its tracer: `const { trace } = tracer`. */
   readonly trace: TraceFunction;
@@ -90,11 +95,11 @@ export function WithOperations<Base extends MixinBase<TracerBase>>(base: Base): 
     withSpan<T>(name: string, optionsOrFn: unknown, maybeFn?: unknown): T {
       const [options, fn] = typeof optionsOrFn === 'function' ? [undefined, optionsOrFn] : [optionsOrFn, maybeFn];
       if (typeof fn !== 'function') return undefined as T;
-      return runInSpan(this.runtime, name, options as SpanOptions | undefined, fn as (span: Span) => T);
+      return runInSpan(this.runtime, name, options as SpanRunOptions | undefined, fn as (span: Span) => T);
     }
 
     get trace(): TraceFunction {
-      this.#trace ??= createTraceFunction((name, options) => beginCall(this.runtime, name, options));
+      this.#trace ??= createTraceFunction((name, options, args) => beginCall(this.runtime, name, options, args));
       return this.#trace;
     }
 
@@ -138,20 +143,39 @@ export function WithOperations<Base extends MixinBase<TracerBase>>(base: Base): 
 export function runInSpan<T>(
   runtime: TracerRuntime,
   name: string,
-  options: SpanOptions | undefined,
+  options: SpanRunOptions | undefined,
   fn: (span: Span) => T,
 ): T {
   const span = startGuarded(runtime, name, options, undefined);
+  if (options !== undefined) enrichStarted(runtime, span, options);
   return runTracked(() => fn(span), new SpanCall(span, enterGuarded(runtime, undefined, span)));
 }
 
+function enrichStarted({ guard, spanLimits }: TracerRuntime, span: Span, options: SpanRunOptions): void {
+  try {
+    if (options === null || !isEnriching(options) || !span.isRecording()) return;
+    const { attributes: _set, ...patch } = options;
+    enrich(span, patch, (error) => guard.report('host', 'withSpan', error), spanLimits.attributeValueLengthLimit);
+  } catch (error) {
+    guard.report('host', 'withSpan', error);
+  }
+}
+
 /** Starts the span of one call of a wrapped function. */
-export function beginCall(runtime: TracerRuntime, name: string, options: CallOptions): CallScope {
-  const { attributes } = options;
+export function beginCall(
+  runtime: TracerRuntime,
+  name: string,
+  options: CallOptions,
+  args: readonly unknown[],
+): CallScope {
+  const { attributes, resultAttributes } = options;
   const spanOptions =
     typeof attributes === 'function' ? { ...options, attributes: attributesOf(runtime, attributes) } : options;
   const span = startGuarded(runtime, name, spanOptions as SpanOptions, undefined);
-  return new SpanCall(span, enterGuarded(runtime, undefined, span));
+  const call = new SpanCall(span, enterGuarded(runtime, undefined, span));
+  const capture = resolveCapture(options.capture, runtime.path.settings.capture);
+  if ((capture === undefined && resultAttributes === undefined) || !span.isRecording()) return call;
+  return new CapturingCall(call, span, runtime, { capture, resultAttributes, args });
 }
 
 function attributesOf({ guard }: TracerRuntime, read: () => Attributes): Attributes {
@@ -166,7 +190,7 @@ function attributesOf({ guard }: TracerRuntime, read: () => Attributes): Attribu
   }
 }
 
-function startGuarded(
+export function startGuarded(
   runtime: TracerRuntime,
   name: string,
   options: SpanOptions | undefined,

@@ -1,6 +1,7 @@
 import type { Context, Link, Span, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
-import { trace } from '@opentelemetry/api';
+import { propagation, trace } from '@opentelemetry/api';
 import { enterScope, scopeOfOwner } from '../processing/scope.ts';
+import { ActiveSession, readSessionId, SESSION_KEY, sessionIn } from '../processing/session.ts';
 import { parseBaggage, serializeBaggage } from '../utils/baggage.ts';
 import { readHeader, writeHeader } from '../utils/carrier.ts';
 import { formatTraceparent, parseTraceparent } from '../utils/traceparent.ts';
@@ -32,7 +33,13 @@ export function injectContext(
     const tracestate = serializeTracestate(spanContext?.traceState);
     if (tracestate !== undefined) writeHeader(carrier, 'tracestate', tracestate, setter);
   }
-  const baggage = serializeBaggage(scope?.baggage, baggageFilter(runtime));
+  const allowed = baggageFilter(runtime);
+  const sessionId = sessionIn(runtime, scope)?.id;
+  const withSession =
+    sessionId !== undefined && allowed(SESSION_KEY)
+      ? (scope?.baggage ?? propagation.createBaggage()).setEntry(SESSION_KEY, { value: sessionId })
+      : scope?.baggage;
+  const baggage = serializeBaggage(withSession, allowed);
   if (baggage !== undefined) writeHeader(carrier, 'baggage', baggage, setter);
 }
 
@@ -48,6 +55,8 @@ export function extractContext(
     return enterScope(context, runtime, { activeSpan: undefined, ownSpan: undefined, links: undefined });
   const remote = readRemoteSpan(carrier, getter);
   const baggage = parseBaggage(readHeader(carrier, 'baggage', getter), baggageFilter(runtime));
+  const sessionId = readSessionId(baggage?.getEntry(SESSION_KEY)?.value);
+  const { session } = scopeOfOwner(context, runtime) ?? {};
   const continued = incoming === 'parent' ? remote : undefined;
   const links: Link[] | undefined =
     incoming === 'link' && remote !== undefined ? [{ context: remote.spanContext() }] : undefined;
@@ -55,7 +64,8 @@ export function extractContext(
     activeSpan: continued,
     ownSpan: continued,
     links,
-    ...(baggage !== undefined && { baggage }),
+    ...(baggage !== undefined && { baggage: baggage.removeEntry(SESSION_KEY) }),
+    ...(sessionId !== undefined && { session: ActiveSession.open(sessionId, session, continued) }),
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Span, SpanOptions } from '@opentelemetry/api';
+import type { Span } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
 import { readEnvironment } from '../infra/environment.ts';
 import { installProcessHooks, type ProcessHookOptions } from '../lifecycle/process-hooks.ts';
@@ -14,7 +14,7 @@ import { configError, resolveRegistrySettings } from './config.ts';
 import { createFingerprint } from './fingerprint.ts';
 import { House } from './house.ts';
 import { IdleSweep } from './idle-sweep.ts';
-import { beginCall, runInSpan } from './operations.ts';
+import { beginCall, runInSpan, type SpanRunOptions } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth } from './registry-status.ts';
 import { PLATFORM_TENANT_ID, type RegistrySettings, type TracerDefaults } from './settings.ts';
@@ -80,9 +80,9 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#nobody = this.#house.createRuntime('nobody');
     this.#nobody.standsIn = true;
     this.#nobody.disable();
-    this.trace = createTraceFunction((name, spanOptions) => {
+    this.trace = createTraceFunction((name, spanOptions, args) => {
       const runtime = this.#currentRuntime();
-      return runtime === undefined ? undefined : beginCall(runtime, name, spanOptions);
+      return runtime === undefined ? undefined : beginCall(runtime, name, spanOptions, args);
     });
   }
 
@@ -154,13 +154,13 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /** As the tracer's `withSpan`, for the tenant that the code runs for; outside every tenant `fn` runs without a span. */
   withSpan<R>(name: string, fn: (span: Span) => R): R;
-  withSpan<R>(name: string, options: SpanOptions | undefined, fn: (span: Span) => R): R;
+  withSpan<R>(name: string, options: SpanRunOptions | undefined, fn: (span: Span) => R): R;
   withSpan<R>(name: string, optionsOrFn: unknown, maybeFn?: unknown): R {
     const [options, fn] = typeof optionsOrFn === 'function' ? [undefined, optionsOrFn] : [optionsOrFn, maybeFn];
     if (typeof fn !== 'function') return undefined as R;
     const runtime = this.#currentRuntime();
     if (runtime === undefined) return (fn as (span: Span) => R)(NOOP_SPAN);
-    return runInSpan(runtime, name, options as SpanOptions | undefined, fn as (span: Span) => R);
+    return runInSpan(runtime, name, options as SpanRunOptions | undefined, fn as (span: Span) => R);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import { tenantResource } from '../infra/resources.ts';
 import { untraced } from '../infra/untraced.ts';
+import type { AgentWatch } from '../processing/agent-watch.ts';
 import type { Lane } from '../processing/lane.ts';
 import type { DropReason, Ledger } from '../processing/ledger.ts';
 import type { Pipeline } from '../processing/pipeline.ts';
@@ -32,19 +33,21 @@ export interface SpanRouteOptions {
 export class SpanRoute {
   readonly settings: TracerDefaults;
   readonly #options: SpanRouteOptions;
+  readonly #watch: AgentWatch | undefined;
   #hooks: SpanHooks | undefined;
   #outlet: SpanOutlet | undefined;
   #hurried = false;
   #closing: Promise<void> | undefined;
 
-  constructor(options: SpanRouteOptions, settings: TracerDefaults) {
+  constructor(options: SpanRouteOptions, settings: TracerDefaults, watch?: AgentWatch) {
     this.#options = options;
+    this.#watch = watch;
     this.settings = settings;
     options.leases.take(settings);
   }
 
   get hooks(): SpanHooks {
-    this.#hooks ??= new SpanHooks(this.settings.spanProcessors, this.#options.guard);
+    this.#hooks ??= new SpanHooks(this.settings.spanProcessors, this.#options.guard, this.#watch);
     return this.#hooks;
   }
 

@@ -1,6 +1,7 @@
 import type { TracerState } from '../lifecycle/tracer-state.ts';
 import type { LaneCondition } from '../processing/lane.ts';
 import type { LedgerSnapshot } from '../processing/ledger.ts';
+import type { TenantUsage } from '../processing/usage.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
@@ -17,6 +18,8 @@ export interface TracerStats {
   readonly bytes: number;
   /** The account of the traces signal: `created = exported + queued + spooled + sum of dropped`. */
   readonly traces: LedgerSnapshot;
+  /** What agents spent, with the option `agents`. */
+  readonly usage?: TenantUsage;
 }
 
 export interface DestinationHealth {
@@ -50,7 +53,9 @@ export interface TracerHealth {
 
 export function tracerStats(runtime: TracerRuntime): TracerStats {
   const { tenantId, state, started, open, path, ledger } = runtime;
-  return { tenantId, state, started, open, bytes: path.bytes, traces: ledger.snapshot(path.queued) };
+  const traces = ledger.snapshot(path.queued);
+  const { usage } = path;
+  return { tenantId, state, started, open, bytes: path.bytes, traces, ...(usage !== undefined && { usage }) };
 }
 
 export function tracerHealth(runtime: TracerRuntime): TracerHealth {

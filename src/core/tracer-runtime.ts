@@ -1,4 +1,4 @@
-import type { Attributes, Context, Span, SpanOptions } from '@opentelemetry/api';
+import type { Context, Span, SpanOptions } from '@opentelemetry/api';
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { tenantResource } from '../infra/resources.ts';
 import { within } from '../lifecycle/deadline.ts';
@@ -7,13 +7,13 @@ import { Signal } from '../lifecycle/signal.ts';
 import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
 import type { Job } from '../processing/agenda.ts';
 import { Ledger } from '../processing/ledger.ts';
-import type { Pipeline } from '../processing/pipeline.ts';
 import type { SpanSampler } from '../processing/sampling.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
+import type { RootSessions } from '../processing/session.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanHooks } from '../processing/span-hooks.ts';
 import type { SpanScope } from '../processing/span-host.ts';
-import { type SpanStarter, startSpan } from '../processing/start-span.ts';
+import { recordPending, type SpanStarter, startSpan } from '../processing/start-span.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import type { Clock } from '../utils/clock.ts';
 import { publishDiagnostic } from '../utils/diagnostics.ts';
@@ -21,31 +21,10 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { PooledIdGenerator } from '../utils/ids.ts';
 import { VERSION } from '../utils/version.ts';
-import type { HookLeases } from './hook-leases.ts';
 import type { TracerDefaults } from './settings.ts';
 import { SpanPath } from './span-path.ts';
 import { reportWhile } from './tenant-report.ts';
-
-/** What the tracers of a registry share, and what they tell it. */
-export interface TracerHouse {
-  readonly pipeline: Pipeline;
-  readonly ledger: Ledger;
-  readonly leases: HookLeases;
-  /** Resource attributes of the process. */
-  readonly baseResource: Readonly<Attributes>;
-  /** In force until a tenant's own configuration comes. */
-  readonly defaults: TracerDefaults;
-  readonly drainTimeoutMillis: number;
-  createGuard(tenantId: string): Guard;
-  /** An evicted tenant is used again: takes it back in. */
-  readmit(runtime: TracerRuntime): void;
-  /** A tenant that was evicted or disabled has nothing left. */
-  drained(runtime: TracerRuntime): void;
-  /** A tenant is being shut down, for good. */
-  closing(runtime: TracerRuntime): void;
-  /** It is shut down, and has so much time left. Never rejects. */
-  closed(runtime: TracerRuntime, timeLeftMillis: number): Promise<void>;
-}
+import type { TracerHouse } from './tracer-house.ts';
 
 const OWN_SCOPE: SpanScope = { index: 0, name: 'isotrace', version: VERSION };
 
@@ -55,7 +34,7 @@ const OWN_SCOPE: SpanScope = { index: 0, name: 'isotrace', version: VERSION };
  */
 export class TracerRuntime implements ScopeOwner, SpanStarter {
   readonly tenantId: string;
-  readonly house: TracerHouse;
+  readonly house: TracerHouse<TracerRuntime>;
   readonly guard: Guard;
   readonly ledger: Ledger;
   readonly path: SpanPath;
@@ -85,7 +64,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   /** The time of a later, shorter call of `shutdown` is over. */
   #overdue: Signal | undefined;
 
-  constructor(house: TracerHouse, tenantId: string) {
+  constructor(house: TracerHouse<TracerRuntime>, tenantId: string) {
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
     this.house = house;
     this.tenantId = tenantId;
@@ -101,6 +80,9 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
       defaults,
       drainTimeoutMillis,
       progressed: () => this.#checkDrained(),
+      emitPending: (span) => {
+        if (isRecordingState(this.#state)) recordPending(this, span);
+      },
     });
   }
 
@@ -139,6 +121,10 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
 
   get hooks(): SpanHooks {
     return this.path.hooks;
+  }
+
+  get rootSessions(): RootSessions | undefined {
+    return this.path.rootSessions;
   }
 
   get hostIds() {

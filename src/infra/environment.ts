@@ -125,6 +125,11 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   return { disabled: values.OTEL_SDK_DISABLED ?? false, options: toOptions(values), issues };
 }
 
+/** The variables of the process as they are now, for what reads others than `OTEL_*`. */
+export function processVariables(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
 function readVariable<Name extends VariableName>(
   name: Name,
   env: Readonly<Record<string, string | undefined>>,

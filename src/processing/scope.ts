@@ -1,4 +1,4 @@
-import type { Baggage, Context, Link, Span } from '@opentelemetry/api';
+import type { Baggage, Context, Link, Span, SpanContext } from '@opentelemetry/api';
 import { createContextKey, isSpanContextValid, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { isTracingSuppressed, suppressTracing } from '@opentelemetry/core';
 import type { TracerState } from '../lifecycle/tracer-state.ts';
@@ -27,9 +27,10 @@ export interface ScopeOwner {
   readonly state?: TracerState;
 }
 
-/** A session that spans inside it carry as `session.id`. */
+/** What the spans of a scope carry: the id of a session, and what its own `join` sets on each that starts. */
 export interface Session {
-  readonly id: string;
+  readonly id: string | undefined;
+  join?(span: Span, parent: Span | undefined, parentContext: SpanContext | undefined): void;
 }
 
 /** Marks our spans with their owner; shared by all copies of the package. */

@@ -71,29 +71,40 @@ class Serializer {
     this.#countLeft -= 1;
     switch (typeof value) {
       case 'string':
-        return this.#text(value);
+        this.#text(value);
+        break;
       case 'number':
-        return Number.isFinite(value) ? this.#plain(String(value)) : this.#text(String(value));
+        if (Number.isFinite(value)) this.#plain(String(value));
+        else this.#text(String(value));
+        break;
       case 'boolean':
-        return this.#plain(String(value));
+        this.#plain(String(value));
+        break;
       case 'bigint':
-        return this.#text(printBigInt(value));
+        this.#text(printBigInt(value));
+        break;
       case 'symbol':
-        return this.#text(`[${String(value)}]`);
+        this.#text(`[${String(value)}]`);
+        break;
       case 'function':
-        return this.#text(`[Function ${textOf(() => value.name)}]`);
+        this.#text(`[Function ${textOf(() => value.name)}]`);
+        break;
       case 'object':
-        return value === null ? this.#plain('null') : this.#object(value, asksJson);
+        if (value === null) this.#plain('null');
+        else this.#object(value, asksJson);
+        break;
       default:
-        return this.#plain('null');
+        this.#plain('null');
     }
   }
 
   #object(value: object, asksJson: boolean): void {
-    if (this.#ancestors.includes(value)) return this.#text('[Circular]');
-    const short = describeBuiltIn(value);
-    if (short !== undefined) return this.#text(short);
-    if (this.#ancestors.length >= this.#maxDepth) return this.#text(isArray(value) ? '[Array]' : '[Object]');
+    const short = this.#ancestors.includes(value) ? '[Circular]' : describeBuiltIn(value);
+    const isDeep = this.#ancestors.length >= this.#maxDepth;
+    if (short !== undefined || isDeep) {
+      this.#text(short ?? (isArray(value) ? '[Array]' : '[Object]'));
+      return;
+    }
     const mark = { parts: this.#parts.length, room: this.#room };
     this.#ancestors.push(value);
     try {
@@ -109,15 +120,15 @@ class Serializer {
 
   /** Throws what looking at the value throws; what its members throw stays with them. */
   #structure(value: object, asksJson: boolean): void {
-    if (types.isMap(value)) return this.#record(mapEntries(value));
-    if (types.isSet(value)) return this.#array(setItems(value));
-    if (types.isNativeError(value)) return this.#record(errorEntries(value));
-    if (isArray(value)) return this.#array(arrayItems(value));
-    if (asksJson) {
-      const toJson = (value as { toJSON?: unknown }).toJSON;
-      if (typeof toJson === 'function') return this.#value(Reflect.apply(toJson, value, ['']), false);
+    if (types.isMap(value)) this.#record(mapEntries(value));
+    else if (types.isSet(value)) this.#array(setItems(value));
+    else if (types.isNativeError(value)) this.#record(errorEntries(value));
+    else if (isArray(value)) this.#array(arrayItems(value));
+    else {
+      const toJson = asksJson ? (value as { toJSON?: unknown }).toJSON : undefined;
+      if (typeof toJson === 'function') this.#value(Reflect.apply(toJson, value, ['']), false);
+      else this.#record(objectEntries(value));
     }
-    this.#record(objectEntries(value));
   }
 
   #array(items: Iterable<Read>): void {
@@ -188,7 +199,10 @@ class Serializer {
 
   /** ASCII that is known to fit, or is shown by `…`. */
   #plain(part: string): void {
-    if (part.length > this.#room) return this.#text(CUT);
+    if (part.length > this.#room) {
+      this.#text(CUT);
+      return;
+    }
     this.#parts.push(part);
     this.#room -= part.length;
   }
@@ -242,7 +256,7 @@ function describeBuiltIn(value: object): string | undefined {
 }
 
 /** Not by `constructor`, which is the host's to change. */
-function viewName(view: NodeJS.ArrayBufferView): string {
+function viewName(view: object): string {
   if (Buffer.isBuffer(view)) return 'Buffer';
   return Object.prototype.toString.call(view).slice('[object '.length, -1).slice(0, 32);
 }

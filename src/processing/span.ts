@@ -95,8 +95,11 @@ export class RecordingSpan implements OwnedSpan, ReadableSpan, EndedSpan, Dispos
     if (this.ended) return this;
     const { attributeCountLimit, attributeValueLengthLimit } = this.#host.spanLimits;
     try {
-      this.#attributes.set(key, value, attributeCountLimit, attributeValueLengthLimit);
-      if (this.#attributesView !== undefined) this.#attributes.copyTo(this.#attributesView, [key]);
+      const evicted = this.#attributes.set(key, value, attributeCountLimit, attributeValueLengthLimit);
+      if (this.#attributesView !== undefined) {
+        if (evicted !== undefined) delete this.#attributesView[evicted];
+        this.#attributes.copyTo(this.#attributesView, [key]);
+      }
     } catch (error) {
       this.#host.guard.report('api', 'setAttribute', error);
     }

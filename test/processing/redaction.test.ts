@@ -246,7 +246,7 @@ describe('a text that holds a secret', () => {
     ['a connection string', 'Server=db;Password=hunter2;Pool=1', 'Server=db;Password=[REDACTED];Pool=1'],
     ['a quoted password', 'login --password="hunter 2" now', 'login --password=[REDACTED]" now'],
     ['JSON', '{"user":"ann","password":"hun\\"ter2","n":1}', '{"user":"ann","password":"[REDACTED]","n":1}'],
-    ['JSON with a number', '{"api_key": 12345}', '{"api_key": [REDACTED]}'],
+    ['JSON with a number', '{"api_key": 12345}', '{"api_key":"[REDACTED]"}'],
     [
       'JSON in JSON',
       String.raw`{"b":"{\"token\":\"abc\",\"n\":1}"}`,

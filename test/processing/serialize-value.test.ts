@@ -60,7 +60,16 @@ describe('a value that JSON cannot show', () => {
       Object.assign(new TypeError('bad', { cause: new Error('why') }), { code: 'E_BAD', request: { token: 't' } }),
       { name: 'TypeError', message: 'bad', code: 'E_BAD', cause: { name: 'Error', message: 'why' } },
     ],
-    ['a getter that throws', { a: 1, get b() { return throwing(); } }, { a: 1, b: '[Throws]' }],
+    [
+      'a getter that throws',
+      {
+        a: 1,
+        get b() {
+          return throwing();
+        },
+      },
+      { a: 1, b: '[Throws]' },
+    ],
     ['a toJSON that throws', [{ toJSON: throwing }], ['[Throws]']],
     ['a proxy that throws', [new Proxy({}, { ownKeys: throwing })], ['[Throws]']],
   ])('is told by a text: %s', (_, value, expected) => {

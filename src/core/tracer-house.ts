@@ -1,0 +1,27 @@
+import type { Attributes } from '@opentelemetry/api';
+import type { Ledger } from '../processing/ledger.ts';
+import type { Pipeline } from '../processing/pipeline.ts';
+import type { Guard } from '../utils/guard.ts';
+import type { HookLeases } from './hook-leases.ts';
+import type { TracerDefaults } from './settings.ts';
+
+/** What the tracers of a registry share, and what they tell it. */
+export interface TracerHouse<Runtime> {
+  readonly pipeline: Pipeline;
+  readonly ledger: Ledger;
+  readonly leases: HookLeases;
+  /** Resource attributes of the process. */
+  readonly baseResource: Readonly<Attributes>;
+  /** In force until a tenant's own configuration comes. */
+  readonly defaults: TracerDefaults;
+  readonly drainTimeoutMillis: number;
+  createGuard(tenantId: string): Guard;
+  /** An evicted tenant is used again: takes it back in. */
+  readmit(runtime: Runtime): void;
+  /** A tenant that was evicted or disabled has nothing left. */
+  drained(runtime: Runtime): void;
+  /** A tenant is being shut down, for good. */
+  closing(runtime: Runtime): void;
+  /** It is shut down, and has so much time left. Never rejects. */
+  closed(runtime: Runtime, timeLeftMillis: number): Promise<void>;
+}
