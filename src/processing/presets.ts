@@ -1,9 +1,14 @@
 import { type Attributes, SpanKind } from '@opentelemetry/api';
+import { cutString } from '../utils/cut-string.ts';
+import { copyRecord } from '../utils/record-keys.ts';
 import type { CaptureOptions } from './capture.ts';
 import { EVENT_TYPE_KEY, type EventType } from './event-type.ts';
 import type { TraceDecorator, TraceOptions } from './trace-function.ts';
 import { type TokenUsage, usageAttributes } from './usage.ts';
 import type { Wrappable } from './wrap-function.ts';
+
+const MAX_NAME_LENGTH = 1_024;
+const MAX_ATTRIBUTES = 128;
 
 /** What all presets take. */
 export interface PresetOptions {
@@ -71,86 +76,115 @@ export interface PresetFunction<O> {
   (options: string | O): TraceDecorator;
 }
 
-/** The options of `trace` for calls of a model. A text is the name of the model. */
+/** The options of `trace` for calls of a model. A text is the name of the model. Never throws. */
 export function modelCall(given: string | ModelCallOptions): TraceOptions {
-  const options = typeof given === 'string' ? { model: given } : given;
-  const { model, operation = 'chat', provider, usage } = options;
-  return preset(
-    options,
-    `${operation} ${model}`,
-    SpanKind.CLIENT,
-    'model',
-    {
-      'gen_ai.operation.name': operation,
-      'gen_ai.request.model': model,
-      ...(provider !== undefined && { 'gen_ai.provider.name': provider }),
-    },
-    usage,
-  );
-}
-
-/** The options of `trace` for calls of a tool. A text is the name of the tool. */
-export function toolCall(given: string | ToolCallOptions): TraceOptions {
-  const options = typeof given === 'string' ? { tool: given } : given;
-  const { tool, type, description } = options;
-  return preset(options, `execute_tool ${tool}`, SpanKind.INTERNAL, 'tool', {
-    'gen_ai.operation.name': 'execute_tool',
-    'gen_ai.tool.name': tool,
-    ...(type !== undefined && { 'gen_ai.tool.type': type }),
-    ...(description !== undefined && { 'gen_ai.tool.description': description }),
-  });
-}
-
-/** The options of `trace` for a step of a chain. A text is the name of the span. */
-export function chainStep(given: string | ChainOptions): TraceOptions {
-  const options = typeof given === 'string' ? { name: given } : given;
-  return preset(options, options.name, SpanKind.INTERNAL, 'chain', {});
-}
-
-/** The options of `trace` for runs of an agent. A text is the name of the agent. */
-export function agentCall(given: string | AgentCallOptions): TraceOptions {
-  const options = typeof given === 'string' ? { agent: given } : given;
-  const { agent, id, description, provider, model, remote } = options;
-  return preset(options, `invoke_agent ${agent}`, remote === true ? SpanKind.CLIENT : SpanKind.INTERNAL, 'chain', {
-    'gen_ai.operation.name': 'invoke_agent',
-    'gen_ai.agent.name': agent,
-    ...(id !== undefined && { 'gen_ai.agent.id': id }),
-    ...(description !== undefined && { 'gen_ai.agent.description': description }),
-    ...(provider !== undefined && { 'gen_ai.provider.name': provider }),
-    ...(model !== undefined && { 'gen_ai.request.model': model }),
-  });
-}
-
-/** The options of `trace` for runs of a workflow. A text is the name of the workflow. */
-export function workflowRun(given: string | WorkflowOptions): TraceOptions {
-  const options = typeof given === 'string' ? { workflow: given } : given;
-  return preset(options, `invoke_workflow ${options.workflow}`, SpanKind.INTERNAL, 'chain', {
-    'gen_ai.operation.name': 'invoke_workflow',
-  });
-}
-
-function preset(
-  { attributes, capture }: PresetOptions,
-  name: string,
-  kind: SpanKind,
-  eventType: EventType,
-  own: Attributes,
-  usage?: (result: never) => TokenUsage | undefined,
-): TraceOptions {
-  const common = { ...own, [EVENT_TYPE_KEY]: eventType };
-  return {
-    name,
-    kind,
-    attributes:
-      typeof attributes === 'function'
-        ? (...args) => ({ ...common, ...Reflect.apply(attributes, undefined, args) })
-        : { ...common, ...attributes },
-    ...(capture !== undefined && { capture }),
-    ...(usage !== undefined && {
-      resultAttributes: (result) => {
-        const used = usage(result);
-        return used && usageAttributes(used);
+  return readPreset(given, 'model', (options: ModelCallOptions) => {
+    const { operation = 'chat', provider, usage } = options;
+    return {
+      name: `${textOf(operation)} ${textOf(options.model)}`,
+      kind: SpanKind.CLIENT,
+      eventType: 'model',
+      attributes: {
+        'gen_ai.operation.name': operation,
+        'gen_ai.request.model': options.model,
+        'gen_ai.provider.name': provider,
       },
-    }),
-  };
+      usage,
+    };
+  });
+}
+
+/** The options of `trace` for calls of a tool. A text is the name of the tool. Never throws. */
+export function toolCall(given: string | ToolCallOptions): TraceOptions {
+  return readPreset(given, 'tool', ({ tool, type, description }: ToolCallOptions) => ({
+    name: `execute_tool ${textOf(tool)}`,
+    kind: SpanKind.INTERNAL,
+    eventType: 'tool',
+    attributes: {
+      'gen_ai.operation.name': 'execute_tool',
+      'gen_ai.tool.name': tool,
+      'gen_ai.tool.type': type,
+      'gen_ai.tool.description': description,
+    },
+  }));
+}
+
+/** The options of `trace` for a step of a chain. A text is the name of the span. Never throws. */
+export function chainStep(given: string | ChainOptions): TraceOptions {
+  return readPreset(given, 'name', ({ name }: ChainOptions) => {
+    return { name: textOf(name), kind: SpanKind.INTERNAL, eventType: 'chain', attributes: {} };
+  });
+}
+
+/** The options of `trace` for runs of an agent. A text is the name of the agent. Never throws. */
+export function agentCall(given: string | AgentCallOptions): TraceOptions {
+  return readPreset(given, 'agent', ({ agent, id, description, provider, model, remote }: AgentCallOptions) => ({
+    name: `invoke_agent ${textOf(agent)}`,
+    kind: remote === true ? SpanKind.CLIENT : SpanKind.INTERNAL,
+    eventType: 'chain',
+    attributes: {
+      'gen_ai.operation.name': 'invoke_agent',
+      'gen_ai.agent.name': agent,
+      'gen_ai.agent.id': id,
+      'gen_ai.agent.description': description,
+      'gen_ai.provider.name': provider,
+      'gen_ai.request.model': model,
+    },
+  }));
+}
+
+/** The options of `trace` for runs of a workflow. A text is the name of the workflow. Never throws. */
+export function workflowRun(given: string | WorkflowOptions): TraceOptions {
+  return readPreset(given, 'workflow', ({ workflow }: WorkflowOptions) => ({
+    name: `invoke_workflow ${textOf(workflow)}`,
+    kind: SpanKind.INTERNAL,
+    eventType: 'chain',
+    attributes: { 'gen_ai.operation.name': 'invoke_workflow' },
+  }));
+}
+
+interface Preset {
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly eventType: EventType;
+  /** What is no text is left out. */
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly usage?: ((result: never) => TokenUsage | undefined) | undefined;
+}
+
+/** What cannot be read counts as not given. */
+function readPreset<O extends PresetOptions>(
+  given: string | O,
+  main: keyof O,
+  read: (options: O) => Preset,
+): TraceOptions {
+  try {
+    const options = (typeof given === 'string' ? { [main]: given } : given) as O;
+    const { attributes, capture } = options;
+    const { name, kind, eventType, attributes: own, usage } = read(options);
+    const texts = Object.entries(own).filter(([, value]) => typeof value === 'string');
+    const common = { ...Object.fromEntries(texts), [EVENT_TYPE_KEY]: eventType } as Attributes;
+    const merged = (more: unknown): Attributes => ({ ...common, ...copyRecord(more, MAX_ATTRIBUTES) }) as Attributes;
+    return {
+      name: name.trim(),
+      kind,
+      attributes:
+        typeof attributes === 'function'
+          ? (...args) => merged(Reflect.apply(attributes, undefined, args))
+          : merged(attributes),
+      ...(capture !== undefined && { capture }),
+      ...(typeof usage === 'function' && { resultAttributes: (result) => usageOf(usage, result) }),
+    };
+  } catch {
+    return {};
+  }
+}
+
+function usageOf(usage: (result: never) => TokenUsage | undefined, result: never): Attributes | undefined {
+  const used = usage(result);
+  return typeof used === 'object' && used !== null ? usageAttributes(used) : undefined;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? cutString(value, MAX_NAME_LENGTH) : '';
 }

@@ -1,5 +1,8 @@
 import type { Attributes } from '@opentelemetry/api';
+import { copyRecord } from '../utils/record-keys.ts';
 import { type Enrichment, enrichmentAttributes } from './enrichment.ts';
+
+const MAX_ATTRIBUTES = 128;
 
 /** What can be said about a session: as of a span, under `isotrace.session.` instead of `isotrace.`. */
 export interface SessionPatch extends Omit<Enrichment, 'error' | 'eventType'> {
@@ -17,7 +20,7 @@ export function sessionAttributes(
   delete attributes['isotrace.event.type'];
   try {
     const { attributes: plain, name } = patch;
-    Object.assign(attributes, plain);
+    Object.assign(attributes, copyRecord(plain, MAX_ATTRIBUTES));
     if (typeof name === 'string') attributes['isotrace.session.name'] = name;
   } catch (error) {
     failed(error);
