@@ -12,7 +12,15 @@ import { formatMessage } from 'publint/utils';
 import { listPublicApi } from './public-api.ts';
 
 const MAX_PACKED_BYTES = 512 * 1024;
-const REQUIRED_FILES = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'dist/index.js'];
+const REQUIRED_FILES = [
+  'package.json',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  'dist/index.js',
+  'dist/testing.js',
+];
 const ALLOWED_FILE =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/;
 
