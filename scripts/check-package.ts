@@ -11,8 +11,16 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { listPublicApi } from './public-api.ts';
 
-const MAX_PACKED_BYTES = 768 * 1024;
-const REQUIRED_FILES = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'dist/index.js'];
+const MAX_PACKED_BYTES = 1024 * 1024;
+const REQUIRED_FILES = [
+  'package.json',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  'dist/index.js',
+  'dist/testing.js',
+];
 const ALLOWED_FILE =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/;
 

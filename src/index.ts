@@ -1,3 +1,4 @@
+export { type AgentOperations, WithAgents } from './core/agents.ts';
 export { type ContextOperations, type ContinueOptions, type SessionOptions, WithContext } from './core/context.ts';
 export { createTracer } from './core/create-tracer.ts';
 export type {
@@ -7,6 +8,14 @@ export type {
   HeaderOptions,
   HeaderRecord,
 } from './core/destination-options.ts';
+export {
+  type ClassDecoratorFunction,
+  type EnrichmentOperations,
+  type EnrichSessionOptions,
+  type EventOptions,
+  type TraceClassFunction,
+  WithEnrichment,
+} from './core/enrichment.ts';
 export type {
   Installation,
   InstallationHealth,
@@ -16,7 +25,7 @@ export type {
 } from './core/install.ts';
 export type { LateBindingCounts } from './core/late-binding.ts';
 export type { Mixed, MixinBase } from './core/mixin.ts';
-export { type DisposableSpan, type Operations, WithOperations } from './core/operations.ts';
+export { type DisposableSpan, type Operations, type SpanRunOptions, WithOperations } from './core/operations.ts';
 export type {
   BaggageFilter,
   BatchOptions,
@@ -46,6 +55,7 @@ export { TracerBase, type TracerInit } from './core/tracer-base.ts';
 export type { GlobalSdk } from './infra/global-sdk.ts';
 export type { HostPlatform } from './infra/host-platform.ts';
 export type { TlsOptions } from './infra/transport.ts';
+export { detectVcs, type VcsOptions } from './infra/vcs.ts';
 export { currentTracer, traced } from './instrumentation/traced.ts';
 export {
   type ContainOptions,
@@ -58,11 +68,38 @@ export { createSpanProcessor } from './integration/span-processor.ts';
 export type { ProcessHookOptions } from './lifecycle/process-hooks.ts';
 export type { FlushOptions, FlushReport, TenantReport } from './lifecycle/report.ts';
 export type { TracerState } from './lifecycle/tracer-state.ts';
+export type { CaptureAggregate, CaptureArguments, CaptureOptions, CaptureResult } from './processing/capture.ts';
+export type { Enrichment, EnrichmentRecord } from './processing/enrichment.ts';
+export { type EventType, type InferEventTypeOptions, inferEventType } from './processing/event-type.ts';
 export type { DropReason, LedgerSnapshot } from './processing/ledger.ts';
+export {
+  type AgentCallOptions,
+  agentCall,
+  type ChainOptions,
+  chainStep,
+  type ModelCallOptions,
+  modelCall,
+  type PresetFunction,
+  type PresetOptions,
+  type ToolCallOptions,
+  toolCall,
+  type WorkflowOptions,
+  workflowRun,
+} from './processing/presets.ts';
 export type { ProfileName } from './processing/profiles.ts';
 export type { RedactFunction, RedactOptions } from './processing/redaction.ts';
+export type { SessionPatch } from './processing/session-attributes.ts';
 export type { OtlpProtocol } from './processing/span-sender.ts';
+export type { TraceClassOptions } from './processing/trace-class.ts';
 export type { TraceDecorator, TraceFunction, TraceOptions } from './processing/trace-function.ts';
+export type {
+  AgentOptions,
+  ModelPrice,
+  PriceTable,
+  TenantUsage,
+  TokenUsage,
+  UsageTotals,
+} from './processing/usage.ts';
 export type { Clock, Timer } from './utils/clock.ts';
 export type { DiagnosticEvents, DiagnosticLogger } from './utils/diagnostics.ts';
 export { type ConfigIssue, IsotraceError, type IsotraceErrorCode } from './utils/errors.ts';

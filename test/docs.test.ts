@@ -51,6 +51,7 @@ interface Expectation {
 const expectations: Readonly<Record<string, Expectation>> = {
   'README-1': { printed: ['true 4'], spans: ['pay', 'checkout'], others: ['pay', 'checkout'] },
   'README-2': { spans: ['GET /orders/:id', 'GET /orders/:id', 'load order', 'load order'], use: useApp },
+  'agents-1': { printed: ['1 1000 0.0045'], spans: ['invoke_agent planner', 'chat gpt-x', 'execute_tool search'] },
   'concepts-1': { printed: ['true', 'true'], spans: ['inner', 'innermost', 'outer'] },
   'configuration-1': { printed: ['config_invalid batch.maxSize destination.endpoint destination.timeoutMillis'] },
   'context-1': { spans: ['job done'] },
@@ -59,6 +60,9 @@ const expectations: Readonly<Record<string, Expectation>> = {
     spans: ['call'],
   },
   'dashboard-1': { printed: ['acme checkout 1'] },
+  'enrichment-1': { printed: ['string false'], spans: ['import', 'rank'] },
+  'enrichment-2': { printed: ['paid 7 2'], spans: ['answer', 'pay'] },
+  'enrichment-3': { spans: ['deployed'] },
   'failures-1': { printed: ['0 1'] },
   'http-1': {
     spans: ['load order', 'GET /orders/:id'],
@@ -101,6 +105,8 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'sampling-1': { printed: ['{ sampled: 2 }'], spans: ['bad', 'inside bad'] },
   'sampling-2': { printed: ['{ sampled: 4 }'], spans: ['inside 1', 'trace 1'] },
   'spool-1': { printed: ['true 0 1', '1 1'], spans: ['work'] },
+  'sessions-1': { printed: ['visit-7', 'true'], spans: ['answer', 'session'] },
+  'testing-1': { printed: ['250'] },
   'tracing-1': { printed: ['42'], spans: ['checkout'] },
   'tracing-2': { printed: ['3 charged 42 placed o-1', 'one', 'two'], spans: ['add', 'charge', 'place', 'read lines'] },
 };

@@ -1,5 +1,6 @@
 import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { sampleLate } from '../processing/late-sampling.ts';
+import type { ActiveSession } from '../processing/session.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
@@ -30,4 +31,22 @@ export function adoptSpan(tenant: TracerRuntime, span: RecordingSpan): boolean {
   }
   if (isOver) tenant.spanEnded(span);
   return true;
+}
+
+/**
+ * Under `sessions: 'per-root'`: puts a span into the session of its request, which its first span opens, and answers it.
+ * To be called for the spans of a request in their order.
+ */
+export function joinRootSession(
+  tenant: TracerRuntime,
+  span: RecordingSpan,
+  current: ActiveSession | undefined,
+): ActiveSession | undefined {
+  const { rootSessions } = tenant;
+  if (rootSessions === undefined) return undefined;
+  const session = current ?? rootSessions.find(span.kind, undefined, span.parentContext);
+  if (session === undefined) return undefined;
+  rootSessions.add(span, session);
+  span.amend(() => session.join(span, current === undefined ? undefined : span, span.parentContext));
+  return session;
 }

@@ -4,14 +4,16 @@ import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { context as contextApi, propagation } from '@opentelemetry/api';
 import { bindEmitter, bindFunction } from '../infra/bind-context.ts';
 import { enterScope, type ScopeContext, scopeOfOwner } from '../processing/scope.ts';
+import { ActiveSession, MAX_SESSION_ID_LENGTH, sessionIn } from '../processing/session.ts';
+import { type SessionPatch, sessionAttributes } from '../processing/session-attributes.ts';
 import { recordKeys } from '../utils/record-keys.ts';
 import type { Mixed, MixinBase } from './mixin.ts';
 import { extractContext, type IncomingTrust, injectContext } from './propagation.ts';
 import type { TracerBase } from './tracer-base.ts';
 
-/** A session of a tenant's user or agent. */
-export interface SessionOptions {
-  /** 1 to 128 characters. Default: a random UUID. */
+/** A session of a tenant's user or agent. What it says beside its id stands on the session's root spans. */
+export interface SessionOptions extends SessionPatch {
+  /** `session.id`: 1 to 128 characters. Default: a random UUID. */
   readonly id?: string | undefined;
 }
 
@@ -66,7 +68,6 @@ export interface ContextOperations {
   continueFrom<T>(carrier: unknown, options: ContinueOptions | undefined, fn: () => T): T;
 }
 
-const MAX_SESSION_ID_LENGTH = 128;
 /** Each entry copies the ones before it. */
 const MAX_BAGGAGE_ENTRIES = 256;
 
@@ -101,13 +102,15 @@ export function WithContext<Base extends MixinBase<TracerBase>>(base: Base): Bas
     }
 
     withSession<T>(session: string | SessionOptions, fn: () => T): T {
-      const id =
-        this.runtime.guard.run('context', 'withSession', () => sessionIdOf(session), undefined) ?? randomUUID();
-      return runIn(this.#enter({ session: { id } }), fn);
+      const { guard } = this.runtime;
+      const id = guard.run('context', 'withSession', () => sessionIdOf(session), undefined) ?? randomUUID();
+      const context = guard.run('context', 'withSession', () => this.#withSession(id, session), undefined);
+      return runIn(context ?? this.#enter({ session: { id } }), fn);
     }
 
     sessionId(): string | undefined {
-      return this.runtime.guard.run('context', 'sessionId', () => this.#scope()?.session?.id, undefined);
+      const { runtime } = this;
+      return runtime.guard.run('context', 'sessionId', () => sessionIn(runtime, this.#scope())?.id, undefined);
     }
 
     inject<C>(carrier: C, setter?: TextMapSetter<C>): C {
@@ -143,6 +146,16 @@ export function WithContext<Base extends MixinBase<TracerBase>>(base: Base): Bas
     /** Of a tracer that does nothing there is none: it stands for any number of tenants that do not exist. */
     #scope(): ScopeContext | undefined {
       return this.runtime.state === 'disabled' ? undefined : scopeOfOwner(contextApi.active(), this.runtime);
+    }
+
+    #withSession(id: string, session: unknown): Context {
+      const { guard, spanLimits } = this.runtime;
+      const scope = this.#scope();
+      const failed = (error: unknown): void => guard.report('host', 'withSession', error);
+      const isPlain = typeof session !== 'object' || session === null;
+      const attributes = isPlain ? undefined : sessionAttributes(session, failed, spanLimits.attributeValueLengthLimit);
+      const outer = sessionIn(this.runtime, scope);
+      return this.#enter({ session: ActiveSession.open(id, outer, scope?.ownSpan, attributes) });
     }
 
     #withBaggage(entries: Readonly<Record<string, string>>): Context {

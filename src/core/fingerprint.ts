@@ -1,6 +1,8 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { TlsOptions } from '../infra/transport.ts';
+import type { CaptureSettings } from '../processing/capture.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
+import type { AgentSettings } from '../processing/usage.ts';
 import { Secret } from '../utils/secret.ts';
 import { REDACTED } from '../utils/secret-shapes.ts';
 import type { DestinationSettings, TracerDefaults } from './settings.ts';
@@ -44,10 +46,15 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
     return [keys.map((key) => (typeof key === 'string' ? key : identify(key))), values, identify(custom), replacement];
   }
 
+  function describeCapture({ arguments: args, result, aggregate, maxBytes, maxDepth }: CaptureSettings): unknown {
+    const sides = [args, result].map((side) => (typeof side === 'boolean' ? side : `function ${identify(side)}`));
+    return [sides, identify(aggregate), maxBytes, maxDepth];
+  }
+
   return (settings) => {
     const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation, profile } =
       settings;
-    const { destinations, redact, spanProcessors, exporter, idGenerator, spool } = settings;
+    const { agents, capture, destinations, redact, sessions, spanProcessors, exporter, idGenerator, spool } = settings;
     const description = JSON.stringify([
       [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
       [destinations.map(describeDestination), describeRedact(redact)],
@@ -55,10 +62,15 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
       [sorted(limits), sorted(batch), boundary, resilience, profile],
       spool && sorted(spool),
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
+      [sessions, describeCapture(capture), agents && describeAgents(agents)],
       typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),
     ]);
     return createHmac('sha256', key).update(description).digest('base64url');
   };
+}
+
+function describeAgents({ prices, currency, pendingAfterMillis }: AgentSettings): unknown {
+  return [sorted(prices).map(([model, price]) => [model, sorted(price as object)]), currency, pendingAfterMillis];
 }
 
 function describeTls({ ca, cert, key, serverName }: TlsOptions): unknown {

@@ -122,6 +122,10 @@ class TwinStarter implements SpanStarter {
     return this.#target.hooks;
   }
 
+  get rootSessions() {
+    return this.#target.rootSessions;
+  }
+
   get ids() {
     return this.#target.ids;
   }

@@ -11,18 +11,25 @@ import type {
 } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
 import type { CallScope } from '../processing/call-scope.ts';
+import { type CaptureSettings, CapturingCall, resolveCapture } from '../processing/capture.ts';
+import { type Enrichment, enrich, isEnriching } from '../processing/enrichment.ts';
 import { enterScope, enterSpan, type ScopeOwner } from '../processing/scope.ts';
 import { SpanCall } from '../processing/span-call.ts';
+import type { ResolvedSpanLimits } from '../processing/span-host.ts';
 import { activeSpanIn } from '../processing/start-span.ts';
 import { type CallOptions, createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
 import { runTracked } from '../processing/track-result.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
+import type { Clock } from '../utils/clock.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { Mixed, MixinBase } from './mixin.ts';
 import type { TracerBase } from './tracer-base.ts';
 
 /** A span that ends when it is disposed of: `using span = tracer.startSpan('work')`. */
 export type DisposableSpan = Span & Disposable;
+
+/** OpenTelemetry's options of a span, and what {@link Enrichment} can say about it. */
+export interface SpanRunOptions extends SpanOptions, Omit<Enrichment, 'attributes'> {}
 
 /**
  * Making and filling spans. A tracer with these operations is an OpenTelemetry `Tracer`. No method throws on its own
@@ -51,7 +58,7 @@ export interface Operations extends OtelTracer {
    * recorded as an `exception` event and error status, and comes out as the very same value.
    */
   withSpan<T>(name: string, fn: (span: Span) => T): T;
-  withSpan<T>(name: string, options: SpanOptions | undefined, fn: (span: Span) => T): T;
+  withSpan<T>(name: string, options: SpanRunOptions | undefined, fn: (span: Span) => T): T;
 
   /** Wraps functions and decorates methods; see {@link TraceFunction}. Works without its tracer: `const { trace } = tracer`. */
   readonly trace: TraceFunction;
@@ -72,6 +79,10 @@ export interface Operations extends OtelTracer {
 /** What starts spans: a tenant's engine, or what stands in for it. */
 export interface SpanEngine extends ScopeOwner {
   readonly guard: Guard;
+  readonly clock: Clock;
+  readonly spanLimits: ResolvedSpanLimits;
+  /** What is recorded of wrapped functions' arguments and results. */
+  readonly captureSettings: CaptureSettings;
   /** May throw what the host's values throw. */
   start(name: string, options: SpanOptions | undefined, context: Context, isExplicit: boolean): DisposableSpan;
 }
@@ -100,11 +111,11 @@ export function WithOperations<Base extends MixinBase<TracerBase>>(base: Base): 
     withSpan<T>(name: string, optionsOrFn: unknown, maybeFn?: unknown): T {
       const [options, fn] = typeof optionsOrFn === 'function' ? [undefined, optionsOrFn] : [optionsOrFn, maybeFn];
       if (typeof fn !== 'function') return undefined as T;
-      return runInSpan(this.runtime, name, options as SpanOptions | undefined, fn as (span: Span) => T);
+      return runInSpan(this.runtime, name, options as SpanRunOptions | undefined, fn as (span: Span) => T);
     }
 
     get trace(): TraceFunction {
-      this.#trace ??= createTraceFunction((name, options) => beginCall(this.runtime, name, options));
+      this.#trace ??= createTraceFunction((name, options, args) => beginCall(this.runtime, name, options, args));
       return this.#trace;
     }
 
@@ -148,22 +159,41 @@ export function WithOperations<Base extends MixinBase<TracerBase>>(base: Base): 
 export function runInSpan<T>(
   runtime: SpanEngine,
   name: string,
-  options: SpanOptions | undefined,
+  options: SpanRunOptions | undefined,
   fn: (span: Span) => T,
 ): T {
   const context = contextApi.active();
   const span = startGuarded(runtime, name, options, context, false);
+  if (options !== undefined) enrichStarted(runtime, span, options);
   return runTracked(() => fn(span), new SpanCall(span, enterGuarded(runtime, context, span)));
 }
 
+function enrichStarted({ guard, spanLimits }: SpanEngine, span: Span, options: SpanRunOptions): void {
+  try {
+    if (options === null || !isEnriching(options) || !span.isRecording()) return;
+    const { attributes: _set, ...patch } = options;
+    enrich(span, patch, (error) => guard.report('host', 'withSpan', error), spanLimits.attributeValueLengthLimit);
+  } catch (error) {
+    guard.report('host', 'withSpan', error);
+  }
+}
+
 /** Starts the span of one call of a wrapped function. */
-export function beginCall(runtime: SpanEngine, name: string, options: CallOptions): CallScope {
-  const { attributes } = options;
+export function beginCall(
+  runtime: SpanEngine,
+  name: string,
+  options: CallOptions,
+  args: readonly unknown[],
+): CallScope {
+  const { attributes, resultAttributes } = options;
   const spanOptions =
     typeof attributes === 'function' ? { ...options, attributes: attributesOf(runtime, attributes) } : options;
   const context = contextApi.active();
   const span = startGuarded(runtime, name, spanOptions as SpanOptions, context, false);
-  return new SpanCall(span, enterGuarded(runtime, context, span));
+  const call = new SpanCall(span, enterGuarded(runtime, context, span));
+  const capture = resolveCapture(options.capture, runtime.captureSettings);
+  if ((capture === undefined && resultAttributes === undefined) || !span.isRecording()) return call;
+  return new CapturingCall(call, span, runtime, { capture, resultAttributes, args });
 }
 
 function attributesOf({ guard }: SpanEngine, read: () => Attributes): Attributes {
@@ -178,7 +208,7 @@ function attributesOf({ guard }: SpanEngine, read: () => Attributes): Attributes
   }
 }
 
-function startGuarded(
+export function startGuarded(
   runtime: SpanEngine,
   name: string,
   options: SpanOptions | undefined,

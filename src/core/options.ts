@@ -1,7 +1,9 @@
 import type { Attributes, MeterProvider } from '@opentelemetry/api';
 import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { CaptureOptions } from '../processing/capture.ts';
 import type { ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
+import type { AgentOptions } from '../processing/usage.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ResilienceLevel } from '../utils/guard.ts';
@@ -60,6 +62,21 @@ export interface TracerOptions {
    * (`'link'`, for workflows of one owner). Default: `'isolate'`.
    */
   boundary?: 'isolate' | 'link' | undefined;
+  /**
+   * Whether the arguments and results of functions wrapped with `trace` are recorded; `true` and `false` are short for
+   * both. A wrapper's own `capture` comes over it. Default: `false`.
+   */
+  capture?: CaptureOptions | boolean | undefined;
+  /**
+   * Which spans are in a session: those inside `withSession` (`'explicit'`), or with `'per-root'` also each local root
+   * span of kind `SERVER` that is in none, in a new session for itself and what is below it. Default: `'explicit'`.
+   */
+  sessions?: 'explicit' | 'per-root' | undefined;
+  /**
+   * Adds up what agents spend, by the `gen_ai.usage.*` attributes of spans, whoever set them; `true` is short for `{}`.
+   * A tenant cannot switch off the registry's. Default: none.
+   */
+  agents?: AgentOptions | true | undefined;
   /**
    * How soon a hook (sampler, processor, exporter …) that fails again and again is switched off: at its first failure
    * (`'strict'`), after 10 failures within a minute (`'balanced'`), or as that but tried again after 30 seconds

@@ -1,6 +1,7 @@
 import type { Baggage, Context, Link, Span, SpanContext, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
-import { trace } from '@opentelemetry/api';
+import { propagation, trace } from '@opentelemetry/api';
 import { enterScope, scopeOfOwner } from '../processing/scope.ts';
+import { ActiveSession, readSessionId, SESSION_KEY, sessionIn } from '../processing/session.ts';
 import { parseBaggage, serializeBaggage } from '../utils/baggage.ts';
 import { readHeader, writeHeader } from '../utils/carrier.ts';
 import { formatTraceparent, parseTraceparent } from '../utils/traceparent.ts';
@@ -27,7 +28,13 @@ export function injectContext(
   if (runtime.state === 'disabled') return;
   const scope = scopeOfOwner(context, runtime);
   injectSpan(scope?.ownSpan?.spanContext(), carrier, setter);
-  const baggage = serializeBaggage(scope?.baggage, baggageFilter(runtime));
+  const allowed = baggageFilter(runtime);
+  const sessionId = sessionIn(runtime, scope)?.id;
+  const withSession =
+    sessionId !== undefined && allowed(SESSION_KEY)
+      ? (scope?.baggage ?? propagation.createBaggage()).setEntry(SESSION_KEY, { value: sessionId })
+      : scope?.baggage;
+  const baggage = serializeBaggage(withSession, allowed);
   if (baggage !== undefined) writeHeader(carrier, 'baggage', baggage, setter);
 }
 
@@ -51,6 +58,8 @@ export function extractContext(
     return enterScope(context, runtime, { activeSpan: undefined, ownSpan: undefined, links: undefined });
   const remote = readRemoteSpan(carrier, getter);
   const baggage = allowedBaggage(runtime, readHeader(carrier, 'baggage', getter));
+  const sessionId = readSessionId(baggage?.getEntry(SESSION_KEY)?.value);
+  const { session } = scopeOfOwner(context, runtime) ?? {};
   const continued = incoming === 'parent' ? remote : undefined;
   const links: Link[] | undefined =
     incoming === 'link' && remote !== undefined ? [{ context: remote.spanContext() }] : undefined;
@@ -58,7 +67,8 @@ export function extractContext(
     activeSpan: continued,
     ownSpan: continued,
     links,
-    ...(baggage !== undefined && { baggage }),
+    ...(baggage !== undefined && { baggage: baggage.removeEntry(SESSION_KEY) }),
+    ...(sessionId !== undefined && { session: ActiveSession.open(sessionId, session, continued) }),
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Span, SpanOptions } from '@opentelemetry/api';
+import type { Span } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
 import { readEnvironment, readHostPlatform } from '../infra/environment.ts';
 import { installProcessHooks, type ProcessHookOptions } from '../lifecycle/process-hooks.ts';
@@ -11,7 +11,7 @@ import { Admission } from './admission.ts';
 import { configError, resolveRegistrySettings } from './config.ts';
 import { House } from './house.ts';
 import type { Installation, InstallOptions } from './install.ts';
-import { beginCall, runInSpan } from './operations.ts';
+import { beginCall, runInSpan, type SpanRunOptions } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
 import { Platform } from './platform.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
@@ -85,9 +85,9 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
       platform: () => this.#platform.get(),
       isPlatform: (runtime) => runtime === this.#platform.made,
     });
-    this.trace = createTraceFunction((name, spanOptions) => {
+    this.trace = createTraceFunction((name, spanOptions, args) => {
       const starter = this.routing.starterIn();
-      return starter === undefined ? undefined : beginCall(starter, name, spanOptions);
+      return starter === undefined ? undefined : beginCall(starter, name, spanOptions, args);
     });
   }
 
@@ -157,13 +157,13 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * tenant `fn` runs without a span.
    */
   withSpan<R>(name: string, fn: (span: Span) => R): R;
-  withSpan<R>(name: string, options: SpanOptions | undefined, fn: (span: Span) => R): R;
+  withSpan<R>(name: string, options: SpanRunOptions | undefined, fn: (span: Span) => R): R;
   withSpan<R>(name: string, optionsOrFn: unknown, maybeFn?: unknown): R {
     const [options, fn] = typeof optionsOrFn === 'function' ? [undefined, optionsOrFn] : [optionsOrFn, maybeFn];
     if (typeof fn !== 'function') return undefined as R;
     const starter = this.routing.starterIn();
     if (starter === undefined) return (fn as (span: Span) => R)(NOOP_SPAN);
-    return runInSpan(starter, name, options as SpanOptions | undefined, fn as (span: Span) => R);
+    return runInSpan(starter, name, options as SpanRunOptions | undefined, fn as (span: Span) => R);
   }
 
   /**

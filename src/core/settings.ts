@@ -3,10 +3,12 @@ import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentel
 import { type HostPlatform, isFunctionPlatform } from '../infra/host-platform.ts';
 import type { ResourceSettings } from '../infra/resources.ts';
 import type { AddressRule, TlsOptions } from '../infra/transport.ts';
+import type { CaptureSettings } from '../processing/capture.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
+import type { AgentSettings } from '../processing/usage.ts';
 import { type Clock, systemClock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ResilienceLevel } from '../utils/guard.ts';
@@ -27,6 +29,10 @@ export interface TracerDefaults extends ResourceSettings {
   readonly limits: LimitSettings;
   readonly batch: BatchSettings;
   readonly boundary: 'isolate' | 'link';
+  readonly capture: CaptureSettings;
+  readonly sessions: 'explicit' | 'per-root';
+  /** `undefined`: spans are not looked at for what agents spend. */
+  readonly agents: AgentSettings | undefined;
   readonly resilience: ResilienceLevel;
   readonly spanProcessors: readonly SpanProcessor[];
   readonly exporter: SpanExporter | undefined;
@@ -189,6 +195,15 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
     maxBytes: INTEGER_OPTIONS['batch.maxBytes'].default,
   }),
   boundary: 'isolate',
+  capture: Object.freeze({
+    arguments: false,
+    result: false,
+    aggregate: undefined,
+    maxBytes: INTEGER_OPTIONS['capture.maxBytes'].default,
+    maxDepth: INTEGER_OPTIONS['capture.maxDepth'].default,
+  }),
+  sessions: 'explicit',
+  agents: undefined,
   resilience: 'balanced',
   spanProcessors: Object.freeze([]),
   exporter: undefined,

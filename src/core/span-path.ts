@@ -1,18 +1,21 @@
 import { TraceFlags } from '@opentelemetry/api';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { Job } from '../processing/agenda.ts';
+import { AgentWatch } from '../processing/agent-watch.ts';
 import type { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { Lane } from '../processing/lane.ts';
 import { sampleLate } from '../processing/late-sampling.ts';
 import { type DropReason, recordDrop } from '../processing/ledger.ts';
 import type { LocalTrace } from '../processing/local-trace.ts';
 import { type SpanSampler, unconfiguredSampler } from '../processing/sampling.ts';
+import { RootSessions } from '../processing/session.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import { SpanHold } from '../processing/span-hold.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
 import { TentativeSpan } from '../processing/tentative-span.ts';
 import type { TokenBucket } from '../processing/token-bucket.ts';
 import { TraceHold } from '../processing/trace-hold.ts';
+import type { AgentSettings, TenantUsage } from '../processing/usage.ts';
 import type { HookSwitch } from '../utils/guard.ts';
 import type { TracerDefaults } from './settings.ts';
 import { SpanRoute, type SpanRouteOptions } from './span-route.ts';
@@ -22,6 +25,8 @@ export interface SpanPathOptions extends SpanRouteOptions {
   /** In force until the tenant's own configuration comes. */
   readonly defaults: TracerDefaults;
   readonly drainTimeoutMillis: number;
+  /** Exports a record of a span that is open for long. */
+  readonly emitPending: (span: RecordingSpan) => void;
 }
 
 /**
@@ -40,10 +45,28 @@ export class SpanPath {
   #defaultHooks: SpanHooks | undefined;
   #hold: SpanHold | undefined;
   #traces: TraceHold | undefined;
+  #rootSessions: RootSessions | undefined;
+  #watch: AgentWatch | undefined;
   #hurried = false;
 
   constructor(options: SpanPathOptions) {
     this.#options = options;
+    this.#setRootSessions(options.defaults);
+  }
+
+  /** The sessions of server spans; none when sessions are only entered. */
+  get rootSessions(): RootSessions | undefined {
+    return this.#rootSessions;
+  }
+
+  /** What looks at the spans for agents, where the settings want that. */
+  get agentWatch(): AgentWatch | undefined {
+    return this.settings.agents === undefined ? undefined : this.#watchFor(this.settings.agents);
+  }
+
+  /** What agents spent; none when no settings ever wanted that. */
+  get usage(): TenantUsage | undefined {
+    return this.#watch?.usage;
   }
 
   get settings(): TracerDefaults {
@@ -65,7 +88,8 @@ export class SpanPath {
 
   get hooks(): SpanHooks {
     if (this.#route !== undefined) return this.#route.hooks;
-    this.#defaultHooks ??= new SpanHooks(this.#options.defaults.spanProcessors, this.#options.guard);
+    const { defaults, guard } = this.#options;
+    this.#defaultHooks ??= new SpanHooks(defaults.spanProcessors, guard, this.agentWatch);
     return this.#defaultHooks;
   }
 
@@ -121,7 +145,8 @@ export class SpanPath {
     const { sampling, idGenerator } = settings;
     const previous = this.#route;
     guard.forgetHooks();
-    this.#route = new SpanRoute(this.#options, settings);
+    this.#route = new SpanRoute(this.#options, settings, settings.agents && this.#watchFor(settings.agents));
+    this.#setRootSessions(settings);
     if (previous !== undefined) this.#retire(previous);
     if (this.#hurried) this.#route.hurry();
     this.#rate = rateOf(sampling, this.#rate, pipeline.clock);
@@ -140,6 +165,7 @@ export class SpanPath {
     this.#hostIds = undefined;
     this.#hurried = false;
     this.#sampler = unconfiguredSampler;
+    this.#setRootSessions(this.#options.defaults);
     if (previous !== undefined) this.#retire(previous);
   }
 
@@ -185,6 +211,7 @@ export class SpanPath {
     this.#traces?.settleAll();
     const routes = this.#routes;
     this.discardHold(reason);
+    this.#watch?.close();
     this.#route = undefined;
     this.#retiring = [];
     this.#hurried = false;
@@ -200,6 +227,17 @@ export class SpanPath {
   discard(reason: DropReason, count: number): void {
     this.#options.ledger.countCreated(count);
     this.#drop(reason, count);
+  }
+
+  #setRootSessions({ sessions }: TracerDefaults): void {
+    this.#rootSessions = sessions === 'per-root' ? (this.#rootSessions ?? new RootSessions()) : undefined;
+  }
+
+  #watchFor(settings: AgentSettings): AgentWatch {
+    const { emitPending, pipeline } = this.#options;
+    this.#watch ??= new AgentWatch({ agenda: pipeline.agenda, emitPending }, settings);
+    this.#watch.settings = settings;
+    return this.#watch;
   }
 
   #drop(reason: DropReason, count: number): void {

@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import { tenantResource } from '../infra/resources.ts';
 import { untraced } from '../infra/untraced.ts';
+import type { AgentWatch } from '../processing/agent-watch.ts';
 import { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { Lane } from '../processing/lane.ts';
 import type { DropReason, Ledger } from '../processing/ledger.ts';
@@ -53,6 +54,7 @@ const PLATFORM_CONNECTIONS = '\0platform';
 export class SpanRoute {
   readonly settings: TracerDefaults;
   readonly #options: SpanRouteOptions;
+  readonly #watch: AgentWatch | undefined;
   #hooks: SpanHooks | undefined;
   #outlet: SpanOutlet | undefined;
   #copies: CopyOutlet | undefined;
@@ -60,14 +62,15 @@ export class SpanRoute {
   #closing: Promise<void> | undefined;
   #detach: (() => void) | undefined;
 
-  constructor(options: SpanRouteOptions, settings: TracerDefaults) {
+  constructor(options: SpanRouteOptions, settings: TracerDefaults, watch?: AgentWatch) {
     this.#options = options;
+    this.#watch = watch;
     this.settings = settings;
     options.leases.take(settings);
   }
 
   get hooks(): SpanHooks {
-    this.#hooks ??= new SpanHooks(this.settings.spanProcessors, this.#options.guard);
+    this.#hooks ??= new SpanHooks(this.settings.spanProcessors, this.#options.guard, this.#watch);
     return this.#hooks;
   }
 

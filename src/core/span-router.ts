@@ -7,7 +7,8 @@ import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { LateBindings } from './late-binding.ts';
 import { type DisposableSpan, isContext, startAgain } from './operations.ts';
-import { OWN_SCOPE, TracerRuntime } from './tracer-runtime.ts';
+import { OWN_SCOPE } from './own-scope.ts';
+import { TracerRuntime } from './tracer-runtime.ts';
 import { UnknownTenant } from './unknown-tenant.ts';
 
 export interface SpanRouterOptions {

@@ -3,6 +3,7 @@ import type { TracerState } from '../lifecycle/tracer-state.ts';
 import type { LaneCondition } from '../processing/lane-options.ts';
 import type { LedgerSnapshot } from '../processing/ledger.ts';
 import type { ProfileName } from '../processing/profiles.ts';
+import type { TenantUsage } from '../processing/usage.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { ContainedError, GuardedComponent } from '../utils/guard.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
@@ -19,6 +20,8 @@ export interface TracerStats {
   readonly bytes: number;
   /** The account of the traces signal: `created = exported + queued + spooled + sum of dropped`. */
   readonly traces: LedgerSnapshot;
+  /** What agents spent, with the option `agents`. */
+  readonly usage?: TenantUsage;
 }
 
 export interface DestinationHealth {
@@ -60,7 +63,9 @@ export interface TracerHealth {
 
 export function tracerStats(runtime: TracerRuntime): TracerStats {
   const { tenantId, state, started, open, path, ledger } = runtime;
-  return { tenantId, state, started, open, bytes: path.bytes, traces: ledger.snapshot(path.queued, path.spooled) };
+  const traces = ledger.snapshot(path.queued, path.spooled);
+  const { usage } = path;
+  return { tenantId, state, started, open, bytes: path.bytes, traces, ...(usage !== undefined && { usage }) };
 }
 
 export function tracerHealth(runtime: TracerRuntime): TracerHealth {

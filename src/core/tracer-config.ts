@@ -2,6 +2,8 @@ import type { IdGenerator, SpanExporter, SpanProcessor } from '@opentelemetry/sd
 import { ENVIRONMENT_VARIABLES, type EnvironmentDestination, type EnvironmentOptions } from '../infra/environment.ts';
 import { integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
 import { defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
+import { readAgents } from './agents-config.ts';
+import { readCapture } from './capture-config.ts';
 import { type DestinationRules, resolveDestinations } from './destination-config.ts';
 import type { DestinationOptions } from './destination-options.ts';
 import type { PropagationOptions, TracerOptions } from './options.ts';
@@ -33,6 +35,9 @@ export const TRACER_KEYS = {
   batch: true,
   profile: true,
   boundary: true,
+  capture: true,
+  sessions: true,
+  agents: true,
   resilience: true,
   spanProcessors: true,
   exporter: true,
@@ -64,6 +69,7 @@ const BATCH = defineGroup<BatchSettings>({
 });
 const BOUNDARY = oneOf('isolate', 'link');
 const PROFILE = oneOf('auto', 'default', 'low-latency', 'throughput', 'serverless');
+const SESSIONS = oneOf('explicit', 'per-root');
 const RESILIENCE = oneOf('strict', 'balanced', 'resilient');
 const SPAN_PROCESSOR = objectWith<SpanProcessor>('onStart', 'onEnd', 'forceFlush', 'shutdown');
 const EXPORTER = objectWith<SpanExporter>('export', 'shutdown');
@@ -104,6 +110,9 @@ export function applyOptions(
     limits: readGroup(reader, 'limits', LIMITS, base.limits, (name) => noteGiven(name, given)),
     batch: readGroup(reader, 'batch', BATCH, base.batch, (name) => noteGiven(name, given)),
     boundary: reader.read('boundary', BOUNDARY) ?? base.boundary,
+    capture: readCapture(reader, base.capture),
+    sessions: reader.read('sessions', SESSIONS) ?? base.sessions,
+    agents: readAgents(reader, base.agents),
     resilience: reader.read('resilience', RESILIENCE) ?? base.resilience,
     spanProcessors: reader.readList('spanProcessors', SPAN_PROCESSOR, MAX_SPAN_PROCESSORS) ?? base.spanProcessors,
     exporter: reader.read('exporter', EXPORTER) ?? base.exporter,
@@ -178,6 +187,9 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     limits,
     batch: fitted,
     boundary: defaults.boundary,
+    capture: defaults.capture,
+    sessions: defaults.sessions,
+    agents: defaults.agents,
     resilience: defaults.resilience,
     spanProcessors: defaults.spanProcessors,
     exporter: defaults.exporter,

@@ -7,26 +7,20 @@ import { Signal } from '../lifecycle/signal.ts';
 import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
 import type { Job } from '../processing/agenda.ts';
 import { Ledger } from '../processing/ledger.ts';
-import type { SpanSampler } from '../processing/sampling.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
 import type { RecordingSpan } from '../processing/span.ts';
-import type { SpanHooks } from '../processing/span-hooks.ts';
 import type { SpanScope } from '../processing/span-host.ts';
-import { type SpanStarter, startSpan } from '../processing/start-span.ts';
+import { recordPending, type SpanStarter, startSpan } from '../processing/start-span.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import type { Clock } from '../utils/clock.ts';
 import { publishDiagnostic } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { Guard } from '../utils/guard.ts';
-import type { PooledIdGenerator } from '../utils/ids.ts';
-import { VERSION } from '../utils/version.ts';
+import { OWN_SCOPE } from './own-scope.ts';
 import { PLATFORM_SPOOL_NAME, type TracerDefaults } from './settings.ts';
 import { SpanPath } from './span-path.ts';
 import { reportWhile } from './tenant-report.ts';
 import type { TracerHouse } from './tracer-house.ts';
-
-/** The instrumentation scope of spans that are made through isotrace's own methods. */
-export const OWN_SCOPE: SpanScope = Object.freeze({ index: 0, name: 'isotrace', version: VERSION });
 
 /**
  * The engine behind one tenant's tracer: its state and its spans. One object for each tenant as long as anybody holds
@@ -82,6 +76,9 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
       guard: this.guard,
       ledger: this.ledger,
       progressed: () => this.#checkDrained(),
+      emitPending: (span) => {
+        if (isRecordingState(this.#state)) recordPending(this, span);
+      },
     });
   }
 
@@ -106,7 +103,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     return this.house.pipeline.clock;
   }
 
-  get ids(): PooledIdGenerator {
+  get ids() {
     return this.house.pipeline.ids;
   }
 
@@ -114,12 +111,20 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     return this.path.settings.limits;
   }
 
-  get sampler(): SpanSampler {
+  get sampler() {
     return this.path.sampler;
   }
 
-  get hooks(): SpanHooks {
+  get hooks() {
     return this.path.hooks;
+  }
+
+  get captureSettings() {
+    return this.path.settings.capture;
+  }
+
+  get rootSessions() {
+    return this.path.rootSessions;
   }
 
   get hostIds() {

@@ -2,13 +2,15 @@ import { type Baggage, type Context, type Span, type SpanOptions, TraceFlags } f
 import type { Resource } from '@opentelemetry/resources';
 import type { SamplingVerdict } from '../processing/sampling.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
+import type { ActiveSession } from '../processing/session.ts';
 import { RecordingSpan } from '../processing/span.ts';
 import type { SpanHooks } from '../processing/span-hooks.ts';
 import type { SpanScope } from '../processing/span-host.ts';
 import { type SpanStarter, startSpan } from '../processing/start-span.ts';
-import { adoptSpan } from './adopt-span.ts';
+import { adoptSpan, joinRootSession } from './adopt-span.ts';
+import { OWN_SCOPE } from './own-scope.ts';
 import { allowedBaggage } from './propagation.ts';
-import { OWN_SCOPE, TracerRuntime } from './tracer-runtime.ts';
+import { TracerRuntime } from './tracer-runtime.ts';
 
 /** How the wait of a span for its tenant ended. */
 export type LateBindingOutcome = 'bound' | 'unassigned' | 'expired';
@@ -65,6 +67,15 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
   /** The first span of the request, usually its SERVER span, until it ends. */
   get root(): RecordingSpan | undefined {
     return this.#root;
+  }
+
+  /** The tenant's: waiting spans join sessions when it is known. */
+  get rootSessions() {
+    return this.#tenant?.rootSessions;
+  }
+
+  get captureSettings() {
+    return this.#lender.captureSettings;
   }
 
   get clock() {
@@ -136,7 +147,9 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
     this.#baggageHeader = undefined;
     this.room.settled(this, outcome, spans.length);
     if (tenant === undefined) nobody.path.discard('unassigned', spans.length);
+    let session: ActiveSession | undefined;
     for (const span of spans) {
+      if (tenant !== undefined) session = joinRootSession(tenant, span, session);
       if (tenant !== undefined && adoptSpan(tenant, span)) continue;
       if (span.ended) continue;
       this.#turnedAway ??= new Set();

@@ -152,6 +152,11 @@ function readSmallFile(path: string): string | undefined {
   }
 }
 
+/** The variables of the process as they are now, for what reads others than `OTEL_*`. */
+export function processVariables(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
 function readVariable<Name extends VariableName>(
   name: Name,
   env: Readonly<Record<string, string | undefined>>,

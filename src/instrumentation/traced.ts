@@ -15,9 +15,9 @@ export function currentTracer(): TracerBase | undefined {
  * a module that is loaded before one exists: the tenant, and with it the registry, is found at each call. Outside every
  * tenant the function runs without a span.
  */
-export const traced: TraceFunction = createTraceFunction((name, options) => {
+export const traced: TraceFunction = createTraceFunction((name, options, args) => {
   const runtime = currentRuntime();
-  return runtime === undefined ? undefined : beginCall(runtime, name, options);
+  return runtime === undefined ? undefined : beginCall(runtime, name, options, args);
 });
 
 function currentRuntime(): TracerRuntime | undefined {

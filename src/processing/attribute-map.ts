@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import { copyAttributeValue, MAX_KEY_LENGTH } from '../utils/attribute-value.ts';
 import { recordKeys } from '../utils/record-keys.ts';
+import { isCriticalAttribute } from './critical-attributes.ts';
 import type { AttributeList, AttributeValue } from './ended-span.ts';
 
 /** Above this many attributes keys are found through a map instead of by search. */
@@ -15,25 +16,27 @@ export class AttributeMap implements AttributeList {
 
   /**
    * Sets one attribute from a host's value. Empty and non-string keys and values that cannot be attributes are
-   * ignored; a new key above `maxCount`, and one that is too long, is counted as dropped. Throws what the value
-   * itself throws when read.
+   * ignored; a new key above `maxCount`, and one that is too long, is counted as dropped. A critical one takes the
+   * place of the latest that is not, which is dropped and answered. Throws what the value itself throws when read.
    */
-  set(key: unknown, value: unknown, maxCount: number, maxLength: number): void {
-    if (typeof key !== 'string' || key === '' || value === undefined || value === null) return;
+  set(key: unknown, value: unknown, maxCount: number, maxLength: number): string | undefined {
+    if (typeof key !== 'string' || key === '' || value === undefined || value === null) return undefined;
     const position = this.#find(key);
     if (position < 0 && (this.keys.length >= maxCount || key.length > MAX_KEY_LENGTH)) {
+      if (isCriticalAttribute(key)) return this.#setCritical(key, value, maxLength);
       if (typeof value !== 'function' && typeof value !== 'symbol') this.droppedCount += 1;
-      return;
+      return undefined;
     }
     const copy = copyAttributeValue(value, maxLength);
-    if (copy === undefined) return;
+    if (copy === undefined) return undefined;
     if (position >= 0) {
       this.values[position] = copy;
-      return;
+      return undefined;
     }
     this.#positions?.set(key, this.keys.length);
     this.keys.push(key);
     this.values.push(copy);
+    return undefined;
   }
 
   /** Sets each own enumerable property; one that throws when read is skipped and told to `failed`. */
@@ -84,6 +87,21 @@ export class AttributeMap implements AttributeList {
     return object;
   }
 
+  #setCritical(key: string, value: unknown, maxLength: number): string | undefined {
+    const copy = copyAttributeValue(value, maxLength);
+    if (copy === undefined) return undefined;
+    this.droppedCount += 1;
+    const position = this.keys.findLastIndex((present) => !isCriticalAttribute(present));
+    const evicted = this.keys[position];
+    if (evicted === undefined) return undefined;
+    this.keys.splice(position, 1);
+    this.values.splice(position, 1);
+    this.#positions = undefined;
+    this.keys.push(key);
+    this.values.push(copy);
+    return evicted;
+  }
+
   #find(key: string): number {
     if (this.keys.length <= SEARCH_LIMIT) return this.keys.indexOf(key);
     this.#positions ??= new Map(this.keys.map((present, index) => [present, index]));
@@ -116,3 +134,8 @@ function areSimple(keys: readonly string[], values: readonly unknown[], maxLengt
   }
   return true;
 }
+
+/** Shared by the many spans without any; to be read only. */
+export const NO_ATTRIBUTES = new AttributeMap();
+Object.freeze(NO_ATTRIBUTES.keys);
+Object.freeze(NO_ATTRIBUTES.values);

@@ -10,6 +10,8 @@ export interface CallScope {
    * read of a stream. Calls it exactly once and lets its result or error through.
    */
   run<T>(fn: () => T): T;
-  /** Called exactly once, when the call is over: with what was thrown, or without. */
-  end(failure?: CallFailure): void;
+  /** Called exactly once, when the call is over: with what was thrown, or with what it came to. */
+  end(failure?: CallFailure, value?: unknown): void;
+  /** Only calls that want to know have it: told what an open result (a generator, a stream) yields on its way. */
+  chunk?(value: unknown): void;
 }

@@ -12,7 +12,7 @@ export interface RedactOptions {
   /**
    * Keys whose values are hidden, beside those that name a secret (`password`, `token`, `api_key`, `authorization`,
    * `cookie` …). A string is found as whole words anywhere in the key, in any case and spelling; a regular expression
-   * is tested in any case. They apply to keys inside values too. Default: none.
+   * is tested in any case. They apply to keys inside values too, also where a value is a text of JSON. Default: none.
    */
   keys?: readonly (string | RegExp)[] | undefined;
   /**
@@ -37,6 +37,9 @@ const MAX_ROOM = 4_194_304;
 /** Longest string that `custom` may answer with. */
 const MAX_ANSWER_LENGTH = 1_048_576;
 const MAX_CALL_MILLIS = 1_000;
+
+const OPENING_BRACE = 0x7b;
+const OPENING_BRACKET = 0x5b;
 
 const REMOVED = Symbol('removed');
 
@@ -176,7 +179,7 @@ class Redactor {
   #value(value: AttributeValue): AttributeValue {
     this.#room -= 1;
     if (this.#room < 0) return this.#replacement;
-    if (typeof value === 'string') return this.#text(value);
+    if (typeof value === 'string') return isJsonLike(value) ? this.#json(value) : this.#text(value);
     if (typeof value === 'number') return this.#values && isCardNumber(value) ? this.#replacement : value;
     if (typeof value !== 'object' || value === null) return value;
     if (value instanceof Uint8Array) return this.#bytes(value);
@@ -193,6 +196,25 @@ class Redactor {
       copy[key] = shown;
     }
     return copy ?? value;
+  }
+
+  /** Keys inside a text of JSON are keys like others: captured arguments and messages are such texts. */
+  #json(text: string): string {
+    this.#room -= text.length;
+    if (this.#room < 0) return this.#replacement;
+    let parsed: AttributeValue;
+    try {
+      parsed = JSON.parse(text) as AttributeValue;
+    } catch {
+      return this.#text(text);
+    }
+    try {
+      const shown = this.#value(parsed);
+      return this.#text(Object.is(shown, parsed) ? text : JSON.stringify(shown));
+    } catch {
+      // Nested too deeply to be followed.
+      return this.#replacement;
+    }
   }
 
   /** Bytes are text to most who send them. */
@@ -237,6 +259,11 @@ function mapChanged<T>(items: readonly T[], change: (item: T) => T): readonly T[
     copy.push(changed);
   }
   return copy ?? items;
+}
+
+function isJsonLike(text: string): boolean {
+  const first = text.charCodeAt(0);
+  return first === OPENING_BRACE || first === OPENING_BRACKET;
 }
 
 function isList(value: object): value is readonly AttributeValue[] {

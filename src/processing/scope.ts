@@ -2,6 +2,7 @@ import type { Baggage, Context, Link, Span } from '@opentelemetry/api';
 import { createContextKey, isSpanContextValid, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { isTracingSuppressed, suppressTracing } from '@opentelemetry/core';
 import type { TracerState } from '../lifecycle/tracer-state.ts';
+import type { Session } from './scope-session.ts';
 
 /** Under this key every context that isotrace makes answers its scope; shared by all copies of the package. */
 export const SCOPE_KEY = createContextKey('isotrace.scope');
@@ -39,11 +40,6 @@ export interface ScopeOwner {
 /** The tenant itself, where one stands in for it. */
 export function tenantOf(owner: ScopeOwner): ScopeOwner {
   return owner.tenant ?? owner;
-}
-
-/** A session that spans inside it carry as `session.id`. */
-export interface Session {
-  readonly id: string;
 }
 
 /** Marks our spans with their owner; shared by all copies of the package. */

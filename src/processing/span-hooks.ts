@@ -1,6 +1,7 @@
 import type { Context } from '@opentelemetry/api';
 import type { ReadableSpan, Span as SdkSpan, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { Guard, HookSwitch } from '../utils/guard.ts';
+import type { AgentWatch } from './agent-watch.ts';
 import type { RecordingSpan } from './span.ts';
 
 interface HookedProcessor {
@@ -15,11 +16,15 @@ interface HookedProcessor {
 export class SpanHooks {
   readonly #processors: readonly HookedProcessor[];
 
-  constructor(processors: readonly SpanProcessor[], guard: Guard) {
-    this.#processors = processors.map((processor, index) => ({
-      processor,
-      hook: guard.hook('processor', `spanProcessors[${index}]`),
-    }));
+  /** @param own a processor of our own, which sees what the others left */
+  constructor(processors: readonly SpanProcessor[], guard: Guard, own?: AgentWatch) {
+    const hooked = processors.map((processor, index): HookedProcessor => {
+      return { processor, hook: guard.hook('processor', `spanProcessors[${index}]`) };
+    });
+    if (own !== undefined) {
+      hooked.push({ processor: own as unknown as SpanProcessor, hook: guard.hook('processor', 'agents') });
+    }
+    this.#processors = hooked;
   }
 
   get empty(): boolean {

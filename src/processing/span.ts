@@ -5,7 +5,7 @@ import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
 import { cutString } from '../utils/cut-string.ts';
 import { hrTimeDuration, isTimeInput } from '../utils/span-time.ts';
-import { AttributeMap } from './attribute-map.ts';
+import { AttributeMap, NO_ATTRIBUTES } from './attribute-map.ts';
 import type { EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
 import { exceptionAttributes } from './exception.ts';
 import type { LocalTrace } from './local-trace.ts';
@@ -20,9 +20,6 @@ import { readEvents, readLinkContext, readLinks, viewEvent, viewLink } from './s
 const MAX_TEXT_LENGTH = 8_192;
 /** Shared by the many spans without any. */
 const NONE: readonly never[] = Object.freeze([]);
-const NO_ATTRIBUTES = new AttributeMap();
-Object.freeze(NO_ATTRIBUTES.keys);
-Object.freeze(NO_ATTRIBUTES.values);
 
 /**
  * A recording span of one tenant: OpenTelemetry's `Span` for the host, its `ReadableSpan` for processors and
@@ -115,8 +112,11 @@ export class RecordingSpan extends SpanTimes implements OwnedSpan, ReadableSpan,
     const { attributeCountLimit, attributeValueLengthLimit } = this.#host.spanLimits;
     try {
       this.#attributes ??= new AttributeMap();
-      this.#attributes.set(key, value, attributeCountLimit, attributeValueLengthLimit);
-      if (this.#attributesView !== undefined) this.#attributes.copyTo(this.#attributesView, [key]);
+      const evicted = this.#attributes.set(key, value, attributeCountLimit, attributeValueLengthLimit);
+      if (this.#attributesView !== undefined) {
+        if (evicted !== undefined) delete this.#attributesView[evicted];
+        this.#attributes.copyTo(this.#attributesView, [key]);
+      }
     } catch (error) {
       this.#host.guard.report('api', 'setAttribute', error);
     }

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import type { Context, Link, Span, SpanOptions } from '@opentelemetry/api';
-import { SpanKind, TraceFlags, trace } from '@opentelemetry/api';
+import { ROOT_CONTEXT, SpanKind, TraceFlags, trace } from '@opentelemetry/api';
 import { isTracingSuppressed } from '@opentelemetry/core';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { HookSwitch } from '../utils/guard.ts';
@@ -10,6 +10,7 @@ import { LocalTrace } from './local-trace.ts';
 import { followTrace, type SpanSampler } from './sampling.ts';
 import {
   enterScope,
+  enterSpan,
   innermostOf,
   isSame,
   ownerOfSpan,
@@ -19,6 +20,8 @@ import {
   scopeOf,
   scopeOfOwner,
 } from './scope.ts';
+import type { Session } from './scope-session.ts';
+import { type RootSessions, SESSION_KEY } from './session.ts';
 import { RecordingSpan } from './span.ts';
 import type { SpanHooks } from './span-hooks.ts';
 import type { SpanHost, SpanScope, SpanStart } from './span-host.ts';
@@ -33,6 +36,8 @@ export interface SpanStarter extends SpanHost<RecordingSpan> {
   readonly ids: PooledIdGenerator;
   /** The user's id generator, behind its switch. */
   readonly hostIds: { readonly generator: IdGenerator; readonly hook: HookSwitch } | undefined;
+  /** With `sessions: 'per-root'`. */
+  readonly rootSessions: RootSessions | undefined;
   spanStarted(): void;
   spanUnsampled(): void;
 }
@@ -94,10 +99,39 @@ export function startSpan(
       ? new RecordingSpan(host, start)
       : new TentativeSpan(host, start, localTrace ?? new LocalTrace(open === 'unconfigured' ? undefined : open));
   if (verdict.attributes !== undefined) span.setAttributes(verdict.attributes);
-  if (own?.session !== undefined) span.setAttribute('session.id', own.session.id);
+  const session = own?.session;
+  if (session !== undefined) joinSession(session, span, parentSpan, parent);
+  if (session?.id === undefined && host.rootSessions !== undefined) {
+    const rootSession = host.rootSessions.find(kind, parentSpan, parent);
+    if (rootSession !== undefined) {
+      host.rootSessions.add(span, rootSession);
+      rootSession.join(span, parentSpan, parent);
+    }
+  }
   host.spanStarted();
   if (!host.hooks.empty) host.hooks.started(span, ownContext ?? contextOf(host, context, own, parentSpan));
   return span;
+}
+
+function joinSession(
+  session: Session,
+  span: RecordingSpan,
+  parentSpan: Span | undefined,
+  parent: HeldContext | undefined,
+): void {
+  if (session.join !== undefined) session.join(span, parentSpan, parent);
+  else if (session.id !== undefined) span.setAttribute(SESSION_KEY, session.id);
+}
+
+/**
+ * Records that a span is still open: as a child of no duration, marked `isotrace.pending`, whose own id leaves the
+ * span's to the span.
+ */
+export function recordPending(host: SpanStarter, span: RecordingSpan): void {
+  const { attributeList, kind, name, scope, startTime } = span;
+  const attributes = { ...attributeList.copyTo({}), 'isotrace.pending': true };
+  const context = enterSpan(ROOT_CONTEXT, host.owner, span);
+  startSpan(host, scope, name, { kind, startTime, attributes }, context, true).end(startTime);
 }
 
 /** The tenant's own active span in a context: a span that recording and enriching may touch. */

@@ -1,5 +1,6 @@
 import type { Attributes, Link, SpanKind, SpanOptions } from '@opentelemetry/api';
 import type { CallScope } from './call-scope.ts';
+import { type CaptureOptions, copyCapture } from './capture.ts';
 import { applyTraceDecorator, isDecoratorCall } from './decorate.ts';
 import { type Wrappable, wrapFunction } from './wrap-function.ts';
 
@@ -19,6 +20,16 @@ export interface TraceOptions {
    * callback is first called. Default: none.
    */
   readonly callback?: boolean | number | undefined;
+  /**
+   * Whether arguments and result are recorded, over the tenant's own `capture`: all of both with `true`, nothing with
+   * `false`. Default: as the tenant's.
+   */
+  readonly capture?: boolean | CaptureOptions | undefined;
+  /**
+   * Attributes by what the call came to, set just before the span ends: by its result, or by the list of what it
+   * yielded. Not asked when the call failed. Default: none.
+   */
+  readonly resultAttributes?: ((result: never) => Attributes | undefined) | undefined;
 }
 
 /** A decorator for methods: a standard (TC39) one, and a legacy TypeScript one. */
@@ -44,17 +55,20 @@ export interface TraceFunction extends TraceDecorator {
 export interface CallOptions extends Omit<SpanOptions, 'attributes'> {
   /** A function is the user's own and may throw. */
   readonly attributes?: Attributes | (() => Attributes);
+  readonly capture?: boolean | CaptureOptions;
+  /** The user's own; may throw. */
+  readonly resultAttributes?: (result: never) => Attributes | undefined;
 }
 
 /** Starts the span of one call, or answers `undefined` for a call that is not traced. Never throws. */
-export type BeginTracedCall = (name: string, options: CallOptions) => CallScope | undefined;
+export type BeginTracedCall = (name: string, options: CallOptions, args: readonly unknown[]) => CallScope | undefined;
 
 /** The `trace` of whoever knows, at call time, which tracer a call belongs to. */
 export function createTraceFunction(begin: BeginTracedCall): TraceFunction {
   const wrap = (fn: Wrappable, defaultName: string, options: TraceOptions): Wrappable => {
     const { name = defaultName, callback } = options;
     const start = (_thisArg: unknown, args: readonly unknown[]): CallScope | undefined =>
-      begin(name === '' ? 'anonymous' : name, callOptions(options, args));
+      begin(name === '' ? 'anonymous' : name, callOptions(options, args), args);
     return wrapFunction(fn, start, callback === undefined ? {} : { callback });
   };
   const decorator =
@@ -96,7 +110,7 @@ function readOptions(given: unknown): TraceOptions {
   if (typeof given === 'string') return { name: given };
   if (typeof given !== 'object' || given === null) return {};
   try {
-    const { name, kind, attributes, links, root, callback } = given as TraceOptions;
+    const { name, kind, attributes, links, root, callback, capture, resultAttributes } = given as TraceOptions;
     return {
       name: typeof name === 'string' ? name : undefined,
       kind,
@@ -104,17 +118,22 @@ function readOptions(given: unknown): TraceOptions {
       links,
       root,
       callback: typeof callback === 'boolean' || typeof callback === 'number' ? callback : undefined,
+      capture: copyCapture(capture),
+      resultAttributes: typeof resultAttributes === 'function' ? resultAttributes : undefined,
     };
   } catch {
     return {};
   }
 }
 
-function callOptions({ kind, attributes, links, root }: TraceOptions, args: readonly unknown[]): CallOptions {
+function callOptions(options: TraceOptions, args: readonly unknown[]): CallOptions {
+  const { kind, attributes, links, root, capture, resultAttributes } = options;
   return {
     ...(kind !== undefined && { kind }),
     ...(links !== undefined && { links }),
     ...(root !== undefined && { root }),
+    ...(capture !== undefined && { capture }),
+    ...(resultAttributes !== undefined && { resultAttributes }),
     ...(attributes !== undefined && {
       attributes:
         typeof attributes === 'function' ? () => Reflect.apply(attributes, undefined, args) as Attributes : attributes,

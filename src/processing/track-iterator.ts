@@ -90,8 +90,19 @@ function watchStep(result: unknown, calls: WaitingCalls): unknown {
 }
 
 function checkStep(result: unknown, calls: WaitingCalls): unknown {
-  if (isLast(result)) calls.end();
+  const last = isLast(result);
+  const value = calls.wantsChunks ? readValue(result) : undefined;
+  if (last) calls.end(undefined, value);
+  else if (value !== undefined) calls.chunk(value);
   return result;
+}
+
+function readValue(result: unknown): unknown {
+  try {
+    return (result as { value?: unknown }).value;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A result that breaks the protocol makes the consumer throw: there is no further step either. */

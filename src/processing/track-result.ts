@@ -35,7 +35,7 @@ export function runTracked<T>(fn: () => T, scope: CallScope): T {
  */
 export function trackResult<T>(result: T, scope: CallScope): T {
   if ((typeof result !== 'object' && typeof result !== 'function') || result === null) {
-    scope.end();
+    scope.end(undefined, result);
     return result;
   }
   let calls: WaitingCalls | undefined;
@@ -56,7 +56,7 @@ export function trackResult<T>(result: T, scope: CallScope): T {
   } catch {
     // A hostile object, such as a revoked proxy.
   }
-  (calls ?? scope).end();
+  (calls ?? scope).end(undefined, result);
   return result;
 }
 
@@ -89,8 +89,8 @@ class CallEnd implements SettleWatcher {
     return this.#scope.run(start);
   }
 
-  fulfilled(): void {
-    this.#scope.end();
+  fulfilled(value: unknown): void {
+    this.#scope.end(undefined, value);
   }
 
   rejected(error: unknown): void {

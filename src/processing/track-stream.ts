@@ -32,6 +32,18 @@ export function trackStream(stream: NodeStream, calls: WaitingCalls): void {
     finished(stream, { error: false }, () => calls.end(failureOf((stream as { errored?: unknown }).errored))),
   );
   for (const name of workMethods) runInside(stream, name, calls);
+  if (calls.wantsChunks) watchPush(stream, calls);
+}
+
+/** What a stream reads is pushed, whoever consumes it and however. */
+function watchPush(stream: NodeStream, calls: WaitingCalls): void {
+  const { push } = stream as { push?: unknown };
+  if (typeof push !== 'function') return;
+  const watched = function (this: unknown, ...args: unknown[]): unknown {
+    if (args[0] !== null && args[0] !== undefined) calls.chunk(args[0]);
+    return Reflect.apply(push as Method, this, args);
+  };
+  calls.onEnd(interceptProperty(stream, 'push', watched));
 }
 
 function runInside(stream: NodeStream, name: (typeof workMethods)[number], calls: WaitingCalls): void {

@@ -78,7 +78,10 @@ function trackReader(reader: object, calls: WaitingCalls): void {
     // A release rejects too, and leaves the stream to the next reader.
     (error: unknown) => isReleased || calls.end({ error }),
   );
-  interceptMethod(reader, 'read', calls, (read, args) => calls.run(() => read(...args)));
+  interceptMethod(reader, 'read', calls, (read, args) => {
+    const step = calls.run(() => read(...args));
+    return calls.wantsChunks ? watchRead(step, calls) : step;
+  });
   interceptMethod(reader, 'cancel', calls, (cancel, args) => {
     if (isReleased) return cancel(...args);
     isCancelled = true;
@@ -89,6 +92,20 @@ function trackReader(reader: object, calls: WaitingCalls): void {
     isReleased = true;
     return released;
   });
+}
+
+function watchRead(step: unknown, calls: WaitingCalls): unknown {
+  const then = readThen(step);
+  if (then === undefined) return step;
+  const watched = watchThenable(step as object, then, {
+    run: (start) => start(),
+    fulfilled: (result) => {
+      const { done, value } = result as { done: boolean; value: unknown };
+      if (!done) calls.chunk(value);
+    },
+    rejected: () => undefined,
+  });
+  return watched ?? step;
 }
 
 /**

@@ -35,6 +35,16 @@ export class WaitingCalls implements CallScope {
     this.onEnd(interceptProperty(result, waitingKey, this));
   }
 
+  /** Whether one of the calls wants to know what the object yields. */
+  get wantsChunks(): boolean {
+    return this.#calls.some(({ chunk }) => chunk !== undefined);
+  }
+
+  chunk(value: unknown): void {
+    if (this.#over) return;
+    for (const call of this.#calls) call.chunk?.(value);
+  }
+
   /** Adds a call. `false` if there are too many, and the call is best ended at once. */
   join(call: CallScope): boolean {
     if (this.#calls.length >= MAX_WAITING_CALLS) return false;
@@ -61,7 +71,7 @@ export class WaitingCalls implements CallScope {
   }
 
   /** Ends each call once; later ends do nothing. */
-  end(failure?: CallFailure): void {
+  end(failure?: CallFailure, value?: unknown): void {
     if (this.#over) return;
     this.#over = true;
     for (const cleanup of this.#cleanups) {
@@ -71,6 +81,6 @@ export class WaitingCalls implements CallScope {
         // It may run methods that the host has overridden.
       }
     }
-    for (const call of this.#calls) call.end(failure);
+    for (const call of this.#calls) call.end(failure, value);
   }
 }

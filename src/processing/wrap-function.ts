@@ -76,10 +76,10 @@ function runOnce<T>(fn: () => T, scope: CallScope): T {
 
 function callWithCallback(fn: Call, self: unknown, args: Args, index: number, scope: CallScope): unknown {
   let isOver = false;
-  const end = (failure?: CallFailure): void => {
+  const end = (failure?: CallFailure, value?: unknown): void => {
     if (isOver) return;
     isOver = true;
-    scope.end(failure);
+    scope.end(failure, value);
   };
   const patched = [...args];
   patched[index] = watchCallback(args[index] as Call, end);
@@ -93,10 +93,10 @@ function callWithCallback(fn: Call, self: unknown, args: Args, index: number, sc
   return endOnRejection(result, end);
 }
 
-function watchCallback(callback: Call, end: (failure?: CallFailure) => void): Call {
+function watchCallback(callback: Call, end: (failure?: CallFailure, value?: unknown) => void): Call {
   const caller = new AsyncResource('isotrace.callback', { requireManualDestroy: true });
   const watched = function (this: unknown, ...args: unknown[]): unknown {
-    end(args[0] ? { error: args[0] } : undefined);
+    end(args[0] ? { error: args[0] } : undefined, args[1]);
     return caller.runInAsyncScope(callback, this, ...args);
   };
   // Some callers choose by the number of parameters what to pass.

@@ -38,7 +38,9 @@ function valueAt(settings: object, path: string): unknown {
   return path.split('.').reduce<unknown>((inner, key) => (inner as Record<string, unknown>)[key], settings);
 }
 
-const INTEGERS = (Object.keys(INTEGER_OPTIONS) as IntegerOptionPath[]).filter((path) => /^(limits|batch)\./.test(path));
+const INTEGERS = (Object.keys(INTEGER_OPTIONS) as IntegerOptionPath[]).filter((path) =>
+  /^(limits|batch|capture|agents)\./.test(path),
+);
 
 const pem = (content: string) => `-----BEGIN CERTIFICATE-----\n${content}\n-----END CERTIFICATE-----\n`;
 
@@ -111,6 +113,13 @@ const TABLE: [path: string, good: unknown, expected: [path: string, value: unkno
   ['batch.maxBytes', 2_048, ['batch.maxBytes', 2_048], [100, 65 * MIB, '1 KiB']],
   ['profile', 'serverless', ['batch.delayMillis', 100], ['fast', true, 1, ['default']]],
   ['boundary', 'link', ['boundary', 'link'], ['both', true, ['link']]],
+  ['capture', true, ['capture', { ...BUILT_IN_DEFAULTS.capture, arguments: true, result: true }], ['all', 5, () => 1]],
+  ['capture.arguments', allow, ['capture.arguments', allow], ['all', 1, {}]],
+  ['capture.result', true, ['capture.result', true], ['all', 1, {}]],
+  ['capture.aggregate', allow, ['capture.aggregate', allow], [true, 'join', {}]],
+  ['capture.maxBytes', 64, ['capture.maxBytes', 64], [63, 2 * MIB, '64']],
+  ['capture.maxDepth', 32, ['capture.maxDepth', 32], [0, 33, '8']],
+  ['sessions', 'per-root', ['sessions', 'per-root'], ['always', true, {}]],
   ['resilience', 'strict', ['resilience', 'strict'], ['relaxed', true, 1]],
   ['spanProcessors', [processor], ['spanProcessors', [processor]], [processor, {}, Array(33).fill(processor)]],
   ['exporter', exporter, ['exporter', exporter], [{}, { export: true }, () => 1, 'otlp']],
@@ -161,6 +170,9 @@ describe('resolveTracerSettings', () => {
         },
         batch: { delayMillis: 5_000, maxSize: 512, maxBytes: 512 * KIB },
         boundary: 'isolate',
+        capture: { arguments: false, result: false, aggregate: undefined, maxBytes: 8_192, maxDepth: 8 },
+        sessions: 'explicit',
+        agents: undefined,
         resilience: 'balanced',
         spanProcessors: [],
         exporter: undefined,
@@ -372,7 +384,7 @@ describe('resolveTracerSettings', () => {
     fc.assert(
       fc.property(tree, (input) => {
         const { settings, issues } = resolve(input);
-        expect(Object.keys(settings)).toHaveLength(19);
+        expect(Object.keys(settings)).toHaveLength(22);
         expect(Array.isArray(issues)).toBe(true);
       }),
       { numRuns: 2_000 },
@@ -892,6 +904,63 @@ describe('redact', () => {
   });
 });
 
+describe('agents', () => {
+  const price = { input: 1, output: 2 };
+  const agentsOf = (agents: unknown, defaults?: TracerSettings) =>
+    resolveTracerSettings({ agents }, { tenantId: 'acme', defaults });
+
+  it('is off unless given, and `true` is short for no more than that', () => {
+    expect(agentsOf(undefined).settings.agents).toBeUndefined();
+    const on = { prices: {}, currency: 'USD', pendingAfterMillis: Number.POSITIVE_INFINITY };
+    for (const given of [true, {}]) expect(agentsOf(given)).toMatchObject({ settings: { agents: on }, issues: [] });
+  });
+
+  it('of a tenant comes over the registry, model by model', () => {
+    const { settings: registry } = agentsOf({
+      currency: 'EUR',
+      prices: { a: price, b: price },
+      pendingAfterMillis: 100,
+    });
+    const own = { ...price, cacheRead: 0, cacheWrite: 3 };
+    const { settings, issues } = agentsOf({ prices: { b: own, c: own } }, registry);
+    expect(issues).toEqual([]);
+    expect(settings.agents).toEqual({
+      currency: 'EUR',
+      pendingAfterMillis: 100,
+      prices: { a: { ...price, cacheRead: undefined, cacheWrite: undefined }, b: own, c: own },
+    });
+    expect(agentsOf(undefined, registry).settings.agents).toBe(registry.agents);
+  });
+
+  it.each<[unknown, string]>([
+    [false, 'agents'],
+    ['all', 'agents'],
+    [{ price: {} }, 'agents.price'],
+    [{ currency: '' }, 'agents.currency'],
+    [{ currency: 'x'.repeat(17) }, 'agents.currency'],
+    [{ pendingAfterMillis: 99 }, 'agents.pendingAfterMillis'],
+    [{ pendingAfterMillis: 86_400_001 }, 'agents.pendingAfterMillis'],
+    [{ prices: [] }, 'agents.prices'],
+    [{ prices: { m: 5 } }, 'agents.prices.m'],
+    [{ prices: { m: { input: 1 } } }, 'agents.prices.m'],
+    [{ prices: { m: { input: -1, output: 1 } } }, 'agents.prices.m.input'],
+    [{ prices: { m: { ...price, cacheRead: '1' } } }, 'agents.prices.m.cacheRead'],
+    [{ prices: { m: { ...price, other: 1 } } }, 'agents.prices.m.other'],
+    [{ prices: { ['m'.repeat(257)]: price } }, 'agents.prices'],
+    [{ prices: Object.fromEntries(Array.from({ length: 1_001 }, (_, at) => [`m${at}`, price])) }, 'agents.prices'],
+  ])('reports %j', (given, option) => {
+    const { settings, issues } = agentsOf(given);
+    expect(issues.map((issue) => issue.option)).toEqual([option]);
+    expect(settings.agents?.prices ?? {}).not.toHaveProperty('m');
+  });
+
+  it('stands whatever is given', () => {
+    for (const value of hostileValues()) {
+      for (const given of [value, { prices: value }, { prices: { m: value } }, { currency: value }]) agentsOf(given);
+    }
+  });
+});
+
 describe("a registry's options", () => {
   it('have their own defaults', () => {
     const { settings, issues } = resolveRegistry(undefined);
@@ -991,6 +1060,7 @@ describe("a registry's options", () => {
     const options = Object.assign({}, ...TABLE.map(([path, good]) => optionsWith(path, good)), {
       destination: { endpoint: 'http://shared' },
       redact: { keys: ['ssn'] },
+      agents: true,
     });
     const { defaults } = resolveRegistrySettings(options, NO_ENVIRONMENT, 'kubernetes').settings;
     const { settings } = resolveTracerSettings({ attributes: {} }, { tenantId: 'acme', defaults });

@@ -3,9 +3,10 @@ import { ReadableStream } from 'node:stream/web';
 import { type Context, context as contextApi, propagation, type Span, trace } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import fc from 'fast-check';
-import { type Tracer, traced } from '../../src/index.ts';
+import { traced } from '../../src/index.ts';
 import {
   type CanaryTenant,
+  type CanaryTracer,
   type CanaryWorld,
   type ExpectedSpan,
   enter,
@@ -29,9 +30,9 @@ interface Task {
   readonly run: CanaryRun;
   readonly frame: Frame;
   readonly tenant: CanaryTenant;
-  readonly tracer: Tracer;
+  readonly tracer: CanaryTracer;
   readonly other: CanaryTenant;
-  readonly otherTracer: Tracer;
+  readonly otherTracer: CanaryTracer;
   readonly variant: number;
   /** Does what is inside, and looks at the context before, between and after. */
   inside(frame: Frame): Promise<void>;
@@ -101,6 +102,12 @@ export class CanaryRun {
   async step(): Promise<void> {
     this.steps += 1;
     await this.#scheduler.schedule(Promise.resolve());
+  }
+
+  /** Whether a tenant has a span of its own, which records, around the running code. */
+  ownSpan(frame: Frame, tenant: CanaryTenant): boolean {
+    const own = frame.own.get(tenant);
+    return own !== undefined && 'key' in own;
   }
 
   runJobs(): void {
@@ -371,6 +378,46 @@ export const KINDS = {
     const session = new Map(frame.session).set(tenant, id);
     return tracer.withSession(id, () => inside(enter(frame, tenant, { session })));
   },
+
+  describedSession: ({ run, frame, tenant, tracer, other, otherTracer, inside }: Task) => {
+    const id = `${tenant.secret}.${run.steps}`;
+    const session = new Map(frame.session).set(tenant, id);
+    const said = { id, name: tenant.secret, inputs: { canary: tenant.secret }, userProperties: { id: tenant.secret } };
+    return tracer.withSession(said, async () => {
+      const { mark } = run.begin(enter(frame, tenant, { session }), tenant);
+      await tracer.withSpan('root of the session', async () => {
+        const root = mark();
+        await inside(root);
+        tracer.enrichSession({ outputs: tenant.secret });
+        // The other one is not in this session, whatever it is in.
+        if (otherTracer.sessionId() !== undefined && tenant !== other && root.session.get(other) === undefined) {
+          throw new Error('another session is seen');
+        }
+      });
+    });
+  },
+
+  captured: async ({ run, frame, tenant, tracer, other, otherTracer, inside }: Task) => {
+    const { mark } = run.begin(frame, tenant);
+    const work = async (argument: { secret: string }) => {
+      const working = mark();
+      await inside(working);
+      for (const each of [
+        { tenant, tracer },
+        { tenant: other, tracer: otherTracer },
+      ]) {
+        const enriched = each.tracer.enrichSpan({ metadata: { canary: each.tenant.secret } });
+        if (enriched !== run.ownSpan(working, each.tenant)) {
+          throw new Error('a span of another tenant was enriched, or its own was not');
+        }
+      }
+      return { result: argument.secret };
+    };
+    await tracer.trace({ name: 'captured', capture: true }, work)({ secret: tenant.secret });
+  },
+
+  conversation: ({ frame, tenant, tracer, inside }: Task) =>
+    tracer.withConversation(`talk ${tenant.secret}`, () => inside(enter(frame, tenant))),
 
   inject: async ({ run, frame, tenant, tracer, other, otherTracer }: Task) => {
     run.world.checkCarrier(frame, tenant, tracer.inject<Record<string, string>>({}));

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { propagation, type Span, trace } from '@opentelemetry/api';
-import { type RegistryOptions, type Tracer, TracerRegistry } from '../../src/index.ts';
+import { type RegistryOptions, Tracer, TracerRegistry, WithAgents } from '../../src/index.ts';
 import type { DecodedSpan } from '../support/otlp-decoder.ts';
 import { type OtlpReceiver, startReceiver } from '../support/otlp-receiver.ts';
 import { SILENT } from '../support/tenant-receivers.ts';
@@ -13,6 +13,9 @@ export interface CanaryTenant {
   readonly secret: string;
   readonly receiver: OtlpReceiver;
 }
+
+/** A tracer with all that isotrace has. */
+export class CanaryTracer extends WithAgents(Tracer) {}
 
 interface RemoteSpan {
   readonly traceId: string;
@@ -65,7 +68,7 @@ export function enterSpan(frame: Frame, span: ExpectedSpan | undefined, tenant: 
 
 /** Tenants with their receivers, and an account of all that they did. */
 export class CanaryWorld implements AsyncDisposable {
-  readonly registry: TracerRegistry;
+  readonly registry: TracerRegistry<CanaryTracer>;
   readonly tenants: readonly CanaryTenant[];
   /** A wrapped function that all tenants share. */
   readonly wrapped: (body: () => Promise<void>) => Promise<void>;
@@ -75,7 +78,7 @@ export class CanaryWorld implements AsyncDisposable {
   readonly #ids = new Map<string, string>();
   readonly #carriers: { readonly tenantId: string; readonly text: string }[] = [];
 
-  static async start(tenantCount: number, options: RegistryOptions<Tracer> = {}): Promise<CanaryWorld> {
+  static async start(tenantCount: number, options: RegistryOptions<CanaryTracer> = {}): Promise<CanaryWorld> {
     const tenants = await Promise.all(
       Array.from({ length: tenantCount }, async (): Promise<CanaryTenant> => {
         return { id: `tenant-${randomUUID()}`, secret: randomUUID(), receiver: await startReceiver() };
@@ -84,10 +87,12 @@ export class CanaryWorld implements AsyncDisposable {
     return new CanaryWorld(tenants, options);
   }
 
-  private constructor(tenants: readonly CanaryTenant[], options: RegistryOptions<Tracer>) {
+  private constructor(tenants: readonly CanaryTenant[], options: RegistryOptions<CanaryTracer>) {
     this.tenants = tenants;
     const byId = new Map(tenants.map((tenant) => [tenant.id, tenant]));
-    this.registry = new TracerRegistry<Tracer>({
+    this.registry = new TracerRegistry<CanaryTracer>({
+      tracer: CanaryTracer,
+      agents: true,
       platform: false,
       logger: SILENT,
       batch: { delayMillis: 100 },
@@ -116,7 +121,7 @@ export class CanaryWorld implements AsyncDisposable {
     this.emitter.setMaxListeners(0);
   }
 
-  tracer(tenant: CanaryTenant): Tracer {
+  tracer(tenant: CanaryTenant): CanaryTracer {
     return this.registry.get(tenant.id);
   }
 

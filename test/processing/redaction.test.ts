@@ -246,7 +246,7 @@ describe('a text that holds a secret', () => {
     ['a connection string', 'Server=db;Password=hunter2;Pool=1', 'Server=db;Password=[REDACTED];Pool=1'],
     ['a quoted password', 'login --password="hunter 2" now', 'login --password=[REDACTED]" now'],
     ['JSON', '{"user":"ann","password":"hun\\"ter2","n":1}', '{"user":"ann","password":"[REDACTED]","n":1}'],
-    ['JSON with a number', '{"api_key": 12345}', '{"api_key": [REDACTED]}'],
+    ['JSON with a number', '{"api_key": 12345}', '{"api_key":"[REDACTED]"}'],
     [
       'JSON in JSON',
       String.raw`{"b":"{\"token\":\"abc\",\"n\":1}"}`,
@@ -881,5 +881,36 @@ describe('for all inputs', () => {
         expect(toObject(copied.attributeList)).toEqual(toObject(span.attributeList));
       }),
     );
+  });
+});
+
+describe('a text of JSON', () => {
+  it('has keys like any other value, at every depth and in texts inside it', () => {
+    const { text } = redactorWith({ keys: ['iban'] });
+    const inner = JSON.stringify({ iban: 'DE02', kept: 1 });
+    const given = JSON.stringify([{ user: { IBAN: 'DE01', list: [{ iban: 5 }] }, inner }]);
+    expect(JSON.parse(text(given) as string)).toEqual([
+      {
+        user: { IBAN: '[REDACTED]', list: [{ iban: '[REDACTED]' }] },
+        inner: '{"iban":"[REDACTED]","kept":1}',
+      },
+    ]);
+  });
+
+  it('stays the very same text when it hides nothing, and one that only begins like it is a text', () => {
+    const { text } = redactorWith({ keys: ['iban'] });
+    for (const given of ['{ "a": 1.0,  "b": 12345678901234567890 }', '[unclosed', '{iban', '[]']) {
+      expect(text(given)).toBe(given);
+    }
+  });
+
+  it('is hidden as a whole when it is nested too deeply to be followed', () => {
+    const { text } = redactorWith();
+    const given = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    expect(text(given)).toBe('[REDACTED]');
+  });
+
+  it('has its keys looked at also where shapes are not', () => {
+    expect(redactorWith({ values: false }).text('{"password":"x","a":1}')).toBe('{"password":"[REDACTED]","a":1}');
   });
 });

@@ -50,6 +50,7 @@ class Starter implements SpanStarter {
   readonly sampler;
   readonly hooks;
   readonly ids = new PooledIdGenerator();
+  readonly rootSessions = undefined;
   readonly hostIds;
   started = 0;
   unsampled = 0;

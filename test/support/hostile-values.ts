@@ -26,6 +26,7 @@ function throwingGetters(): object {
     ...['name', 'kind', 'attributes', 'links', 'startTime', 'root', 'callback', 'code', 'message', 'stack', 'context'],
     ...['traceId', 'spanId', 'traceFlags', 'traceState', 'isRemote', 'spanContext', 'getValue', 'setValue', 'then'],
     ...['timeoutMillis', 'incoming', 'getter', 'setter', 'get', 'set', 'keys', 'id', 'destination', 'configure'],
+    ...['model', 'tool', 'agent', 'workflow', 'metadata', 'inputs', 'outputs', 'error', 'include', 'capture'],
     ...['sampling', 'limits', 'batch', 'logger', 'clock', 'tracer', 'strict', 'resilience', 'endpoint', 'toString'],
   ];
   const object = {};

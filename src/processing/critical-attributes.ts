@@ -1,0 +1,30 @@
+/**
+ * Attributes that backends group, bill and search by, and that are often set last. They find room in a span whose
+ * attribute limit is reached.
+ */
+const CRITICAL: ReadonlySet<string> = new Set([
+  'session.id',
+  'isotrace.event.type',
+  'error.type',
+  'gen_ai.operation.name',
+  'gen_ai.provider.name',
+  'gen_ai.conversation.id',
+  'gen_ai.agent.name',
+  'gen_ai.tool.name',
+  'gen_ai.workflow.name',
+  'gen_ai.request.model',
+  'gen_ai.response.model',
+  'gen_ai.usage.input_tokens',
+  'gen_ai.usage.output_tokens',
+  'gen_ai.usage.cache_read.input_tokens',
+  'gen_ai.usage.cache_creation.input_tokens',
+  'isotrace.usage.cost',
+  'isotrace.usage.input_tokens',
+  'isotrace.usage.output_tokens',
+  'isotrace.usage.total_cost',
+  'isotrace.usage.calls',
+]);
+
+export function isCriticalAttribute(key: string): boolean {
+  return CRITICAL.has(key);
+}
