@@ -52,7 +52,7 @@ describe('capture', () => {
         await Promise.resolve();
         return given;
       })(order);
-      await trace({ name: 'callback', callback: true }, (_: string, done: (error: null, value: number) => void) =>
+      trace({ name: 'callback', callback: true }, (_: string, done: (error: null, value: number) => void) =>
         setImmediate(done, null, 7),
       )('x', () => undefined);
       await new Promise(setImmediate);
