@@ -33,13 +33,12 @@ export function injectContext(
     const tracestate = serializeTracestate(spanContext?.traceState);
     if (tracestate !== undefined) writeHeader(carrier, 'tracestate', tracestate, setter);
   }
-  const allowed = baggageFilter(runtime);
   const sessionId = sessionIn(runtime, scope)?.id;
   const withSession =
-    sessionId !== undefined && allowed(SESSION_KEY)
+    sessionId !== undefined
       ? (scope?.baggage ?? propagation.createBaggage()).setEntry(SESSION_KEY, { value: sessionId })
       : scope?.baggage;
-  const baggage = serializeBaggage(withSession, allowed);
+  const baggage = serializeBaggage(withSession, baggageFilter(runtime));
   if (baggage !== undefined) writeHeader(carrier, 'baggage', baggage, setter);
 }
 

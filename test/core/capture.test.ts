@@ -69,9 +69,15 @@ describe('capture', () => {
         throw new Error('no');
       });
       expect(() => fail()).toThrow('no');
+      const halfway = trace('halfway', function* () {
+        yield 1;
+        throw new Error('no');
+      });
+      expect(() => [...halfway()]).toThrow('no');
     });
 
     expect(captured(spans['fail'])).toEqual([[], undefined]);
+    expect(captured(spans['halfway'])).toEqual([[], undefined]);
     expect(spans['fail']?.status.code).toBe(2);
   });
 
