@@ -33,12 +33,13 @@ export function injectContext(
     const tracestate = serializeTracestate(spanContext?.traceState);
     if (tracestate !== undefined) writeHeader(carrier, 'tracestate', tracestate, setter);
   }
+  const allowed = baggageFilter(runtime);
   const sessionId = sessionIn(runtime, scope)?.id;
   const withSession =
-    sessionId !== undefined
+    sessionId !== undefined && allowed(SESSION_KEY)
       ? (scope?.baggage ?? propagation.createBaggage()).setEntry(SESSION_KEY, { value: sessionId })
       : scope?.baggage;
-  const baggage = serializeBaggage(withSession, baggageFilter(runtime));
+  const baggage = serializeBaggage(withSession, allowed);
   if (baggage !== undefined) writeHeader(carrier, 'baggage', baggage, setter);
 }
 
