@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { Attributes } from '@opentelemetry/api';
 import { processVariables } from './environment.ts';
 
@@ -22,6 +23,8 @@ interface CheckoutVariables {
   readonly tag?: readonly string[];
   readonly url: (env: Variables) => string | undefined;
 }
+
+const execGit = promisify(execFile);
 
 const DEFAULT_TIMEOUT_MILLIS = 2_000;
 const MAX_TIMEOUT_MILLIS = 60_000;
@@ -185,14 +188,10 @@ function cleanText(text: string | undefined): string | undefined {
   return clean === undefined || clean === '' || clean.length > MAX_TEXT_LENGTH ? undefined : clean;
 }
 
-const runGit: RunGit = (args, cwd, timeoutMillis) =>
-  new Promise((resolve, reject) => {
-    // Neither asks for credentials nor reads anybody's hooks; only looks at what is there.
-    const child = execFile(
-      'git',
-      ['--no-optional-locks', ...args],
-      { cwd, timeout: timeoutMillis, maxBuffer: MAX_OUTPUT_BYTES, windowsHide: true, killSignal: 'SIGKILL' },
-      (error, stdout) => (error === null ? resolve(stdout) : reject(error)),
-    );
-    child.stdin?.end();
-  });
+const runGit: RunGit = async (args, cwd, timeoutMillis) => {
+  // Only looks at what is there: no lock is taken, and no terminal is asked for anything.
+  const options = { cwd, timeout: timeoutMillis, maxBuffer: MAX_OUTPUT_BYTES, windowsHide: true } as const;
+  const running = execGit('git', ['--no-optional-locks', ...args], { ...options, killSignal: 'SIGKILL' });
+  running.child.stdin?.end();
+  return (await running).stdout;
+};

@@ -52,7 +52,7 @@ describe('capture', () => {
         await Promise.resolve();
         return given;
       })(order);
-      await trace({ name: 'callback', callback: true }, (_: string, done: (error: null, value: number) => void) =>
+      trace({ name: 'callback', callback: true }, (_: string, done: (error: null, value: number) => void) =>
         setImmediate(done, null, 7),
       )('x', () => undefined);
       await new Promise(setImmediate);
@@ -69,9 +69,15 @@ describe('capture', () => {
         throw new Error('no');
       });
       expect(() => fail()).toThrow('no');
+      const halfway = trace('halfway', function* () {
+        yield 1;
+        throw new Error('no');
+      });
+      expect(() => [...halfway()]).toThrow('no');
     });
 
     expect(captured(spans['fail'])).toEqual([[], undefined]);
+    expect(captured(spans['halfway'])).toEqual([[], undefined]);
     expect(spans['fail']?.status.code).toBe(2);
   });
 
