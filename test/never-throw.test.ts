@@ -334,6 +334,7 @@ async function expectQuiet(label: string, value: unknown, failures: string[], ru
     if (result === value) return;
     // What was wrapped or decorated is called as well, what can be iterated is iterated.
     if (typeof result === 'function') result = Reflect.apply(result, undefined, [value, value, value]);
+    if (result === value) return;
     if (types.isPromise(result)) await result;
     else if (types.isGeneratorObject(result)) Array.from(result as Generator);
   } catch (error) {

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { type Attributes, SpanKind } from '@opentelemetry/api';
 import { cutString } from '../utils/cut-string.ts';
 import { copyRecord } from '../utils/record-keys.ts';
@@ -164,7 +165,11 @@ function readPreset<O extends PresetOptions>(
     const { name, kind, eventType, attributes: own, usage } = read(options);
     const texts = Object.entries(own).filter(([, value]) => typeof value === 'string');
     const common = { ...Object.fromEntries(texts), [EVENT_TYPE_KEY]: eventType } as Attributes;
-    const merged = (more: unknown): Attributes => ({ ...common, ...copyRecord(more, MAX_ATTRIBUTES) }) as Attributes;
+    const merged = (more: unknown): Attributes => {
+      // Attributes come too late from a promise; it must not become an unhandled rejection of the host's.
+      if (types.isPromise(more)) more.catch(() => undefined);
+      return { ...common, ...copyRecord(more, MAX_ATTRIBUTES) } as Attributes;
+    };
     return {
       name: name.trim(),
       kind,
