@@ -47,6 +47,10 @@ class OpenIsotrace implements OpenPeer {
   async flush(): Promise<void> {
     await this.#registry.flush();
   }
+
+  async shutdown(timeoutMillis: number): Promise<void> {
+    await this.#registry.shutdown({ timeoutMillis });
+  }
 }
 
 class IsotraceTenant extends OtelWork implements PeerTenant {

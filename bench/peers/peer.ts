@@ -32,6 +32,8 @@ export interface OpenPeer {
   encoded(): Promise<void>;
   /** Resolves when everything that ended was exported. */
   flush(): Promise<void>;
+  /** Shuts everything down, in so much time where the library can be told. */
+  shutdown(timeoutMillis: number): Promise<void>;
 }
 
 export interface Peer {

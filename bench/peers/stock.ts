@@ -96,6 +96,11 @@ class OpenStock implements OpenPeer {
   async flush(): Promise<void> {
     await Promise.all(this.#providers.map((provider) => provider.forceFlush()));
   }
+
+  /** It takes no deadline. */
+  async shutdown(): Promise<void> {
+    await Promise.allSettled(this.#providers.map((provider) => provider.shutdown()));
+  }
 }
 
 class StockTenant extends OtelWork implements PeerTenant {

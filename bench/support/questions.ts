@@ -8,6 +8,8 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   memory: async () => (await import('../memory.ts')).memory,
   tenants: async () => (await import('../tenants.ts')).tenants,
   lookup: async () => (await import('../lookup.ts')).lookup,
+  neighbours: async () => (await import('../neighbours.ts')).neighbours,
+  shutdown: async () => (await import('../shutdown.ts')).shutdown,
   burst: async () => (await import('../burst.ts')).burst,
   'dashboard-store': async () => (await import('../dashboard-store.ts')).dashboardStore,
   import: async () => (await import('../import.ts')).imports,

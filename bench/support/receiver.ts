@@ -10,7 +10,13 @@ export interface ReceiverStats {
   /** Open at the moment. */
   readonly sockets: number;
   readonly peakSockets: number;
+  /** From the end of a span to its arrival, in milliseconds: the median, and what 99 of 100 stay below. */
+  readonly delayP50: number;
+  readonly delayP99: number;
 }
+
+/** What the receiver does with requests whose bearer token begins with this and a dash. They are not in its counts. */
+export type ReceiverFault = 'hang' | 'refuse' | 'throttle' | 'slow';
 
 /** An OTLP/HTTP receiver in a process of its own that counts and forgets. */
 export class Receiver {

@@ -1,7 +1,8 @@
 import type { Context, Span, SpanOptions } from '@opentelemetry/api';
 import type { Agenda, Job } from '../processing/agenda.ts';
-import { scopeOf } from '../processing/scope.ts';
+import { ownerOfSpan, scopeOf } from '../processing/scope.ts';
 import type { RecordingSpan } from '../processing/span.ts';
+import { SpanHooks } from '../processing/span-hooks.ts';
 import type { SpanScope } from '../processing/span-host.ts';
 import type { SpanStarter } from '../processing/start-span.ts';
 import { type Arrived, arrivedIn } from './routing-propagator.ts';
@@ -44,10 +45,16 @@ export class LateBindings implements WaitingRoom {
   /** In the order in which they began. */
   readonly #requests = new Set<UnknownTenant>();
   readonly #counts = { waiting: 0, bound: 0, unassigned: 0, expired: 0 };
+  #noHooks: SpanHooks | undefined;
   readonly #sweep: Job = { due: (now) => this.#expire(now) };
 
   constructor(options: LateBindingOptions) {
     this.#options = options;
+  }
+
+  get noHooks(): SpanHooks {
+    this.#noHooks ??= new SpanHooks([], this.#options.nobody.guard);
+    return this.#noHooks;
   }
 
   get nobody(): TracerRuntime {
@@ -121,7 +128,9 @@ export class LateBindings implements WaitingRoom {
  * instead, which binds this span, and adds to it what it knows.
  */
 export function requestSpanIn(context: Context): RecordingSpan | undefined {
-  const owner = scopeOf(context)?.owner;
+  const scope = scopeOf(context);
+  // Inside the tenant the scope is the tenant's, and its span still the request's.
+  const owner = scope?.owner instanceof UnknownTenant ? scope.owner : ownerOfSpan(scope?.ownSpan);
   return owner instanceof UnknownTenant ? owner.root : undefined;
 }
 

@@ -19,6 +19,8 @@ export type LateBindingOutcome = 'bound' | 'unassigned' | 'expired';
 export interface WaitingRoom {
   /** Records for nobody: lends its clock, ids and limits to spans whose tenant is not known. */
   readonly nobody: TracerRuntime;
+  /** Processors are the tenant's: they are told of a span when its tenant is known. */
+  readonly noHooks: SpanHooks;
   /** Whether a request in which this tenant is entered first becomes its own. */
   mayClaim(tenant: TracerRuntime): boolean;
   /** To be called for each span that begins to wait. */
@@ -46,6 +48,8 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
   #tenant: TracerRuntime | undefined;
   #baggageHeader: unknown;
   #inboundBaggage: Baggage | undefined;
+  /** Those that are still to be handed over, while others are. */
+  #left: Set<RecordingSpan> | undefined;
   /** Open spans that the tenant does not record. */
   #turnedAway: Set<RecordingSpan> | undefined;
 
@@ -94,9 +98,8 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
     return this.#lender.spanLimits;
   }
 
-  /** Processors are the tenant's: they are told of a span when its tenant is known. */
   get hooks(): SpanHooks {
-    return this.room.nobody.hooks;
+    return this.room.noHooks;
   }
 
   get #lender(): TracerRuntime {
@@ -124,6 +127,11 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
   ): Span & Disposable {
     const span = startSpan(starter, instrumentation, name, options, context, isExplicit);
     if (!(span instanceof RecordingSpan)) return span;
+    // Code of the host that ran meanwhile may have named the tenant.
+    if (this.#tenant !== undefined) {
+      this.#handOver([span]);
+      return span;
+    }
     this.#waiting.push(span);
     this.#root ??= span;
     this.room.added(this);
@@ -146,15 +154,26 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
     }
     this.#baggageHeader = undefined;
     this.room.settled(this, outcome, spans.length);
-    if (tenant === undefined) nobody.path.discard('unassigned', spans.length);
+    this.#handOver(spans);
+  }
+
+  #handOver(spans: readonly RecordingSpan[]): void {
+    const tenant = this.#tenant === this.room.nobody ? undefined : this.#tenant;
+    if (tenant === undefined) this.room.nobody.path.discard('unassigned', spans.length);
+    // What the host does while it is told of one may end another.
+    const left = new Set(spans);
+    this.#left = left;
+    const byId = new Map(tenant === undefined || tenant.hooks.empty ? [] : spans.map((span) => [idOf(span), span]));
     let session: ActiveSession | undefined;
     for (const span of spans) {
+      left.delete(span);
       if (tenant !== undefined) session = joinRootSession(tenant, span, session);
-      if (tenant !== undefined && adoptSpan(tenant, span)) continue;
+      if (tenant !== undefined && adoptSpan(tenant, span, byId.get(span.parentSpanContext?.spanId ?? ''))) continue;
       if (span.ended) continue;
       this.#turnedAway ??= new Set();
       this.#turnedAway.add(span);
     }
+    this.#left = undefined;
   }
 
   spanStarted(): void {}
@@ -162,14 +181,20 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
   spanUnsampled(): void {}
 
   spanEnding(span: RecordingSpan): void {
+    if (this.#left?.has(span) === true) return;
     if (this.#turnedAway?.has(span) !== true) this.#tenant?.spanEnding(span);
   }
 
   spanEnded(span: RecordingSpan): void {
     const isRoot = span === this.#root;
     if (isRoot) this.#root = undefined;
+    if (this.#left?.has(span) === true) return;
     if (this.#turnedAway?.delete(span) === true) return;
     if (this.#tenant !== undefined) this.#tenant.spanEnded(span);
     else if (isRoot) this.room.over(this);
   }
+}
+
+function idOf(span: RecordingSpan): string {
+  return span.spanContext().spanId;
 }

@@ -147,7 +147,8 @@ export class HttpHandler<Request> {
       if (open !== undefined) return this.#join(host, call, open, named);
       const isWanted = this.#settings.unassigned === 'platform' && call.isEarly !== true;
       const runtime = named ?? (isWanted ? platformRuntimeOf(this.#registry) : undefined);
-      if (runtime === undefined) return UNTRACED;
+      // Without a tenant, a span that instrumentation began goes where the registry's `unassigned` says.
+      if (runtime === undefined || (named === undefined && serverSpanIn(contextApi.active()))) return UNTRACED;
       const exchange =
         runtime.state === 'disabled'
           ? new JoinedExchange(enterScope(contextApi.active(), runtime), undefined)
@@ -172,9 +173,13 @@ export class HttpHandler<Request> {
     const { clock } = runtime;
     const active = contextApi.active();
     const waiting = serverSpanIn(active);
-    const remote = waiting
-      ? enterScope(active, runtime)
-      : extractContext(runtime, active, facts.headers, this.#settings.incoming);
+    // Entering makes the waiting span this tenant's, unless it is somebody else's already.
+    const entered = waiting && enterScope(active, runtime);
+    const isOwn = waiting === undefined || !isOf(waiting, runtime);
+    const remote =
+      isOwn || entered === undefined
+        ? extractContext(runtime, active, facts.headers, this.#settings.incoming)
+        : entered;
     const attributes = requestAttributes(facts, line, this.#settings.trustProxy);
     const route = (): string | undefined => this.#routeOf(call);
     const known = host.guard.run('host', 'route', route, undefined);
@@ -186,7 +191,6 @@ export class HttpHandler<Request> {
       // A start that is given is measured by the wall clock, so it is given only where it matters.
       ...(waited > MAX_UNSEEN_WAIT_MILLIS && { startTime: clock.now() - waited }),
     };
-    const isOwn = waiting === undefined || !isOf(waiting, runtime);
     const span = isOwn ? runtime.start(spanName(line.method, known), options, remote, true) : waiting;
     if (!isOwn) span.setAttributes(options.attributes);
     const exchange = new ServerExchange({

@@ -205,6 +205,75 @@ describe('spans that start before their tenant is known', () => {
     expect(registry.get('a').stats().traces).toMatchObject({ created: 3, dropped: {} });
   });
 
+  it('join their request at once when the code that describes them names the tenant', async () => {
+    const { delivered, registry } = await startWorld(['a']);
+    const request = inbound('GET');
+    const described = registry.trace(
+      {
+        name: 'described',
+        attributes: () => {
+          registry.run('a', () => {});
+          return {};
+        },
+      },
+      () => undefined,
+    );
+    request.run(described);
+    request.span.end();
+    expect((await delivered()).a.toSorted()).toEqual(['GET', 'described']);
+    expect(registry.stats().lateBinding).toEqual({ waiting: 0, bound: 1, unassigned: 0, expired: 0 });
+    expect(registry.get('a').stats().open).toBe(0);
+  });
+
+  it('are shown once to processors that all tenants have, and never to those of a tenant that they are not of', async () => {
+    const seen: string[] = [];
+    const processor: SpanProcessor = {
+      onStart: ({ name }) => void seen.push(`start ${name}`),
+      onEnd: ({ name }) => void seen.push(`end ${name}`),
+      forceFlush: async () => {},
+      shutdown: async () => {},
+    };
+    const { registry } = await startWorld(['a'], { registry: { spanProcessors: [processor], unassigned: 'drop' } });
+    const request = inbound('GET');
+    request.run(() => registry.run('a', () => {}));
+    request.span.end();
+    inbound('nobody').span.end();
+    expect(seen).toEqual(['start GET', 'end GET']);
+  });
+
+  it('tell services behind that they are sampled when the tenant samples what its caller did not', async () => {
+    const sampler = { shouldSample: () => ({ decision: 2 }), toString: () => 'all' };
+    const { registry } = await startWorld(['a'], { tenant: () => ({ sampling: sampler }) });
+    const request = inbound('GET', UNSAMPLED);
+    const carrier: { traceparent?: string } = {};
+    request.run(() => registry.run('a', () => registry.get('a').inject(carrier)));
+    expect(carrier.traceparent).toMatch(/-0[13]$/);
+    request.span.end();
+  });
+
+  it('are each handed over once when the host ends one while it is told of another', async () => {
+    const { delivered, registry } = await startWorld(['a'], {
+      tenant: () => ({
+        spanProcessors: [
+          {
+            onStart: ({ name }: { readonly name: string }) => {
+              if (name === 'GET') second.end();
+            },
+            onEnd: () => {},
+            forceFlush: async () => {},
+            shutdown: async () => {},
+          },
+        ],
+      }),
+    });
+    const request = inbound('GET');
+    const second = request.run(() => library().startSpan('second'));
+    request.run(() => registry.run('a', () => {}));
+    request.span.end();
+    expect((await delivered()).a.toSorted()).toEqual(['GET', 'second']);
+    expect(registry.get('a').stats()).toMatchObject({ open: 0, traces: { created: 2, exported: 2 } });
+  });
+
   it('have what the tenant redacts redacted', async () => {
     const { delivered, registry, receivers } = await startWorld(['a'], { tenant: () => ({ redact: true }) });
     const request = inbound('GET', {}, { attributes: { password: 'canary-1' } });
