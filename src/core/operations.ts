@@ -208,8 +208,9 @@ function attributesOf({ guard }: SpanEngine, read: () => Attributes): Attributes
   }
 }
 
+/** Starts a span, if need be with what can be read of its options. Never throws. */
 export function startGuarded(
-  runtime: SpanEngine,
+  runtime: Pick<SpanEngine, 'guard' | 'start'>,
   name: string,
   options: SpanOptions | undefined,
   context: Context,
@@ -218,20 +219,10 @@ export function startGuarded(
   try {
     return runtime.start(name, options ?? undefined, context, isExplicit);
   } catch (error) {
-    return startAgain(runtime.guard, error, options, (readable) => runtime.start(name, readable, context, isExplicit));
+    runtime.guard.report('api', 'startSpan', error);
   }
-}
-
-/** After options of which something threw: starts the span with what can be read of them. Never throws. */
-export function startAgain(
-  guard: Guard,
-  error: unknown,
-  options: SpanOptions | undefined,
-  start: (readable: SpanOptions) => DisposableSpan,
-): DisposableSpan {
-  guard.report('api', 'startSpan', error);
   try {
-    return start(readableOptions(options));
+    return runtime.start(name, readableOptions(options), context, isExplicit);
   } catch {
     return NOOP_SPAN;
   }

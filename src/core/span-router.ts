@@ -6,7 +6,7 @@ import type { SpanScope } from '../processing/span-host.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { LateBindings } from './late-binding.ts';
-import { type DisposableSpan, isContext, startAgain } from './operations.ts';
+import { type DisposableSpan, isContext, type SpanEngine, startGuarded } from './operations.ts';
 import { OWN_SCOPE } from './own-scope.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
 import { UnknownTenant } from './unknown-tenant.ts';
@@ -96,24 +96,19 @@ export class SpanRouter implements TracerProvider {
 /** A tracer without a tenant of its own. No method throws. */
 class RoutingTracer implements OtelTracer {
   readonly scope: SpanScope;
-  readonly #router: SpanRouter;
+  readonly #engine: Pick<SpanEngine, 'guard' | 'start'>;
 
   constructor(router: SpanRouter, scope: SpanScope) {
-    this.#router = router;
     this.scope = scope;
+    this.#engine = {
+      guard: router.guard,
+      start: (name, options, context, isExplicit) => router.start(scope, name, options, context, isExplicit),
+    };
   }
 
   startSpan(name: string, options?: SpanOptions, given?: Context): Span {
-    const router = this.#router;
     const isExplicit = isContext(given);
-    const context = isExplicit ? given : contextApi.active();
-    try {
-      return router.start(this.scope, name, options ?? undefined, context, isExplicit);
-    } catch (error) {
-      return startAgain(router.guard, error, options, (readable) =>
-        router.start(this.scope, name, readable, context, isExplicit),
-      );
-    }
+    return startGuarded(this.#engine, name, options, isExplicit ? given : contextApi.active(), isExplicit);
   }
 
   startActiveSpan<T>(name: string, ...rest: unknown[]): T {
@@ -131,7 +126,7 @@ class RoutingTracer implements OtelTracer {
       const owner = ownerOfSpan(span);
       return owner === undefined ? trace.setSpan(context, span) : enterSpan(context, owner, span);
     };
-    return this.#router.guard.run('context', 'enterSpan', enter, context);
+    return this.#engine.guard.run('context', 'enterSpan', enter, context);
   }
 }
 
