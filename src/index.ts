@@ -41,6 +41,7 @@ export type {
   ProfileOption,
   PropagationOptions,
   RegistryOptions,
+  RetryOptions,
   SamplingOptions,
   SelfMetricsOptions,
   ServiceOptions,
