@@ -11,7 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Hono } from 'hono';
 import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ENVIRONMENT_VARIABLES } from '../src/infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../src/infra/environment-variables.ts';
 import { PROFILES } from '../src/processing/profiles.ts';
 import { INTEGER_OPTIONS } from '../src/utils/integer-options.ts';
 import { type OtlpReceiver, startReceiver } from './support/otlp-receiver.ts';
@@ -94,6 +94,9 @@ const expectations: Readonly<Record<string, Expectation>> = {
   },
   'instrumentation-1': { printed: ['own'], spans: ['GET'] },
   'instrumentation-2': { printed: ['join opentelemetry'], spans: ['decode', 'query'] },
+  'logs-1': { printed: ['3'], spans: ['checkout'] },
+  'logs-2': { printed: ['1', 'trace_id span_id trace_flags tenant'], spans: ['work'] },
+  'logs-3': { printed: ['paid %d 5', '1'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'platform-1': { spans: ['warm up'], others: ['checkout'] },
   'platform-2': { spans: ['failed'], others: ['fine', 'failed'] },
