@@ -1,6 +1,13 @@
 export { type AgentOperations, WithAgents } from './core/agents.ts';
 export { type ContextOperations, type ContinueOptions, type SessionOptions, WithContext } from './core/context.ts';
 export { createTracer } from './core/create-tracer.ts';
+export {
+  type CredentialOptions,
+  type CredentialResult,
+  type CredentialRules,
+  CredentialSource,
+  Credentials,
+} from './core/credentials.ts';
 export type {
   DestinationOptions,
   DestinationPaths,
