@@ -13,7 +13,7 @@ import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BUILDER_CONVENTIONS } from '../src/core/builder-conventions.ts';
 import { BUILDER_VARIABLES } from '../src/core/builder-variables.ts';
-import { ENVIRONMENT_VARIABLES } from '../src/infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../src/infra/environment-variables.ts';
 import { PROFILES } from '../src/processing/profiles.ts';
 import { INTEGER_OPTIONS } from '../src/utils/integer-options.ts';
 import { type OtlpReceiver, startReceiver } from './support/otlp-receiver.ts';

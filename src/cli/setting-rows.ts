@@ -1,5 +1,5 @@
 import type { TracerDefaults } from '../core/settings.ts';
-import { ENVIRONMENT_VARIABLES } from '../infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../infra/environment-variables.ts';
 import { Secret } from '../utils/secret.ts';
 import type { Variables } from './cli-host.ts';
 

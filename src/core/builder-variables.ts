@@ -1,4 +1,4 @@
-import type { EnvironmentVariable } from '../infra/environment.ts';
+import type { EnvironmentVariable } from '../infra/environment-variables.ts';
 import { describeEndpoint, ENDPOINT_ACCEPTED } from '../utils/endpoint.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import { describeKind, maskSecrets } from '../utils/secret.ts';
@@ -37,7 +37,6 @@ export const BUILDER_VARIABLES = {
   ENABLE_TRACES: flag('withSignals'),
   ENABLE_METRICS: flag('withSignals'),
   ENABLE_LOGS: flag('withSignals'),
-  ENABLE_EXEMPLARS: flag('withExemplars'),
   RETRY_ENABLED: flag('withRetry'),
   MAX_RETRIES: count('withRetry', 1_000),
   RETRY_BACKOFF: duration('withRetry', 1),

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { DestinationOptions } from '../../core/destination-options.ts';
+import { toDestinationOptions } from '../../core/tracer-config.ts';
 import { readEnvironment } from '../../infra/environment.ts';
 import { type CliHost, EXIT, type Outcome } from '../cli-host.ts';
 import { checkDestination } from '../doctor/check-destination.ts';
@@ -53,12 +54,8 @@ async function examine({ env, cwd }: CliHost, flags: DoctorFlags): Promise<Findi
 
 /** Where `OTEL_*` variables send the platform tracer's spans. */
 function ofPlatform(env: CliHost['env']): DestinationOptions[] {
-  const { destination } = readEnvironment(env).options;
-  if (destination === undefined) return [];
-  const { endpoint, endpointKind, headers, protocol, insecure, compression, timeoutMillis } = destination;
-  const url = new URL(endpoint.reveal());
-  const traces = endpointKind === 'traces' ? `${url.pathname}${url.search}` : undefined;
-  return [{ endpoint: url.href, paths: traces && protocol !== 'grpc' ? { traces } : undefined, headers: headers?.reveal(), protocol, insecure, compression, timeoutMillis }];
+  const { destinations } = readEnvironment(env).options;
+  return destinations.filter(({ signals }) => signals.includes('traces')).map(toDestinationOptions);
 }
 
 function print({ terminal }: CliHost, findings: readonly Finding[], sum: string): void {
