@@ -8,19 +8,33 @@ export interface StreamEvent {
 /** No event of ours is longer; more than that is not what we speak to. */
 const MAX_EVENT_CHARACTERS = 16 * 1_048_576;
 
-/** The events of a response's body, until it ends. Throws when it is not such a stream. */
-export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent, void> {
+/** The events of a response's body, until it ends or the signal is aborted. Throws when it is not such a stream. */
+export async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<StreamEvent, void> {
   const decoder = new TextDecoder();
+  const reader = body.getReader();
+  // The signal that `fetch` was given is forgotten by Node 20 once garbage was collected.
+  const stop = (): void => void reader.cancel().catch(() => undefined);
+  signal.addEventListener('abort', stop, { once: true });
   let pending = '';
-  for await (const chunk of body) {
-    pending += decoder.decode(chunk, { stream: true });
-    if (pending.length > MAX_EVENT_CHARACTERS) throw new Error('an event is too long');
-    const blocks = pending.split(/\r?\n\r?\n/);
-    pending = blocks.pop() as string;
-    for (const block of blocks) {
-      const event = parseEvent(block);
-      if (event !== undefined) yield event;
+  try {
+    while (!signal.aborted) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      pending += decoder.decode(value, { stream: true });
+      if (pending.length > MAX_EVENT_CHARACTERS) throw new Error('an event is too long');
+      const blocks = pending.split(/\r?\n\r?\n/);
+      pending = blocks.pop() as string;
+      for (const block of blocks) {
+        const event = parseEvent(block);
+        if (event !== undefined) yield event;
+      }
     }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    stop();
   }
 }
 

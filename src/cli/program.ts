@@ -49,14 +49,19 @@ function createProgram(host: CliHost, outcome: Outcome): Command {
     .enablePositionalOptions();
   for (const define of COMMANDS) {
     const command = define(host, outcome).option('--json', 'print results as JSON');
-    program.addCommand(command.hook('preAction', (_this, action) => {
-      if (action.opts()['json'] === true) terminal.useJson();
-    }));
+    program.addCommand(
+      command.hook('preAction', (_this, action) => {
+        if (action.opts()['json'] === true) terminal.useJson();
+      }),
+    );
   }
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()
-      .configureOutput({ writeOut: (text) => terminal.line(text.trimEnd()), writeErr: (text) => terminal.note(text.trimEnd()) })
+      .configureOutput({
+        writeOut: (text) => terminal.line(text.trimEnd()),
+        writeErr: (text) => terminal.note(text.trimEnd()),
+      })
       .showHelpAfterError('(see --help)');
   }
   return program;

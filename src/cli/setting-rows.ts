@@ -1,6 +1,8 @@
+import { DestinationUrls } from '../core/destination-urls.ts';
 import type { TracerDefaults } from '../core/settings.ts';
 import { ENVIRONMENT_VARIABLES } from '../infra/environment-variables.ts';
 import { Secret } from '../utils/secret.ts';
+import { TELEMETRY_SIGNALS } from '../utils/telemetry-signal.ts';
 import type { Variables } from './cli-host.ts';
 
 /** One setting, where its value comes from, and the value with secrets masked. */
@@ -34,6 +36,10 @@ export function settingRows(settings: TracerDefaults, sources: Sources): Setting
 }
 
 function walk(path: string, value: unknown, visit: (path: string, value: string) => void): void {
+  if (value instanceof DestinationUrls) {
+    for (const signal of TELEMETRY_SIGNALS) visit(`${path}.${signal}`, show(value.of(signal)));
+    return;
+  }
   if (isGroup(value)) {
     const entries = Object.entries(value).filter(([key]) => !DERIVED.has(key));
     if (entries.length > 0) {

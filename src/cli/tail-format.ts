@@ -77,7 +77,8 @@ function ofTrace({ tenant, service, startMillis, name, traceId, durationNanos, s
 function ofLog(log: LiveLog): TailItem {
   const { tenant, service, severityNumber, severityText, body, traceId, attributes } = log;
   const nanos = log.timeUnixNano === '0' ? log.observedTimeUnixNano : log.timeUnixNano;
-  const level = LEVELS[Math.ceil(severityNumber / 4) - 1] ?? (severityText === '' ? 'unset' : severityText.toLowerCase());
+  const level =
+    LEVELS[Math.ceil(severityNumber / 4) - 1] ?? (severityText === '' ? 'unset' : severityText.toLowerCase());
   const timeMillis = Number(BigInt(nanos) / BigInt(NANOS_PER_MILLI));
   const text = typeof body === 'string' ? body : toJson(body);
   return { signal: 'log', tenant, service, timeMillis, text, level, traceId, attributes };
@@ -95,7 +96,9 @@ function formatPretty(item: TailItem, terminal: Terminal): string {
   const colour = COLOURS[level as keyof typeof COLOURS];
   const shown = printable(level).padEnd(5);
   const details =
-    durationMillis === undefined ? '' : `  ${formatDuration(durationMillis)}  ${spans} ${spans === 1 ? 'span' : 'spans'}`;
+    durationMillis === undefined
+      ? ''
+      : `  ${formatDuration(durationMillis)}  ${spans} ${spans === 1 ? 'span' : 'spans'}`;
   return [
     terminal.style('dim', timeOf(item).slice(11, 23)),
     colour === undefined ? shown : terminal.style(colour, shown),

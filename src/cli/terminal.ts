@@ -73,8 +73,12 @@ const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 
 /** One line of JSON; control characters beyond those that JSON itself escapes are escaped too, 64-bit numbers are texts. */
 export function toJson(value: unknown): string {
-  const text = JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part)) ?? 'null';
-  return text.replace(UNSAFE, (character) => `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, '0')}`);
+  const text =
+    JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part)) ?? 'null';
+  return text.replace(
+    UNSAFE,
+    (character) => `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** By the conventions of no-color.org and force-color.org. */

@@ -1,9 +1,9 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { BuilderConventions, Identity, IdentityPart } from './builder-conventions.ts';
-import { type Credentials, CredentialSource } from './credentials.ts';
-import type { DestinationOptions, DestinationPaths, HeaderRecord } from './destination-options.ts';
 import type { BuilderValues } from './builder-variables.ts';
+import { CredentialSource, type Credentials } from './credentials.ts';
+import type { DestinationOptions, DestinationPaths, HeaderRecord } from './destination-options.ts';
 import type { RetryOptions, TracerOptions } from './options.ts';
 
 /** What a builder was told so far; never changed, each step makes another. */

@@ -5,10 +5,15 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import { describeKind } from '../utils/secret.ts';
 import { BUILDER_CONVENTIONS, type BuilderConventions, type Identity } from './builder-conventions.ts';
 import { assembleOptions, type BuilderDraft, draftOf, type RetrySteps, retryOptions } from './builder-options.ts';
-import { BUILDER_VARIABLES, type BuilderValues, type BuilderVariable, readBuilderVariables } from './builder-variables.ts';
+import {
+  BUILDER_VARIABLES,
+  type BuilderValues,
+  type BuilderVariable,
+  readBuilderVariables,
+} from './builder-variables.ts';
 import { configError, resolveStandaloneSettings } from './config.ts';
 import { createTracer } from './create-tracer.ts';
-import { Credentials, CredentialSource } from './credentials.ts';
+import { CredentialSource, Credentials } from './credentials.ts';
 import type { DestinationPaths } from './destination-options.ts';
 import type { SignalOptions, TracerOptions } from './options.ts';
 import type { Tracer } from './tracer.ts';
@@ -68,7 +73,9 @@ export class TracerBuilder {
     const fits = credentials instanceof Credentials || credentials instanceof CredentialSource;
     if (fits) return this.#settle('credentials', []).#set({ credentials });
     const received = describeKind(credentials);
-    return this.#settle('credentials', [{ option: 'credentials', accepted: 'Credentials or CredentialSource', received }]);
+    return this.#settle('credentials', [
+      { option: 'credentials', accepted: 'Credentials or CredentialSource', received },
+    ]);
   }
 
   withApiKey(keyId: string, keySecret: string): this {
@@ -132,7 +139,7 @@ export class TracerBuilder {
   }
 
   withRetry(steps: RetrySteps = {}): this {
-    return this.#set({ retry: retryOptions(steps) });
+    return this.#set({ retry: retryOptions(steps ?? {}) });
   }
 
   /** How long a batch waits to fill, in milliseconds, and how many spans it holds at most. */

@@ -25,7 +25,10 @@ export interface CliRun {
 }
 
 /** Runs `isotrace` with these arguments. It is stopped with the test. */
-export function isotrace(args: readonly string[], { env = {}, cwd = process.cwd(), isTTY = false }: RunOptions = {}): CliRun {
+export function isotrace(
+  args: readonly string[],
+  { env = {}, cwd = process.cwd(), isTTY = false }: RunOptions = {},
+): CliRun {
   const stdout = new Sink(isTTY);
   const stderr = new Sink(isTTY);
   const controller = new AbortController();

@@ -36,7 +36,8 @@ describe('isotrace', () => {
     expect(await isotraceOnce(['--version'])).toMatchObject({ exitCode: 0, stdout: '0.1.0\n' });
     const help = await isotraceOnce(['--help']);
     expect(help.exitCode).toBe(0);
-    for (const command of ['doctor', 'config', 'dashboard', 'tail', 'run', 'bench']) expect(help.stdout).toContain(command);
+    for (const command of ['doctor', 'config', 'dashboard', 'tail', 'run', 'bench'])
+      expect(help.stdout).toContain(command);
   });
 
   it.each([
@@ -73,8 +74,16 @@ describe('isotrace dashboard and tail', () => {
     registry.get('globex').startSpan('third').end();
     await registry.flush();
     expect(await Promise.all([all.exitCode, acme.exitCode, slow.exitCode])).toEqual([0, 0, 0]);
-    const items = all.stdout().trim().split('\n').map((line) => JSON.parse(line) as { tenant: string; text: string });
-    expect(items.map(({ tenant, text }) => `${tenant} ${text}`).sort()).toEqual(['acme first', 'globex second', 'globex third']);
+    const items = all
+      .stdout()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { tenant: string; text: string });
+    expect(items.map(({ tenant, text }) => `${tenant} ${text}`).sort()).toEqual([
+      'acme first',
+      'globex second',
+      'globex third',
+    ]);
     expect(acme.stdout()).toMatch(/ signal=trace tenant=acme service=shop text=first level=ok /);
     expect(slow.stdout()).toMatch(/^- \S+ \*\*globex\*\* shop _ok_ second /);
     dashboard.stop();
@@ -119,7 +128,21 @@ describe('isotrace run', () => {
       const { status } = await fetch(endpoint + '/api/v1/tenants');
       writeFileSync('told.json', JSON.stringify({ status, service: process.env.OTEL_SERVICE_NAME, args: process.argv.slice(1) }));
       process.exitCode = 7;`;
-    const args = ['run', '--port', '0', '--service', 'shop', '--', process.execPath, '--input-type=module', '-e', program, '--', '--port', 'its own'];
+    const args = [
+      'run',
+      '--port',
+      '0',
+      '--service',
+      'shop',
+      '--',
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      program,
+      '--',
+      '--port',
+      'its own',
+    ];
     const { exitCode, stderr } = await isotraceOnce(args, { cwd, env: { PATH: process.env['PATH'] ?? '' } });
     expect(exitCode).toBe(7);
     expect(stderr).toContain('http://127.0.0.1:');
@@ -139,7 +162,10 @@ describe('isotrace run', () => {
 describe('isotrace config', () => {
   it('tells each setting with its source, and no secret', async () => {
     const cwd = folder();
-    writeFileSync(path.join(cwd, 'options.json'), JSON.stringify({ batch: { maxSize: 9 }, platform: { boundary: 'link' } }));
+    writeFileSync(
+      path.join(cwd, 'options.json'),
+      JSON.stringify({ batch: { maxSize: 9 }, platform: { boundary: 'link' } }),
+    );
     const env = {
       OTEL_BSP_SCHEDULE_DELAY: '77',
       OTEL_SERVICE_NAME: 'api',
@@ -171,7 +197,9 @@ describe('isotrace config', () => {
   it('ends with 1 when something is not acceptable', async () => {
     const { exitCode, stdout } = await isotraceOnce(['config'], { env: { OTEL_BSP_SCHEDULE_DELAY: 'soon' } });
     expect(exitCode).toBe(1);
-    expect(stdout).toContain('OTEL_BSP_SCHEDULE_DELAY: a whole number from 0 to 3600000 (milliseconds); received "soon"');
+    expect(stdout).toContain(
+      'OTEL_BSP_SCHEDULE_DELAY: a whole number from 0 to 3600000 (milliseconds); received "soon"',
+    );
   });
 });
 

@@ -5,8 +5,18 @@ import { printable, Terminal, toJson } from '../../src/cli/terminal.ts';
 import { isotraceOnce } from './cli-kit.ts';
 
 /** What moves the cursor, sets titles, writes to the clipboard or turns the direction of writing. */
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
-const ATTACKS = ['\u001b[2J', '\u001b]0;title\u0007', '\u001b]52;c;ZXZpbA==\u0007', '\u009b31m', 'a\rb', 'x\u202eevil', '\b\b', 'a\nb', '\u2028'];
+const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
+const ATTACKS = [
+  '\u001b[2J',
+  '\u001b]0;title\u0007',
+  '\u001b]52;c;ZXZpbA==\u0007',
+  '\u009b31m',
+  'a\rb',
+  'x\u202eevil',
+  '\b\b',
+  'a\nb',
+  '\u2028',
+];
 
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...ATTACKS));
 const terminal = new Terminal({ stdout: process.stdout, stderr: process.stderr, env: { NO_COLOR: '1' } });

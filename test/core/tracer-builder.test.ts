@@ -53,7 +53,7 @@ describe('a builder', () => {
         .withDatacenter('eu-1')
         .build(),
     );
-    endSpans(tracer, 2);
+    endSpans(tracer, 100);
     await tracer.shutdown();
     const [request] = receiver.requests;
     expect(request?.headers).toMatchObject({ authorization: 'Bearer key:secret', 'content-encoding': 'gzip' });
@@ -169,7 +169,10 @@ describe('a builder', () => {
   });
 
   it('takes the last of two calls, and forgets what was wrong with the first', async () => {
-    const builder = new TracerBuilder().withApiKey('', '').withEndpoint('nonsense://').withCredentials({} as never);
+    const builder = new TracerBuilder()
+      .withApiKey('', '')
+      .withEndpoint('nonsense://')
+      .withCredentials({} as never);
     expect(issuesOf(builder)).toEqual(['credentials', 'destination.endpoint']);
     const tracer = builder.withApiKey('id', 'secret').withEndpoint('http://127.0.0.1:1').buildOrThrow();
     await tracer.shutdown({ timeoutMillis: 0 });

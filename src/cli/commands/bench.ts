@@ -1,6 +1,6 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { Command, InvalidArgumentError } from 'commander';
 import { createTracer } from '../../core/create-tracer.ts';
 import { type CliHost, EXIT, type Outcome } from '../cli-host.ts';
@@ -41,7 +41,9 @@ export function benchCommand({ terminal }: CliHost, outcome: Outcome): Command {
         return;
       }
       terminal.line(`${Math.round(figures.nanosPerSpan)} ns for a span with 8 attributes, started, ended and encoded`);
-      terminal.line(`${Math.round(figures.deliveredPerSecond)} spans a second, delivered to a receiver in this process`);
+      terminal.line(
+        `${Math.round(figures.deliveredPerSecond)} spans a second, delivered to a receiver in this process`,
+      );
       terminal.line(`${figures.delivered} of ${spans} delivered, Node.js ${figures.node}`);
     });
 }

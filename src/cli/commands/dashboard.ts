@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type CliHost, CommandError, type DashboardChoices, type RunningDashboard } from '../cli-host.ts';
 
-interface DashboardFlags {
+export interface DashboardFlags {
   readonly port: number;
   readonly host: string;
   readonly data?: string;
@@ -12,20 +12,20 @@ interface DashboardFlags {
 
 /** Starts the dashboard and keeps it until the user stops it. */
 export function dashboardCommand(host: CliHost): Command {
-  return withDashboardOptions(new Command('dashboard').description('receive OTLP and show it, tenant by tenant')).action(
-    async (flags: DashboardFlags) => {
-      const { signal, terminal } = host;
-      const dashboard = await openDashboard(host, flags);
-      if (terminal.json) terminal.value({ url: dashboard.url, port: dashboard.port });
-      else {
-        terminal.line(`${terminal.style('bold', 'isotrace dashboard')}  ${dashboard.url}`);
-        terminal.line(`send OTLP to it  OTEL_EXPORTER_OTLP_ENDPOINT=${dashboard.url}`);
-        terminal.note('stop with Ctrl+C');
-      }
-      await stopped(signal);
-      await dashboard.close();
-    },
-  );
+  return withDashboardOptions(
+    new Command('dashboard').description('receive OTLP and show it, tenant by tenant'),
+  ).action(async (flags: DashboardFlags) => {
+    const { signal, terminal } = host;
+    const dashboard = await openDashboard(host, flags);
+    if (terminal.json) terminal.value({ url: dashboard.url, port: dashboard.port });
+    else {
+      terminal.line(`${terminal.style('bold', 'isotrace dashboard')}  ${dashboard.url}`);
+      terminal.line(`send OTLP to it  OTEL_EXPORTER_OTLP_ENDPOINT=${dashboard.url}`);
+      terminal.note('stop with Ctrl+C');
+    }
+    await stopped(signal);
+    await dashboard.close();
+  });
 }
 
 export function withDashboardOptions(command: Command): Command {
@@ -39,7 +39,10 @@ export function withDashboardOptions(command: Command): Command {
 }
 
 /** A token is taken from a variable only: arguments can be read by every user of the machine. */
-export async function openDashboard({ startDashboard, env }: CliHost, flags: DashboardFlags): Promise<RunningDashboard> {
+export async function openDashboard(
+  { startDashboard, env }: CliHost,
+  flags: DashboardFlags,
+): Promise<RunningDashboard> {
   const token = env['ISOTRACE_DASHBOARD_TOKEN'];
   const { port, host, data, maxBytes, tenantHeader, tenantAttribute } = flags;
   const choices: DashboardChoices = {

@@ -31,11 +31,17 @@ export function doctorCommand(host: CliHost, outcome: Outcome): Command {
     .option('--header <name=value>', 'a header for --endpoint; may be given again', collectHeader, {})
     .addOption(new Option('--protocol <protocol>', 'of --endpoint').choices(['http/protobuf', 'http/json', 'grpc']))
     .option('--module <file>', 'a module that exports the registry; it is imported')
-    .option('--tenant <id>', "a tenant of the module's registry to send a test span for; may be given again", collect, [])
+    .option(
+      '--tenant <id>',
+      "a tenant of the module's registry to send a test span for; may be given again",
+      collect,
+      [],
+    )
     .option('--timeout <millis>', 'how long to wait for each destination', parseMillis, 5_000)
     .action(async (flags: DoctorFlags) => {
       const findings = await examine(host, flags);
-      const count = (status: Finding['status']): number => findings.filter((finding) => finding.status === status).length;
+      const count = (status: Finding['status']): number =>
+        findings.filter((finding) => finding.status === status).length;
       const [problems, warnings] = [count('problem'), count('warning')];
       outcome.exitCode = problems === 0 ? EXIT.good : EXIT.problems;
       if (host.terminal.json) host.terminal.value({ problems, warnings, findings });
@@ -45,7 +51,11 @@ export function doctorCommand(host: CliHost, outcome: Outcome): Command {
 
 async function examine({ env, cwd }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
   const { endpoint, header: headers, protocol, module, tenant, timeout } = flags;
-  const findings = [checkNode(process.version), ...checkPackages(findPackages(cwd, isOfInterest)), ...checkEnvironment(env)];
+  const findings = [
+    checkNode(process.version),
+    ...checkPackages(findPackages(cwd, isOfInterest)),
+    ...checkEnvironment(env),
+  ];
   const given = endpoint.map((url): DestinationOptions => ({ endpoint: url, headers, ...(protocol && { protocol }) }));
   for (const destination of [...ofPlatform(env), ...given]) findings.push(await checkDestination(destination, timeout));
   if (module !== undefined) findings.push(...(await checkModule(path.resolve(cwd, module), tenant, timeout)));
@@ -61,7 +71,9 @@ function ofPlatform(env: CliHost['env']): DestinationOptions[] {
 function print({ terminal }: CliHost, findings: readonly Finding[], sum: string): void {
   for (const { check, status, message, advice } of findings) {
     const [colour, word] = SYMBOLS[status];
-    terminal.line(`${terminal.style(colour, word.padEnd(7))}  ${terminal.style('bold', printable(check))}  ${printable(message)}`);
+    terminal.line(
+      `${terminal.style(colour, word.padEnd(7))}  ${terminal.style('bold', printable(check))}  ${printable(message)}`,
+    );
     if (advice !== undefined) terminal.line(`         ${printable(advice)}`);
   }
   terminal.line();

@@ -4,7 +4,11 @@ import { constants } from 'node:os';
 import { Command } from 'commander';
 import { type CliHost, CommandError, EXIT, type Outcome } from '../cli-host.ts';
 import { printable } from '../terminal.ts';
-import { openDashboard, withDashboardOptions } from './dashboard.ts';
+import { type DashboardFlags, openDashboard, withDashboardOptions } from './dashboard.ts';
+
+interface RunFlags extends DashboardFlags {
+  readonly service?: string;
+}
 
 /** Runs a program whose telemetry goes to a dashboard of its own; ends as the program does. */
 export function runCommand(host: CliHost, outcome: Outcome): Command {
@@ -13,12 +17,16 @@ export function runCommand(host: CliHost, outcome: Outcome): Command {
     .argument('<command...>', 'the program and its arguments, after --')
     .passThroughOptions()
     .option('--service <name>', 'OTEL_SERVICE_NAME of the program');
-  return withDashboardOptions(command).action(async ([file = '', ...args]: string[], flags) => {
+  return withDashboardOptions(command).action(async ([file = '', ...args]: string[], flags: RunFlags) => {
     const { terminal, env, cwd, signal } = host;
     const dashboard = await openDashboard(host, flags);
     try {
       terminal.note(`${terminal.style('bold', 'isotrace dashboard')}  ${dashboard.url}`);
-      const child = spawn(file, args, { cwd, env: { ...env, ...variables(dashboard.url, flags.service, env) }, stdio: 'inherit' });
+      const child = spawn(file, args, {
+        cwd,
+        env: { ...env, ...variables(dashboard.url, flags.service, env) },
+        stdio: 'inherit',
+      });
       // The program gets Ctrl+C from the terminal itself; a signal to this process alone is passed on.
       const stop = (): void => void child.kill('SIGTERM');
       signal.addEventListener('abort', stop, { once: true });
@@ -50,6 +58,7 @@ function variables(url: string, service: string | undefined, env: CliHost['env']
     ISOTRACE_PROTOCOL: 'http/protobuf',
     OTEL_BSP_SCHEDULE_DELAY: env['OTEL_BSP_SCHEDULE_DELAY'] ?? '500',
     ...(service !== undefined && { OTEL_SERVICE_NAME: service }),
-    ...(token !== undefined && token !== '' && { OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${encodeURIComponent(token)}` }),
+    ...(token !== undefined &&
+      token !== '' && { OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${encodeURIComponent(token)}` }),
   };
 }

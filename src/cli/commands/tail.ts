@@ -39,6 +39,8 @@ async function follow(host: CliHost, flags: TailFlags): Promise<void> {
   while (!signal.aborted && left > 0) {
     try {
       for await (const { id, name, data } of await connect(host, flags, cursor)) {
+        // The first event says from where on: what comes in from now is told.
+        if (!connected) terminal.note(`following ${flags.url}`);
         connected = true;
         cursor = id ?? cursor;
         if (name !== 'update') continue;
@@ -62,7 +64,7 @@ async function follow(host: CliHost, flags: TailFlags): Promise<void> {
 }
 
 /** Throws a `CommandError` for what another attempt does not mend. */
-async function connect({ env, signal, terminal }: CliHost, flags: TailFlags, cursor: string) {
+async function connect({ env, signal }: CliHost, flags: TailFlags, cursor: string) {
   const url = liveUrl(flags, cursor);
   const token = env['ISOTRACE_DASHBOARD_TOKEN'];
   const headers = token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
@@ -76,8 +78,7 @@ async function connect({ env, signal, terminal }: CliHost, flags: TailFlags, cur
     if (response.status !== 401) throw new CommandError(`the dashboard answers: ${told}`);
     throw new CommandError('the dashboard wants a token: set ISOTRACE_DASHBOARD_TOKEN');
   }
-  terminal.note(`following ${url.origin}`);
-  return readEvents(response.body);
+  return readEvents(response.body, signal);
 }
 
 function liveUrl({ url, tenant, query, logs }: TailFlags, cursor: string): URL {

@@ -29,7 +29,8 @@ export async function checkTracer(tracer: Tracer, check: string, timeoutMillis: 
   const health = tracer.health();
   if (traces.exported > before) return ok(check, 'it took a test span');
   const failing = health.destinations.find(({ lastError }) => lastError !== undefined);
-  const told = failing?.lastError ?? lastErrorOf(health) ?? (traces.queued > 0 ? 'no answer yet' : 'the span was not sent');
+  const told =
+    failing?.lastError ?? lastErrorOf(health) ?? (traces.queued > 0 ? 'no answer yet' : 'the span was not sent');
   return problem(check, told, adviceFor(told));
 }
 
@@ -48,8 +49,14 @@ function describe({ endpoint, protocol = 'http/protobuf' }: DestinationOptions):
 
 /** What a message of the transport or of a receiver usually means. */
 const ADVICE: readonly (readonly [sign: RegExp, advice: string])[] = [
-  [/\b40[13]\b|unauthenticated|permission.denied/i, 'the credentials are refused: look at the headers, and whether the key is still good'],
-  [/\b404\b/, 'nothing is at that path: the endpoint is a base URL, to which /v1/traces is appended; see destination.paths'],
+  [
+    /\b40[13]\b|unauthenticated|permission.denied/i,
+    'the credentials are refused: look at the headers, and whether the key is still good',
+  ],
+  [
+    /\b404\b/,
+    'nothing is at that path: the endpoint is a base URL, to which /v1/traces is appended; see destination.paths',
+  ],
   [/\b405\b|\b415\b/, 'this is no OTLP/HTTP receiver, or not for this protocol'],
   [/\b413\b|resource.exhausted/i, 'the receiver takes smaller requests: see batch.maxBytes'],
   [/\b429\b/, 'the receiver throttles; isotrace waits as long as it asks for'],
@@ -58,7 +65,10 @@ const ADVICE: readonly (readonly [sign: RegExp, advice: string])[] = [
   [/refused/i, 'nobody listens there: is the receiver running, and is the port right (4318 for HTTP, 4317 for gRPC)?'],
   [/dns|ENOTFOUND|EAI_AGAIN/i, 'the host has no address here: look at its name and at the resolver'],
   [/certificate|tls|self.signed|ssl/i, 'its certificate is not trusted, or it does not speak TLS: see destination.tls'],
-  [/protocol|parse error|HTTP\/0/i, 'what listens there does not speak this protocol: 4318 is usual for HTTP, 4317 for gRPC'],
+  [
+    /protocol|parse error|HTTP\/0/i,
+    'what listens there does not speak this protocol: 4318 is usual for HTTP, 4317 for gRPC',
+  ],
   [/forbidden|not public/i, 'endpointPolicy does not let tenants send there'],
   [/timeout|deadline|no answer/i, 'it is reached, or a firewall drops it silently, but does not answer in time'],
 ];

@@ -1,13 +1,19 @@
-import { readEnvironment } from '../../infra/environment.ts';
-import { readBuilderVariables } from '../../core/builder-variables.ts';
 import { BUILDER_CONVENTIONS } from '../../core/builder-conventions.ts';
+import { readBuilderVariables } from '../../core/builder-variables.ts';
+import { readEnvironment } from '../../infra/environment.ts';
 import type { ConfigIssue } from '../../utils/errors.ts';
 import { maskSecrets } from '../../utils/secret.ts';
 import type { Variables } from '../cli-host.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 
 const HEADER_VARIABLES = ['', 'TRACES_', 'METRICS_', 'LOGS_'].map((signal) => `OTEL_EXPORTER_OTLP_${signal}HEADERS`);
-const SELF_STARTERS = ['dd-trace', '@sentry/node', 'newrelic', '@opentelemetry/auto-instrumentations-node', 'elastic-apm-node'];
+const SELF_STARTERS = [
+  'dd-trace',
+  '@sentry/node',
+  'newrelic',
+  '@opentelemetry/auto-instrumentations-node',
+  'elastic-apm-node',
+];
 const OLDEST_NODE = [20, 19] as const;
 
 export function checkNode(version: string): Finding {
@@ -24,7 +30,12 @@ export function checkEnvironment(env: Variables): Finding[] {
   const findings = issues.map(({ option, accepted, received }) =>
     problem(option, `${received} is not acceptable, and counts as not set`, `accepted: ${accepted}`),
   );
-  return [...findings, ...checkHeaders(env), ...checkSelfStarters(env), ...(findings.length === 0 ? [ok('variables', 'none that is not acceptable')] : [])];
+  return [
+    ...findings,
+    ...checkHeaders(env),
+    ...checkSelfStarters(env),
+    ...(findings.length === 0 ? [ok('variables', 'none that is not acceptable')] : []),
+  ];
 }
 
 /** Stock exporters send these headers wherever they are pointed to, so also to a tenant's endpoint. */

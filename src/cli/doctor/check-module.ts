@@ -16,7 +16,10 @@ export async function checkModule(file: string, tenants: readonly string[], time
   const findings = [checkGlobals()];
   const registry = Object.values(exported).find(isRegistry);
   if (registry === undefined) {
-    return [...findings, warning(file, 'it exports no registry', 'export it, as in "export const registry = new TracerRegistry(…)"')];
+    return [
+      ...findings,
+      warning(file, 'it exports no registry', 'export it, as in "export const registry = new TracerRegistry(…)"'),
+    ];
   }
   const { issues } = registry.health();
   for (const { option, accepted, received } of issues) {
@@ -35,9 +38,17 @@ function checkGlobals(): Finding {
   const check = "OpenTelemetry's globals";
   if (owner === 'isotrace') return ok(check, 'isotrace owns them: instrumentation finds the tenant');
   if (owner === 'none') {
-    return warning(check, 'nobody owns them', 'spans of instrumentation go nowhere; call registry.install(), or import isotrace/register first');
+    return warning(
+      check,
+      'nobody owns them',
+      'spans of instrumentation go nowhere; call registry.install(), or import isotrace/register first',
+    );
   }
-  return warning(check, `${owner} owns them`, 'isotrace joins in: add createSpanProcessor(registry) to its span processors');
+  return warning(
+    check,
+    `${owner} owns them`,
+    'isotrace joins in: add createSpanProcessor(registry) to its span processors',
+  );
 }
 
 async function checkTenant(registry: TracerRegistry, tenant: string, timeoutMillis: number): Promise<Finding> {
@@ -46,9 +57,14 @@ async function checkTenant(registry: TracerRegistry, tenant: string, timeoutMill
   // A tenant that is configured asynchronously has its configuration once something of it is flushed.
   await tracer.flush({ timeoutMillis });
   const { reason, state } = tracer.health();
-  if (state === 'disabled') return problem(check, reason ?? 'there is no such tenant', 'configure() answers undefined for it');
+  if (state === 'disabled')
+    return problem(check, reason ?? 'there is no such tenant', 'configure() answers undefined for it');
   if (state === 'degraded' || state === 'pending') {
-    return problem(check, reason ?? 'its configuration has not come', 'configure() threw, or took longer than two seconds');
+    return problem(
+      check,
+      reason ?? 'its configuration has not come',
+      'configure() threw, or took longer than two seconds',
+    );
   }
   return checkTracer(tracer, check, timeoutMillis);
 }
@@ -56,5 +72,7 @@ async function checkTenant(registry: TracerRegistry, tenant: string, timeoutMill
 /** Also one of another copy of the package. */
 function isRegistry(value: unknown): value is TracerRegistry {
   if (typeof value !== 'object' || value === null) return false;
-  return ['get', 'health', 'install', 'shutdown'].every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+  return ['get', 'health', 'install', 'shutdown'].every(
+    (name) => typeof (value as Record<string, unknown>)[name] === 'function',
+  );
 }

@@ -2,12 +2,18 @@ import { satisfies } from 'semver';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import type { InstalledPackage } from './installed-packages.ts';
 
-
 const API = '@opentelemetry/api';
 const SDK_LINE = ['sdk-trace', 'sdk-trace-base', 'sdk-trace-node', 'sdk-metrics', 'resources', 'core'];
 const SDK_PACKAGES: ReadonlySet<string> = new Set(SDK_LINE.map((name) => `@opentelemetry/${name}`));
 /** SDKs that want the globals for themselves. */
-const OWNERS = ['@opentelemetry/sdk-node', '@sentry/node', 'dd-trace', 'newrelic', 'elastic-apm-node', 'applicationinsights'];
+const OWNERS = [
+  '@opentelemetry/sdk-node',
+  '@sentry/node',
+  'dd-trace',
+  'newrelic',
+  'elastic-apm-node',
+  'applicationinsights',
+];
 
 /** Which packages the checks of this file want to know of. */
 export function isOfInterest(name: string): boolean {
@@ -50,7 +56,11 @@ function checkLines(packages: readonly InstalledPackage[]): Finding {
   const [line = ''] = lines.keys();
   if (lines.size === 1) return ok(check, `one line, ${line}`);
   const places = [...lines].map(([name, paths]) => `${name} in ${paths.slice(0, 3).join(', ')}`).join('; ');
-  return warning(check, `several lines: ${places}`, 'bring all @opentelemetry/sdk-*, core and resources to one major version');
+  return warning(
+    check,
+    `several lines: ${places}`,
+    'bring all @opentelemetry/sdk-*, core and resources to one major version',
+  );
 }
 
 function checkPeers(packages: readonly InstalledPackage[]): Finding[] {
@@ -60,10 +70,14 @@ function checkPeers(packages: readonly InstalledPackage[]): Finding[] {
     const copy = packages.find((candidate) => candidate.name === name);
     if (copy === undefined) {
       const missing = isOfInterest(name) && !isotrace.optionalPeers.has(name);
-      return missing ? [problem(name, `it is not installed; isotrace needs ${range}`, `npm install "${name}@${range}"`)] : [];
+      return missing
+        ? [problem(name, `it is not installed; isotrace needs ${range}`, `npm install "${name}@${range}"`)]
+        : [];
     }
     const fits = satisfies(copy.version, range, { includePrerelease: true });
-    return fits ? [] : [problem(name, `${copy.version} is installed; isotrace needs ${range}`, `npm install "${name}@${range}"`)];
+    return fits
+      ? []
+      : [problem(name, `${copy.version} is installed; isotrace needs ${range}`, `npm install "${name}@${range}"`)];
   });
   return findings.length > 0 ? findings : [ok('peers', 'all that isotrace needs are there')];
 }
@@ -76,7 +90,9 @@ function checkInstrumentations(packages: readonly InstalledPackage[]): Finding[]
     const copies = packages.filter((candidate) => candidate.name === name);
     if (copies.length === 1) continue;
     const places = copies.map(({ path, version }) => `${version} in ${path}`).join(', ');
-    findings.push(warning(name, `${copies.length} copies: ${places}`, 'if both are registered, each call makes two spans'));
+    findings.push(
+      warning(name, `${copies.length} copies: ${places}`, 'if both are registered, each call makes two spans'),
+    );
   }
   return findings;
 }
@@ -85,6 +101,7 @@ function checkOwners(packages: readonly InstalledPackage[]): Finding[] {
   const owners = [...new Set(packages.map(({ name }) => name).filter((name) => OWNERS.includes(name)))];
   if (owners.length === 0) return [];
   const message = `installed: ${owners.join(', ')}; each may register itself with OpenTelemetry's API`;
-  const advice = 'let one of them do so; with another owner isotrace joins in: see "Auto-instrumentation" in its documentation';
+  const advice =
+    'let one of them do so; with another owner isotrace joins in: see "Auto-instrumentation" in its documentation';
   return [owners.length === 1 ? ok('other SDKs', message) : warning('other SDKs', message, advice)];
 }

@@ -30,8 +30,11 @@ export function findPackages(folder: string, wanted: (name: string) => boolean):
     if (real === undefined || depth > MAX_DEPTH || visited.has(real) || visited.size >= MAX_FOLDERS) return;
     visited.add(real);
     for (const entry of namesIn(modules)) {
-      if (entry === '.pnpm') for (const store of namesIn(path.join(modules, entry))) scan(path.join(modules, entry, store, 'node_modules'), depth + 1);
-      else if (entry.startsWith('@')) for (const name of namesIn(path.join(modules, entry))) look(modules, `${entry}/${name}`, depth);
+      if (entry === '.pnpm')
+        for (const store of namesIn(path.join(modules, entry)))
+          scan(path.join(modules, entry, store, 'node_modules'), depth + 1);
+      else if (entry.startsWith('@'))
+        for (const name of namesIn(path.join(modules, entry))) look(modules, `${entry}/${name}`, depth);
       else if (!entry.startsWith('.')) look(modules, entry, depth);
     }
   }
