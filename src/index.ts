@@ -1,6 +1,20 @@
 export { type AgentOperations, WithAgents } from './core/agents.ts';
+export {
+  BUILDER_CONVENTIONS,
+  type BuilderConventions,
+  type Identity,
+  type IdentityPart,
+} from './core/builder-conventions.ts';
+export type { RetrySteps } from './core/builder-options.ts';
 export { type ContextOperations, type ContinueOptions, type SessionOptions, WithContext } from './core/context.ts';
 export { createTracer } from './core/create-tracer.ts';
+export {
+  type CredentialOptions,
+  type CredentialResult,
+  type CredentialRules,
+  CredentialSource,
+  Credentials,
+} from './core/credentials.ts';
 export type {
   DestinationOptions,
   DestinationPaths,
@@ -57,6 +71,7 @@ export type { DestinationHealth, TracerHealth, TracerStats } from './core/status
 export type { ReconfigureOutcome } from './core/tenant-configurator.ts';
 export { Tracer } from './core/tracer.ts';
 export { TracerBase, type TracerInit } from './core/tracer-base.ts';
+export { type BuildResult, type OptionsResult, TracerBuilder } from './core/tracer-builder.ts';
 export type { GlobalSdk } from './infra/global-sdk.ts';
 export type { HostPlatform } from './infra/host-platform.ts';
 export type { TlsOptions } from './infra/transport.ts';

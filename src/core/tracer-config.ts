@@ -239,7 +239,8 @@ function readPropagation(reader: OptionReader, base: PropagationSettings): Propa
   return baggage === undefined ? base : Object.freeze({ baggage });
 }
 
-function toDestinationOptions(destination: EnvironmentDestination): DestinationOptions {
+/** A destination that variables name, as an option. */
+export function toDestinationOptions(destination: EnvironmentDestination): DestinationOptions {
   const { endpoint, endpointKind, protocol, headers, insecure, compression, signals, timeoutMillis } = destination;
   const url = new URL(endpoint.reveal());
   // A path is what other exporters ignore as well.
