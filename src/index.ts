@@ -36,6 +36,7 @@ export type {
   LateBindingBounds,
   LimitOptions,
   ProfileOption,
+  PropagationFilter,
   PropagationOptions,
   RegistryOptions,
   SamplingOptions,
@@ -45,17 +46,20 @@ export type {
   TracerClass,
   TracerOptions,
 } from './core/options.ts';
+export { type OutgoingOperations, WithOutgoing } from './core/outgoing.ts';
 export type { IncomingTrust } from './core/propagation.ts';
 export { TracerRegistry } from './core/registry.ts';
 export type { RegistryHealth, RegistryStats } from './core/registry-status.ts';
 export type { DestinationHealth, TracerHealth, TracerStats } from './core/status.ts';
 export type { ReconfigureOutcome } from './core/tenant-configurator.ts';
+export type { FetchFunction } from './core/traced-fetch.ts';
 export { Tracer } from './core/tracer.ts';
 export { TracerBase, type TracerInit } from './core/tracer-base.ts';
 export type { GlobalSdk } from './infra/global-sdk.ts';
 export type { HostPlatform } from './infra/host-platform.ts';
 export type { TlsOptions } from './infra/transport.ts';
 export { detectVcs, type VcsOptions } from './infra/vcs.ts';
+export { traceFetch } from './instrumentation/trace-fetch.ts';
 export { currentTracer, traced } from './instrumentation/traced.ts';
 export {
   type ContainOptions,
