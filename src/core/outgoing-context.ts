@@ -68,16 +68,19 @@ function mayPropagate(
 
 /** Where the call goes whose CLIENT span is active, by the attributes that instrumentations start such spans with. */
 export function destinationIn(context: Context): CallDestination {
+  const get = activeClientIn(context);
+  if (get !== undefined) return () => urlOf(get);
   const span = trace.getSpan(context);
-  if (span === undefined) return undefined;
-  if (span instanceof RecordingSpan) {
-    return span.kind === SpanKind.CLIENT ? () => urlOf((key) => span.attributeList.get(key)) : undefined;
-  }
-  if (span instanceof UnsampledSpan) {
-    const { clientAttributes } = span;
-    return clientAttributes && (() => urlOf((key) => clientAttributes[key]));
-  }
-  return isSpanContextValid(span.spanContext()) ? undefined : () => undefined;
+  // Instrumentations that were told to make no span make an invalid one active.
+  return span === undefined || isSpanContextValid(span.spanContext()) ? undefined : () => undefined;
+}
+
+/** Reads the attributes of the active span, if it is one of kind `CLIENT`. */
+export function activeClientIn(context: Context): ((key: string) => unknown) | undefined {
+  const span = trace.getSpan(context);
+  if (span instanceof RecordingSpan && span.kind === SpanKind.CLIENT) return (key) => span.attributeList.get(key);
+  const attributes = span instanceof UnsampledSpan ? span.clientAttributes : undefined;
+  return attributes && ((key) => attributes[key]);
 }
 
 /** By stable and older conventions. An address is preferred: a whole URL may show the `Host` header instead. */
