@@ -91,6 +91,7 @@ export {
   workflowRun,
 } from './processing/presets.ts';
 export type { ProfileName } from './processing/profiles.ts';
+export type { QueryOptions } from './processing/query-call.ts';
 export type { RedactFunction, RedactOptions } from './processing/redaction.ts';
 export type { SessionPatch } from './processing/session-attributes.ts';
 export type { OtlpProtocol } from './processing/span-sender.ts';

@@ -46,13 +46,9 @@ export function platformRuntimeOf(registry: TracerRegistry<TracerBase>): TracerR
  * code runs for, also if that is not known yet. Never throws.
  */
 export function integrationEngine(given: TracerBase | TracerRegistry<TracerBase>): () => SpanEngine | undefined {
-  if (given instanceof TracerBase) {
-    const runtime = TracerBase.runtimeOf(given);
-    return () => runtime;
-  }
   return () => {
     try {
-      return given.routing.starterIn();
+      return given instanceof TracerBase ? TracerBase.runtimeOf(given) : given.routing.starterIn();
     } catch {
       return undefined;
     }

@@ -27,10 +27,8 @@ const INIT_KEYS = [
  * `fetch` with a CLIENT span around each call, for whoever `engineIn` says at the time of the call; for nobody, the call
  * is passed on. What it answers or rejects with is what the given `fetch` does.
  */
-export function createTracedFetch(
-  engineIn: () => SpanEngine | undefined,
-  fetch: FetchFunction = (input, init) => globalThis.fetch(input, init),
-): FetchFunction {
+export function createTracedFetch(engineIn: () => SpanEngine | undefined, given?: FetchFunction): FetchFunction {
+  const fetch = typeof given === 'function' ? given : (...args: Parameters<FetchFunction>) => globalThis.fetch(...args);
   return (input, init) => {
     const engine = engineIn();
     const request = engine?.guard.run('api', 'fetch', () => readFetchRequest(input, init), undefined);

@@ -15,18 +15,20 @@ export interface FetchRequest {
 const METHODS: ReadonlySet<string> = new Set([
   ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'],
 ]);
+/** Longer than any server takes. */
+const MAX_URL_LENGTH = 65_536;
 const MAX_METHOD_LENGTH = 64;
 const MAX_TYPE_LENGTH = 128;
 
 /** `undefined` for what is no HTTP request (`data:`, `blob:`), or none at all. May throw what the host's values throw. */
 export function readFetchRequest(input: unknown, init: unknown): FetchRequest | undefined {
   const request = asRequest(input);
-  const text = request?.url ?? String(input);
-  if (!URL.canParse(text)) return undefined;
+  const text: unknown = request?.url ?? (input instanceof URL ? input.href : input);
+  if (typeof text !== 'string' || text.length > MAX_URL_LENGTH || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
   const given: unknown = (init as RequestInit | null | undefined)?.method ?? request?.method ?? 'GET';
-  const originalMethod = String(given).slice(0, MAX_METHOD_LENGTH);
+  const originalMethod = typeof given === 'string' ? given.slice(0, MAX_METHOD_LENGTH) : '';
   const upper = originalMethod.toUpperCase();
   return { method: METHODS.has(upper) ? upper : '_OTHER', originalMethod, url };
 }
@@ -41,7 +43,7 @@ export function asRequest(input: unknown): Request | undefined {
 export function fetchAttributes({ method, originalMethod, url }: FetchRequest): Attributes {
   return {
     'http.request.method': method,
-    ...(method === '_OTHER' && { 'http.request.method_original': originalMethod }),
+    ...(method === '_OTHER' && originalMethod !== '' && { 'http.request.method_original': originalMethod }),
     'server.address': url.hostname.replace(/^\[(.*)\]$/, '$1'),
     'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
     'url.full': redactUrl(url),

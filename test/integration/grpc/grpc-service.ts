@@ -13,6 +13,7 @@ import {
   type ServerInterceptor,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { type Context, context as contextApi } from '@opentelemetry/api';
 import { onTestFinished } from 'vitest';
 
 const asIs = (text: string): Buffer => Buffer.from(text);
@@ -82,6 +83,8 @@ export async function startEcho(
 export interface Outcome {
   readonly messages: readonly string[];
   readonly error: ServiceError | undefined;
+  /** The async context that its callback ran in. */
+  readonly heardIn?: Context;
 }
 
 export class EchoClient extends Client {
@@ -92,7 +95,11 @@ export class EchoClient extends Client {
   unary(message: string, metadata = new Metadata(), options = {}): Promise<Outcome> {
     return new Promise((resolve) => {
       this.makeUnaryRequest(PATHS.unary, asIs, asText, message, metadata, options, (error, answer) =>
-        resolve({ messages: answer === undefined ? [] : [answer], error: error ?? undefined }),
+        resolve({
+          messages: answer === undefined ? [] : [answer],
+          error: error ?? undefined,
+          heardIn: contextApi.active(),
+        }),
       );
     });
   }
@@ -100,7 +107,11 @@ export class EchoClient extends Client {
   up(messages: readonly string[], metadata = new Metadata()): Promise<Outcome> {
     return new Promise((resolve) => {
       const call = this.makeClientStreamRequest(PATHS.up, asIs, asText, metadata, (error, answer) =>
-        resolve({ messages: answer === undefined ? [] : [answer], error: error ?? undefined }),
+        resolve({
+          messages: answer === undefined ? [] : [answer],
+          error: error ?? undefined,
+          heardIn: contextApi.active(),
+        }),
       );
       for (const message of messages) call.write(message);
       call.end();

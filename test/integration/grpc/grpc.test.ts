@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { InterceptingCall, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { context as contextApi, propagation, SpanKind, trace } from '@opentelemetry/api';
+import { type Context, context as contextApi, propagation, SpanKind, trace } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
 import { clientInterceptor, serverInterceptor } from '../../../src/grpc.ts';
 import { until } from '../../core/registry-kit.ts';
@@ -45,11 +45,12 @@ describe('the gRPC interceptors', () => {
     await Promise.all(
       IDS.flatMap((id) => {
         const tracer = registry.get(id);
-        const call = <T>(name: string, fn: () => Promise<T>): Promise<T> =>
+        const call = <T extends object>(name: string, fn: () => Promise<T>): Promise<T> =>
           tracer.withBaggage({ of: id }, () =>
             tracer.withSpan(name, async () => {
               const answer = await fn();
-              expect(registry.current()?.tenantId).toBe(id);
+              const heard = (answer as { heardIn?: Context }).heardIn;
+              if (heard !== undefined) expect(contextApi.with(heard, () => registry.current()?.tenantId)).toBe(id);
               return answer;
             }),
           );
