@@ -39,6 +39,7 @@ export type {
   PropagationFilter,
   PropagationOptions,
   RegistryOptions,
+  RetryOptions,
   SamplingOptions,
   SelfMetricsOptions,
   ServiceOptions,
