@@ -247,8 +247,17 @@ export interface PropagationOptions {
    * Default: none.
    */
   baggage?: readonly string[] | BaggageFilter | undefined;
+  /**
+   * Where outgoing calls (`tracer.fetch`, `isotrace/grpc`, and HTTP and gRPC clients of OpenTelemetry's instrumentations
+   * after `install()`) take the trace and the allowed baggage along: up to 128 hosts (`api.example.com`,
+   * `*.example.com`, `host:8080`, `https://api.example.com`, `*`), or a function that answers `true` for a URL. Nothing
+   * is sent anywhere else. What is not acceptable counts as no host. Default: the trace goes to every host, and baggage
+   * to none.
+   */
+  propagateTo?: readonly string[] | PropagationFilter | undefined;
 }
 
+export type PropagationFilter = (url: URL) => boolean;
 export type BaggageFilter = (key: string) => boolean;
 
 /**
