@@ -105,6 +105,13 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'sampling-1': { printed: ['{ sampled: 2 }'], spans: ['bad', 'inside bad'] },
   'sampling-2': { printed: ['{ sampled: 4 }'], spans: ['inside 1', 'trace 1'] },
   'spool-1': { printed: ['true 0 1', '1 1'], spans: ['work'] },
+  'messaging-1': {},
+  'messaging-2': {},
+  'messaging-3': {},
+  'messaging-4': {
+    printed: ['acme traceparent,isotrace-mark'],
+    spans: ['process tasks', 'request', 'send tasks', 'work'],
+  },
   'sessions-1': { printed: ['visit-7', 'true'], spans: ['answer', 'session'] },
   'testing-1': { printed: ['250'] },
   'tracing-1': { printed: ['42'], spans: ['checkout'] },
