@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { only, startWorld } from '../integration/messaging/messaging-kit.ts';
 
 /** Answers as the API of OpenAI does, and streams when asked to. */
-const server = http.createServer(async (request, response) => {
+async function answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
   let body = '';
   for await (const chunk of request) body += String(chunk);
   const { messages, stream } = JSON.parse(body) as { messages: { content: string }[]; stream?: boolean };
@@ -27,9 +27,10 @@ const server = http.createServer(async (request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ ...base, object: 'chat.completion', choices, usage }));
   }
-});
+}
 
 describe('the OpenAI instrumentation of OpenInference', () => {
+  const server = http.createServer((request, response) => void answer(request, response));
   let client: OpenAI;
 
   beforeAll(async () => {
