@@ -122,6 +122,12 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'testing-1': { printed: ['250'] },
   'tracing-1': { printed: ['42'], spans: ['checkout'] },
   'tracing-2': { printed: ['3 charged 42 placed o-1', 'one', 'two'], spans: ['add', 'charge', 'place', 'read lines'] },
+  'workers-1': {},
+  'workers-2': {},
+  'workers-3': {
+    printed: ['closed 1 0'],
+    spans: ['request', 'resize'],
+  },
 };
 
 const SESSION = { authorization: 's-1' };
