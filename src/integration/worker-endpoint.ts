@@ -13,8 +13,10 @@ interface Endpoint {
   off(event: string, listener: (message: unknown) => void): unknown;
 }
 
-/** Events after which the other side says nothing more: of ports, of workers and processes, of IPC channels. */
-const ENDINGS = ['close', 'exit', 'disconnect'] as const;
+/** Events after which nothing more comes: of ports, and of workers. */
+const ENDINGS: readonly string[] = ['close', 'exit'];
+/** The exit of a process may be told before its last messages; and `exit` of `process` is this process's own. */
+const CHANNEL_ENDINGS: readonly string[] = ['disconnect'];
 
 /** Sends a message; `failed` is told if it cannot. */
 export function sendTo(target: WorkerTarget, message: unknown, failed: (error: unknown) => void): void {
@@ -41,14 +43,14 @@ export function listenTo(target: WorkerTarget, received: (message: unknown) => v
 /** Calls `ended` once when the other side is gone, unless what it answers is called before. */
 export function onEnd(target: WorkerTarget, ended: () => void): () => void {
   const endpoint = target as Endpoint;
+  const endings = endpoint.postMessage === undefined ? CHANNEL_ENDINGS : ENDINGS;
   const stop = (): void => {
-    for (const event of ENDINGS) endpoint.off(event, listener);
+    for (const event of endings) endpoint.off(event, listener);
   };
   const listener = (): void => {
     stop();
     ended();
   };
-  // `exit` of `process` itself is this process's own end, which `disconnect` tells in time.
-  for (const event of ENDINGS) if (target !== process || event === 'disconnect') endpoint.on(event, listener);
+  for (const event of endings) endpoint.on(event, listener);
   return stop;
 }

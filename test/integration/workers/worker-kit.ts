@@ -37,5 +37,7 @@ export function startWorker(task: Task): StartedWorker {
 export function startChild(task: Task): { readonly child: ChildProcess; readonly ended: Promise<unknown> } {
   const child = fork(PROGRAM, [JSON.stringify(task)], { execArgv: ['--import', 'tsx'] });
   onTestFinished(() => void child.kill('SIGKILL'));
-  return { child, ended: once(child, 'exit') };
+  // The last messages may come after the exit, and before the channel is closed.
+  const ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(([exit]) => exit);
+  return { child, ended };
 }

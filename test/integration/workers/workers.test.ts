@@ -233,6 +233,21 @@ describe('the channel between a worker and its parent', () => {
     await receiver.close();
   });
 
+  it('that ends without a word leaves what the worker had told of and not sent', async () => {
+    const contained: string[] = [];
+    const warn = (fields: object): void => void contained.push(JSON.stringify(fields));
+    const world = await startWorld({ logger: { ...SILENT, warn } });
+    const { port1, port2 } = openChannel();
+    const received = receiveSpans(world.registry, 'acme', port1);
+    const closed = once(port1, 'close');
+    const spans = [span(), span({ spanId: 'c'.repeat(16) })];
+    port2.postMessage({ isotrace: 'spans', version: 1, ended: 7, dropped: 1, spans });
+    port2.close();
+    await closed;
+    expect(received.stats()).toEqual({ tenantId: 'acme', state: 'lost', taken: 2, refused: 0, unsent: 4 });
+    expect(contained.filter((line) => line.includes('a worker of acme left 4 spans'))).toHaveLength(1);
+  });
+
   it('counts what comes for a tenant that takes no more', async () => {
     const world = await startWorld();
     const { port1, port2 } = openChannel();
@@ -241,6 +256,8 @@ describe('the channel between a worker and its parent', () => {
     port2.postMessage({ isotrace: 'spans', version: 1, batch: 1, spans: [span()] });
     await answered;
     expect(received.stats()).toMatchObject({ taken: 0, refused: 1 });
+    const { created, dropped } = world.registry.stats().traces;
+    expect([created, dropped]).toEqual([1, { tenant_unknown: 1 }]);
   });
 
   it('keeps both accounts: what the worker may not hold it drops and counts, the rest is exported on each side', async () => {
