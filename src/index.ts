@@ -45,29 +45,31 @@ export { type DisposableSpan, type Operations, type SpanRunOptions, WithOperatio
 export type {
   BaggageFilter,
   BatchOptions,
-  ConfigureAnswer,
-  ConfigureFunction,
-  CreateTracerOptions,
-  EndpointPolicy,
-  LateBindingBounds,
   LimitOptions,
   LogOptions,
   ProfileOption,
   PropagationFilter,
   PropagationOptions,
-  RegistryOptions,
   RetryOptions,
   SamplingOptions,
-  SelfMetricsOptions,
   ServiceOptions,
   SignalOptions,
   SpoolOptions,
-  TracerClass,
   TracerOptions,
 } from './core/options.ts';
 export { type OutgoingOperations, WithOutgoing } from './core/outgoing.ts';
 export type { IncomingTrust } from './core/propagation.ts';
 export { TracerRegistry } from './core/registry.ts';
+export type {
+  ConfigureAnswer,
+  ConfigureFunction,
+  CreateTracerOptions,
+  EndpointPolicy,
+  LateBindingBounds,
+  RegistryOptions,
+  SelfMetricsOptions,
+  TracerClass,
+} from './core/registry-options.ts';
 export type { RegistryHealth, RegistryStats } from './core/registry-status.ts';
 export type { DestinationHealth, TracerHealth, TracerStats } from './core/status.ts';
 export type { ReconfigureOutcome } from './core/tenant-configurator.ts';

@@ -21,7 +21,8 @@ import type { Secret } from '../utils/secret.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { HeaderFunction } from './destination-options.ts';
 import type { DestinationUrls } from './destination-urls.ts';
-import type { BaggageFilter, ConfigureFunction, EndpointPolicy, PropagationFilter, TracerClass } from './options.ts';
+import type { BaggageFilter, PropagationFilter } from './options.ts';
+import type { ConfigureFunction, EndpointPolicy, TracerClass } from './registry-options.ts';
 
 /** {@link TracerOptions} complete, checked, copied and frozen; what was not given is shared with the defaults. */
 export interface TracerDefaults extends ResourceSettings {
