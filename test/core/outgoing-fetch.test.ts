@@ -333,7 +333,7 @@ describe('beside the instrumentation of undici', () => {
         }),
         install: { strategy: 'own', instrumentations: [new UndiciInstrumentation()] },
       });
-      await registry.run('a', () => undefined);
+      registry.run('a', () => undefined);
       for (const id of ['a', 'b'] as const) {
         await registry.get(id).withBaggage({ plan: 'pro' }, async () => {
           await fetch(friend.url);

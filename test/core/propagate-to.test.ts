@@ -71,7 +71,7 @@ describe('propagateTo', () => {
       [undefined, ['traceparent']],
     ] as const) {
       const { registry } = await world(hosts);
-      await registry.run('a', () => undefined);
+      registry.run('a', () => undefined);
       await registry.get('a').flush();
       registry.get('a').withBaggage({ plan: 'pro' }, () =>
         library().startActiveSpan('call', { kind: SpanKind.CLIENT, attributes }, (span) => {
