@@ -20,9 +20,10 @@ const REQUIRED_FILES = [
   'SECURITY.md',
   'dist/index.js',
   'dist/testing.js',
+  'examples/basic/package.json',
 ];
 const ALLOWED_FILE =
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/;
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|examples\/[a-z]+\/(package\.json|tsconfig\.json|README\.md|src\/[a-z-]+\.ts)|dist\/.+\.(js|d\.ts)(\.map)?)$/;
 
 interface Manifest {
   readonly name: string;
