@@ -1,4 +1,4 @@
-import { type Framework, FRAMEWORKS } from '../src/cli/init/answers.ts';
+import { FRAMEWORKS, type Framework } from '../src/cli/init/answers.ts';
 import { appFor } from '../test/cli/init-apps.ts';
 
 /** One project: how it is written, started and asked, and what its tenants have then sent. */
@@ -35,9 +35,9 @@ const SERVER_SPANS: Readonly<Record<Framework, string>> = {
   express: 'GET',
   fastify: 'GET /*',
   koa: 'GET',
-  hono: 'GET *',
+  hono: 'GET /*',
   http: 'GET',
-  nestjs: 'GET /{*rest}',
+  nestjs: 'GET /*rest',
   none: 'request',
 };
 
@@ -59,7 +59,7 @@ export const EXAMPLE_TRIALS: readonly Trial[] = [
         answer: { id: '1', item: 'bread' },
       },
       { path: '/orders/1', headers: { 'x-api-key': 'key-of-acme' }, status: 200, answer: { id: '1', item: 'bread' } },
-      { path: '/orders/1', headers: { 'x-api-key': 'key-of-globex' }, status: 500 },
+      { path: '/orders/1', headers: { 'x-api-key': 'key-of-globex' }, status: 404, answer: { error: 'no order 1' } },
     ],
     spans: {
       acme: ['GET /orders/:id', 'POST /orders', 'orders.add', 'orders.find'],
@@ -105,7 +105,7 @@ export const EXAMPLE_TRIALS: readonly Trial[] = [
         status: 200,
         answer: {
           answer: 'Your order: number 7 is on its way.',
-          usage: { calls: 2, inputTokens: 59, outputTokens: 24, cost: 0.0000775 },
+          usage: { calls: 2, inputTokens: 57, outputTokens: 24, cost: 0.0000765 },
         },
       },
       {
@@ -134,10 +134,18 @@ export const INIT_TRIALS: readonly Trial[] = (Object.keys(FRAMEWORKS) as Framewo
   files: {
     'package.json': '{ "type": "module" }',
     'tsconfig.json': JSON.stringify({
-      compilerOptions: { module: 'nodenext', target: 'es2023', types: ['node'], strict: true, noEmit: true, skipLibCheck: true },
+      compilerOptions: {
+        module: 'nodenext',
+        target: 'es2023',
+        types: ['node'],
+        strict: true,
+        noEmit: true,
+        skipLibCheck: true,
+      },
     }),
     'app.ts': appFor(framework),
-    'main.ts': "import { open } from './app.js';\n\nconst { port } = await open();\nconsole.log(`listening on http://localhost:${port}`);\n",
+    'main.ts':
+      "import { open } from './app.js';\n\nconst { port } = await open();\nconsole.log(`listening on http://localhost:${port}`);\n",
   },
   main: 'main.ts',
   requests: ['acme', 'globex'].map((tenant) => ({

@@ -23,7 +23,11 @@ export interface ScaffoldOptions {
  * paths leads out of `root`, by itself or through a symbolic link; then it throws a {@link CommandError}. A link in the
  * place of a file is never followed.
  */
-export function writeScaffold(root: string, files: readonly ScaffoldFile[], options: ScaffoldOptions): ScaffoldedFile[] {
+export function writeScaffold(
+  root: string,
+  files: readonly ScaffoldFile[],
+  options: ScaffoldOptions,
+): ScaffoldedFile[] {
   const base = realPathOf(path.resolve(root));
   const targets = files.map((file) => ({ file, target: resolveInside(base, file.path) }));
   return targets.map(({ file, target }) => {

@@ -1,4 +1,4 @@
-import { PassThrough, Readable, Writable } from 'node:stream';
+import { type PassThrough, Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import type { CliHost } from '../../src/cli/cli-host.ts';
 import { runCli } from '../../src/cli/program.ts';

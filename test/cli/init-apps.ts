@@ -1,5 +1,5 @@
-import { middlewareModule } from '../../src/cli/init/middleware-template.ts';
 import type { Framework } from '../../src/cli/init/answers.ts';
+import { middlewareModule } from '../../src/cli/init/middleware-template.ts';
 
 /** What a started application shows. */
 export interface StartedApp {

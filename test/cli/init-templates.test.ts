@@ -80,7 +80,11 @@ function fillIn({ framework, destination }: Case): void {
 
 describe('what isotrace init writes', () => {
   it('compiles under a strict compiler, for all answers', { timeout: 120_000 }, () => {
-    const config = { extends: path.join(root, 'tsconfig.json'), compilerOptions: { skipLibCheck: true }, include: ['*/**/*.ts'] };
+    const config = {
+      extends: path.join(root, 'tsconfig.json'),
+      compilerOptions: { skipLibCheck: true },
+      include: ['*/**/*.ts'],
+    };
     writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config));
     expect(compile(folder)).toBe('');
   });
@@ -89,7 +93,10 @@ describe('what isotrace init writes', () => {
     const receivers = { acme: await receiverWith(), globex: await receiverWith() };
     vi.stubEnv('ISOTRACE_ENDPOINT', receivers.acme.url);
     vi.stubEnv('COLLECTOR_TOKEN', 'token');
-    const account = (tenant: keyof typeof receivers) => ({ endpoint: receivers[tenant].url, apiKey: `key-of-${tenant}` });
+    const account = (tenant: keyof typeof receivers) => ({
+      endpoint: receivers[tenant].url,
+      apiKey: `key-of-${tenant}`,
+    });
     vi.stubEnv('TELEMETRY_ACCOUNTS', JSON.stringify({ acme: account('acme'), globex: account('globex') }));
     const { open, registry } = (await import(pathToFileURL(path.join(homeOf(given), 'app.ts')).href)) as {
       readonly open: () => Promise<StartedApp>;
@@ -107,9 +114,12 @@ describe('what isotrace init writes', () => {
 
     const all = [...spansOf(receivers.acme, given), ...spansOf(receivers.globex, given)];
     const work = all.filter(({ by }) => by !== undefined);
-    expect(work.map(({ tenant, by }) => `${tenant} ${by}`).sort()).toEqual(
-      ['acme acme', 'acme acme', 'globex globex', 'globex globex'],
-    );
+    expect(work.map(({ tenant, by }) => `${tenant} ${by}`).sort()).toEqual([
+      'acme acme',
+      'acme acme',
+      'globex globex',
+      'globex globex',
+    ]);
     expect(all).toHaveLength(8); // each beside the span of its request
     expect(new Set(all.map(({ service }) => service))).toEqual(new Set(["Bob's \\shop"]));
     if (given.destination === 'directory') expect(spansOf(receivers.globex, given)).toHaveLength(4);

@@ -1,4 +1,4 @@
-import createApp from 'express';
+import createApp, { type ErrorRequestHandler } from 'express';
 import { recordErrors } from 'isotrace/express';
 import { Orders } from './orders.ts';
 import { telemetry } from './telemetry.ts';
@@ -30,7 +30,12 @@ app.get('/orders/:id', async (request, response) => {
   response.json(await orders.find(tenant.id, request.params.id));
 });
 
+const answerError: ErrorRequestHandler = (error, _request, response, _next) => {
+  const isMissing = error instanceof RangeError;
+  response.status(isMissing ? 404 : 500).json({ error: isMissing ? error.message : 'something went wrong' });
+};
 app.use(recordErrors());
+app.use(answerError);
 const server = app.listen(Number(process.env['PORT'] ?? 3000), () => {
   const address = server.address();
   console.log(`listening on http://localhost:${typeof address === 'object' ? address?.port : address}`);

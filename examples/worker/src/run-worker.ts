@@ -23,7 +23,7 @@ export async function countWords(tenantId: string, text: string): Promise<number
   };
   // The tenant is said here; the thread cannot name another.
   receiveSpans(registry, tenantId, spans.port1);
-  const worker = new Worker(new URL('count-words.ts', import.meta.url), {
+  const worker = new Worker(new URL('count-words.js', import.meta.url), {
     workerData: counting,
     transferList: [spans.port2, result.port2],
   });

@@ -33,18 +33,20 @@ export async function completeAnswers(
   const asking = isInteractive ? await openPrompts(host) : SILENT;
   const framework =
     given.framework ?? (await asking.select('What serves your requests?', FRAMEWORKS, project.framework ?? 'http'));
-  const destination =
-    given.destination ?? (await asking.select('Where does telemetry go?', DESTINATIONS, 'dashboard'));
+  const destination = given.destination ?? (await asking.select('Where does telemetry go?', DESTINATIONS, 'dashboard'));
   const source = defaultTenantSource(framework, destination);
   const tenant =
     given.tenant ??
-    (framework === 'none' ? source : await asking.select('What names the tenant of a request?', TENANT_SOURCES, source));
+    (framework === 'none'
+      ? source
+      : await asking.select('What names the tenant of a request?', TENANT_SOURCES, source));
   const service =
     given.service ??
     (await asking.text('What is the service called?', project.service, (value) =>
       SERVICE_NAME.test(value) ? undefined : '1 to 255 printable characters',
     ));
-  const directory = given.directory ?? (await asking.text('Where do the files go?', project.directory, () => undefined));
+  const directory =
+    given.directory ?? (await asking.text('Where do the files go?', project.directory, () => undefined));
   return { framework, destination, tenant, service, directory };
 }
 

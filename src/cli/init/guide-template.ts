@@ -21,7 +21,9 @@ export function renderGuide(answers: InitAnswers): string {
     '| file | |',
     '|---|---|',
     '| `registry.ts` | which tenants there are, and where their telemetry goes |',
-    destination === 'directory' ? "| `directory.ts` | each tenant's endpoint and key: put your database there |" : undefined,
+    destination === 'directory'
+      ? "| `directory.ts` | each tenant's endpoint and key: put your database there |"
+      : undefined,
     `| \`${module.file}.ts\` | ${answers.framework === 'none' ? 'runs work as a tenant' : 'which tenant a request is of'} |`,
     '',
     'In the application:',

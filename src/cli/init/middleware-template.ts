@@ -64,7 +64,7 @@ const ADAPTERS: Readonly<Record<Exclude<Framework, 'none'>, Adapter>> = {
     header: "ctx.headers['x-tenant']",
     host: 'ctx.headers.host',
     path: 'ctx.originalUrl',
-    user: "(ctx.state as { user?: { tenant?: unknown } }).user?.tenant",
+    user: '(ctx.state as { user?: { tenant?: unknown } }).user?.tenant',
   },
   hono: {
     file: 'middleware',
@@ -93,7 +93,8 @@ const ADAPTERS: Readonly<Record<Exclude<Framework, 'none'>, Adapter>> = {
     ...NODE_PARTS,
     file: 'module',
     exported: 'TelemetryModule',
-    contract: 'For the `imports` of the root module. `tenant` is asked again after the guards, if it had no answer before.',
+    contract:
+      'For the `imports` of the root module. `tenant` is asked again after the guards, if it had no answer before.',
     value: 'IsotraceModule.forRoot(registry, { tenant: tenantOf })',
     imports: ["import type { IncomingMessage } from 'node:http';", "import { IsotraceModule } from 'isotrace/nestjs';"],
     type: 'IncomingMessage',
@@ -161,7 +162,7 @@ function tenantFunction({ header, host, path, user }: Adapter, source: TenantSou
         body: [
           `const host = ${host}?.replace(/:\\d+$/, '').toLowerCase();`,
           'if (host === undefined || !host.endsWith(`.$' + '{domain}`)) return undefined;',
-          "const tenant = host.slice(0, -domain.length - 1);",
+          'const tenant = host.slice(0, -domain.length - 1);',
           "return tenant.includes('.') ? undefined : tenant;",
         ],
       };

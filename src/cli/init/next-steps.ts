@@ -6,7 +6,9 @@ import type { Project } from './project.ts';
 const SDK = ['core', 'resources', 'sdk-trace', 'context-async-hooks'].map((name) => `@opentelemetry/${name}`);
 
 /** What the framework and its types come from. */
-const FRAMEWORK_PACKAGES: Readonly<Record<Framework, { readonly runs: readonly string[]; readonly types: readonly string[] }>> = {
+const FRAMEWORK_PACKAGES: Readonly<
+  Record<Framework, { readonly runs: readonly string[]; readonly types: readonly string[] }>
+> = {
   express: { runs: ['express'], types: ['@types/express'] },
   fastify: { runs: ['fastify'], types: [] },
   koa: { runs: ['koa'], types: ['@types/koa'] },

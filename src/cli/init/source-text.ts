@@ -1,9 +1,6 @@
 /** A text as a literal of TypeScript, in single quotes. */
 export function quote(text: string): string {
-  return `'${JSON.stringify(text)
-    .slice(1, -1)
-    .replaceAll('\\"', '"')
-    .replaceAll("'", "\\'")}'`;
+  return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
 }
 
 /** Lines of source, with those left out that are `undefined`. */
