@@ -11,7 +11,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Hono } from 'hono';
 import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ENVIRONMENT_VARIABLES } from '../src/infra/environment.ts';
+import { BUILDER_CONVENTIONS } from '../src/core/builder-conventions.ts';
+import { BUILDER_VARIABLES } from '../src/core/builder-variables.ts';
+import { ENVIRONMENT_VARIABLES } from '../src/infra/environment-variables.ts';
 import { PROFILES } from '../src/processing/profiles.ts';
 import { INTEGER_OPTIONS } from '../src/utils/integer-options.ts';
 import { type OtlpReceiver, startReceiver } from './support/otlp-receiver.ts';
@@ -52,6 +54,10 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'README-1': { printed: ['true 4'], spans: ['pay', 'checkout'], others: ['pay', 'checkout'] },
   'README-2': { spans: ['GET /orders/:id', 'GET /orders/:id', 'load order', 'load order'], use: useApp },
   'agents-1': { printed: ['1 1000 0.0045'], spans: ['invoke_agent planner', 'chat gpt-x', 'execute_tool search'] },
+  'builder-1': { spans: ['built'] },
+  'builder-2': { spans: ['of acme', 'of globex'] },
+  'builder-3': { printed: ['Credentials(tfk_0123…, [REDACTED])'] },
+  'builder-4': { spans: ['with the second'] },
   'concepts-1': { printed: ['true', 'true'], spans: ['inner', 'innermost', 'outer'] },
   'configuration-1': { printed: ['config_invalid batch.maxSize destination.endpoint destination.timeoutMillis'] },
   'context-1': { spans: ['job done'] },
@@ -94,6 +100,9 @@ const expectations: Readonly<Record<string, Expectation>> = {
   },
   'instrumentation-1': { printed: ['own'], spans: ['GET'] },
   'instrumentation-2': { printed: ['join opentelemetry'], spans: ['decode', 'query'] },
+  'logs-1': { printed: ['3'], spans: ['checkout'] },
+  'logs-2': { printed: ['1', 'trace_id span_id trace_flags tenant'], spans: ['work'] },
+  'logs-3': { printed: ['paid %d 5', '1'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'platform-1': { spans: ['warm up'], others: ['checkout'] },
   'platform-2': { spans: ['failed'], others: ['fine', 'failed'] },
@@ -211,6 +220,13 @@ describe('the documentation', () => {
     const options = Object.keys(INTEGER_OPTIONS).map((option) => option.split('.').at(-1) as string);
     const missing = [...options, ...Object.keys(ENVIRONMENT_VARIABLES)].filter((name) => !page.includes(name));
     expect(missing).toEqual([]);
+  });
+
+  it('names every variable that a builder reads', () => {
+    const page = readFileSync(new URL('docs/builder.md', root), 'utf8');
+    const { variablePrefix } = BUILDER_CONVENTIONS;
+    const names = Object.keys(BUILDER_VARIABLES).map((name) => `\`${variablePrefix}${name}\``);
+    expect(names.filter((name) => !page.includes(name))).toEqual([]);
   });
 
   it('shows the values of all profiles as they are', () => {
