@@ -1,6 +1,6 @@
 import { createTracer } from './core/create-tracer.ts';
-import type { CreateTracerOptions } from './core/options.ts';
 import type { TracerRegistry } from './core/registry.ts';
+import type { CreateTracerOptions } from './core/registry-options.ts';
 import type { Tracer } from './core/tracer.ts';
 import type { TracerBase } from './core/tracer-base.ts';
 import type { WorkerTarget } from './integration/worker-endpoint.ts';

@@ -42,6 +42,7 @@ describe('the package', () => {
       '@clack/prompts',
       'commander',
       'lru-cache',
+      'moo',
       'pino',
       'semver',
       'undici',
@@ -71,6 +72,7 @@ describe('the package', () => {
     ]);
     for (const name of optional) expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
     const frameworks: Readonly<Record<string, readonly string[]>> = {
+      'src/grpc.ts': ['@grpc/grpc-js'],
       'src/hono.ts': ['hono'],
       'src/nestjs.ts': ['@nestjs/common', '@nestjs/core', 'rxjs'],
     };
