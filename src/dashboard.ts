@@ -23,8 +23,16 @@ export type {
   TextField,
   TextPattern,
 } from './dashboard/query/query.ts';
+export type { Attachment, AttachOptions } from './dashboard/server/attached-registries.ts';
 export type { DashboardOptions, DashboardToken } from './dashboard/server/dashboard-options.ts';
 export { type Dashboard, startDashboard } from './dashboard/server/start-dashboard.ts';
+export type {
+  DestinationState,
+  HealthPage,
+  PendingPage,
+  PendingSpan,
+  TenantHealth,
+} from './dashboard/server/tenant-health.ts';
 export type { ViewChart } from './dashboard/server/view-list.ts';
 export { type ClickHouseStoreOptions, openClickHouseStore } from './dashboard/store/clickhouse/clickhouse-store.ts';
 export type { ClickHouseClient } from './dashboard/store/clickhouse/client.ts';

@@ -3,6 +3,7 @@ import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { Job } from '../processing/agenda.ts';
 import { AgentWatch } from '../processing/agent-watch.ts';
 import type { CopyOutlet } from '../processing/copy-outlet.ts';
+import type { EndedSpan } from '../processing/ended-span.ts';
 import type { Lane } from '../processing/lane.ts';
 import { sampleLate } from '../processing/late-sampling.ts';
 import { type DropReason, recordDrop } from '../processing/ledger.ts';
@@ -176,6 +177,11 @@ export class SpanPath {
     else if (this.#route !== undefined) this.#push(this.#route, span);
     else if (!isSampled(span)) this.discard('sampled', 1);
     else this.#holdBack(span);
+  }
+
+  /** What may be shown of a span, also an open one; `undefined` while there is no configuration to say so. */
+  show(span: EndedSpan): EndedSpan | undefined {
+    return this.#route?.show(span);
   }
 
   /** Where copies of tenants' spans go, of the platform tracer; `undefined` once it is closed. */

@@ -3,6 +3,7 @@ import { tenantResource } from '../infra/resources.ts';
 import { untraced } from '../infra/untraced.ts';
 import type { AgentWatch } from '../processing/agent-watch.ts';
 import { CopyOutlet } from '../processing/copy-outlet.ts';
+import type { EndedSpan } from '../processing/ended-span.ts';
 import type { Lane } from '../processing/lane.ts';
 import type { DropReason, Ledger } from '../processing/ledger.ts';
 import type { Pipeline } from '../processing/pipeline.ts';
@@ -102,6 +103,12 @@ export class SpanRoute {
     this.#outlet.push(span);
   }
 
+  /** What may be shown of a span; `undefined` where that cannot be told. */
+  show(span: EndedSpan): EndedSpan | undefined {
+    this.#outlet ??= this.#open();
+    return this.#outlet.show(span);
+  }
+
   /** Where copies of all tenants' spans go; of the platform tracer only. */
   copyOutlet(): CopyOutlet {
     if (this.#copies === undefined) {
@@ -185,8 +192,8 @@ export class SpanRoute {
   }
 
   get #tenant(): OutletTenant {
-    const { tenantId, guard, ledger, progressed } = this.#options;
-    return { tenantId, guard, ledger, progressed };
+    const { tenantId, isPlatform, guard, ledger, progressed } = this.#options;
+    return { tenantId, isPlatform, guard, ledger, progressed };
   }
 
   #opened({ lanes }: { readonly lanes: readonly Lane[] }): void {

@@ -6,12 +6,14 @@ import { narrowScope, type TenantScope } from '../store/tenant-scope.ts';
 import type { Access } from './access.ts';
 import type { Problem } from './answer.ts';
 import { list, type Parameters, readParameters, text, time, type ValuesOf } from './api-parameters.ts';
+import type { AttachedRegistries } from './attached-registries.ts';
 import type { ViewList } from './view-list.ts';
 
 /** What the answers are made from. */
 export interface ApiContext {
   readonly store: TelemetryStore;
   readonly views: ViewList;
+  readonly registries: AttachedRegistries;
   readonly access: Access;
   readonly now: number;
 }

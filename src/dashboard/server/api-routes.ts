@@ -188,6 +188,22 @@ export const API_ROUTES: readonly ApiRoute[] = [
     ask: (context, { tenant }) => context.store.stats(scopeOf(context, tenant)),
   }),
   defineRoute({
+    path: 'health',
+    summary: 'How the tenants of attached registries do',
+    answer:
+      '`tenants`, those that are not well first: state, accounts by signal with drops by reason, destinations with ' +
+      'queue, breaker and credentials; `attached`, `more`',
+    parameters: { ...TENANT_PARAMETER, limit: integer('The most tenants.', 200, 1, 10_000) },
+    ask: (context, { tenant, limit }) => Promise.resolve(context.registries.health(scopeOf(context, tenant), limit)),
+  }),
+  defineRoute({
+    path: 'pending',
+    summary: 'Spans of attached registries that have not ended',
+    answer: '`pending`, the latest first; `more`',
+    parameters: { ...TENANT_PARAMETER, limit: integer('The most spans.', 100, 1, 10_000) },
+    ask: (context, { tenant, limit }) => Promise.resolve(context.registries.pending(scopeOf(context, tenant), limit)),
+  }),
+  defineRoute({
     path: 'views',
     summary: 'The views that were registered',
     answer: '`views` with metric and chart',

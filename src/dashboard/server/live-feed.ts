@@ -4,9 +4,11 @@ import type { Query } from '../query/query.ts';
 import type { TailAnswer, TelemetryStore } from '../store/telemetry-store.ts';
 import type { TenantScope } from '../store/tenant-scope.ts';
 import { SECURITY_HEADERS, toJson } from './answer.ts';
+import type { AttachedRegistries } from './attached-registries.ts';
 
 export interface LiveFeedOptions {
   readonly store: TelemetryStore;
+  readonly registries: Pick<AttachedRegistries, 'size' | 'health' | 'pending'>;
   readonly clock: Clock;
   readonly flushMillis: number;
 }
@@ -26,6 +28,10 @@ interface Client {
   /** Of the subscription less its cursor: clients with the same key get the same. */
   readonly key: string;
   cursor: string | undefined;
+  /** The tenants that it may see, as text. */
+  readonly tenants: string;
+  /** How attached registries do, as it was told last. */
+  health: string | undefined;
 }
 
 const MAX_CLIENTS = 200;
@@ -35,6 +41,10 @@ const HEARTBEAT_MILLIS = 15_000;
 /** Other processes write to a shared store: it is asked this often. */
 const SHARED_POLL_MILLIS = 1_000;
 const RETRY_MILLIS = 1_000;
+const HEALTH_MILLIS = 1_000;
+/** So many tenants, those that are not well first, and open spans are told of. */
+const MAX_HEALTH_TENANTS = 200;
+const MAX_PENDING = 100;
 
 /**
  * Tells pages over server-sent events what comes in: many arrivals in one event, each with a cursor, so that a page
@@ -47,6 +57,7 @@ export class LiveFeed {
   #changed = false;
   #polledAt = Number.NEGATIVE_INFINITY;
   #heartbeatAt = 0;
+  #healthAt = Number.NEGATIVE_INFINITY;
   #flushing: Promise<void> | undefined;
 
   constructor(options: LiveFeedOptions) {
@@ -59,7 +70,7 @@ export class LiveFeed {
     const { scope, traceQuery, logQuery, limit, cursor } = subscription;
     const tenants = scope === 'all' ? scope : [...scope].sort();
     const key = JSON.stringify([tenants, traceQuery, logQuery, limit]);
-    const client: Client = { response, subscription, key, cursor };
+    const client: Client = { response, subscription, key, cursor, tenants: JSON.stringify(tenants), health: undefined };
     response.writeHead(200, { ...SECURITY_HEADERS, 'content-type': 'text/event-stream; charset=utf-8' });
     response.write(`retry: ${RETRY_MILLIS}\n\n`);
     response.once('close', () => this.#clients.delete(client));
@@ -76,6 +87,7 @@ export class LiveFeed {
 
   /** Tells all pages now. */
   flush(): Promise<void> {
+    this.#tellHealth();
     this.#flushing ??= this.#flush().finally(() => {
       this.#flushing = undefined;
     });
@@ -95,6 +107,7 @@ export class LiveFeed {
       this.#timer = undefined;
       this.#beat();
       if (this.#clients.size === 0) return;
+      if (this.#options.clock.monotonic() - this.#healthAt >= HEALTH_MILLIS) this.#tellHealth();
       const work = this.#isDue() ? this.flush() : Promise.resolve();
       void work.then(() => this.#schedule());
     }, flushMillis);
@@ -134,6 +147,30 @@ export class LiveFeed {
       this.#changed = true;
       return undefined;
     });
+  }
+
+  /** Tells pages how attached registries do, where that is another than what they were told. */
+  #tellHealth(): void {
+    const { clock, registries } = this.#options;
+    this.#healthAt = clock.monotonic();
+    const texts = new Map<string, string>();
+    for (const client of this.#clients) {
+      const { response, subscription, tenants } = client;
+      const isNews = registries.size > 0 || client.health !== undefined;
+      if (!isNews || response.writableLength > MAX_WAITING_BYTES) continue;
+      const { scope } = subscription;
+      const text =
+        texts.get(tenants) ??
+        toJson({
+          health: registries.health(scope, MAX_HEALTH_TENANTS),
+          pending: registries.pending(scope, MAX_PENDING),
+        });
+      texts.set(tenants, text);
+      if (text === client.health) continue;
+      client.health = text;
+      // Without an id: the cursor stays what it is.
+      response.write(`event: health\ndata: ${text}\n\n`);
+    }
   }
 
   /** Shows proxies and pages that the connection lives. */

@@ -10,7 +10,8 @@ export const LIVE_ROUTE = defineRoute({
   summary: 'What comes in, as server-sent events',
   answer:
     'a stream of events `update`, each with `arrived` (counts by tenant), `traces` (summaries), `logs` and `skipped`; ' +
-    'its `id` is the cursor to go on from, which browsers send as `Last-Event-ID`',
+    'its `id` is the cursor to go on from, which browsers send as `Last-Event-ID`; and of events `health`, each with ' +
+    '`health` and `pending` as the addresses of these names answer them, when they have changed, every second at most',
   parameters: {
     ...TENANT_PARAMETER,
     query: text('Traces to tell of.'),

@@ -6,6 +6,7 @@ import { type Access, type AccessControl, SESSION_COOKIE, tokenOf } from './acce
 import { send, sendJson, sendProblem } from './answer.ts';
 import type { ApiContext, ApiRoute } from './api-route.ts';
 import { API_ROUTES } from './api-routes.ts';
+import type { AttachedRegistries } from './attached-registries.ts';
 import type { LiveFeed } from './live-feed.ts';
 import { LIVE_ROUTE, serveLive } from './live-route.ts';
 import { describeApi } from './openapi.ts';
@@ -20,6 +21,7 @@ export interface RouterParts {
   readonly feed: LiveFeed;
   readonly store: TelemetryStore;
   readonly views: ViewList;
+  readonly registries: AttachedRegistries;
   readonly clock: Clock;
 }
 
@@ -67,13 +69,15 @@ export class RequestRouter {
   }
 
   async #ask(request: IncomingMessage, response: ServerResponse, url: URL, access: Access): Promise<void> {
-    const { store, views, clock, feed } = this.#parts;
+    const { store, views, clock, feed, registries } = this.#parts;
     const path = url.pathname.slice(API_PREFIX.length);
-    const context: ApiContext = { store, views, access, now: clock.now() };
+    const context: ApiContext = { store, views, registries, access, now: clock.now() };
     if (path === 'openapi.json') return sendJson(response, 200, describeApi([...API_ROUTES, LIVE_ROUTE], VERSION));
     if (path === LIVE_ROUTE.path) return await serveLive(request, response, url.searchParams, context, feed);
     const route = findRoute(path, url.searchParams);
     if (route === undefined) return sendProblem(response, NOT_FOUND);
+    // What ended before the question belongs into the answer; a store elsewhere is not waited for.
+    if (!store.shared) await registries.flush();
     const result = await route.ask(context, url.searchParams);
     if ('problem' in result) sendProblem(response, result.problem);
     else sendJson(response, 200, result.value);

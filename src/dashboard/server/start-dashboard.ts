@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TracerRegistry } from '../../core/registry.ts';
+import type { TracerBase } from '../../core/tracer-base.ts';
 import { AccessControl } from './access.ts';
+import { AttachedRegistries, type Attachment, type AttachOptions } from './attached-registries.ts';
 import { type DashboardOptions, resolveDashboardOptions } from './dashboard-options.ts';
 import { LiveFeed } from './live-feed.ts';
 import { OtlpReceiver } from './otlp-receiver.ts';
@@ -17,6 +20,12 @@ export interface Dashboard {
   readonly port: number;
   /** Shows a metric on the page from the beginning. Throws an `IsotraceError` on what is no view. */
   registerView(metric: string, chart: ViewChart): void;
+  /**
+   * Shows the tenants of a registry of this process without a network in between: the spans that end, those that are
+   * open, queues, drops, breakers and credentials. Spans that it also sends here over OTLP come twice. Throws an
+   * `IsotraceError` on what is no registry, and on one that another dashboard shows.
+   */
+  attach(registry: TracerRegistry<TracerBase>, options?: AttachOptions): Attachment;
   /** Tells live pages at once what has come in; resolves when they were told. */
   update(): Promise<void>;
   /** Ends all connections and closes the store. May be called twice. */
@@ -38,12 +47,13 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
   const settings = resolveDashboardOptions(options);
   const { store, clock, host, allowedHosts, flushMillis, maxBodyBytes, tenantHeader } = settings;
   const views = new ViewList();
-  const feed = new LiveFeed({ store, clock, flushMillis });
+  const registries = new AttachedRegistries({ store, clock, flushMillis, onStored: () => feed.notify() });
+  const feed: LiveFeed = new LiveFeed({ store, registries, clock, flushMillis });
   const router = new RequestRouter({
     guard: createRequestGuard(host, allowedHosts),
     accessControl: new AccessControl(settings.tokens),
     receiver: new OtlpReceiver({ store, tenantHeader, maxBodyBytes, onStored: () => feed.notify() }),
-    ...{ feed, store, views, clock },
+    ...{ feed, store, views, registries, clock },
   });
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MILLIS,
@@ -66,8 +76,13 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
     url: `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`,
     port,
     registerView: (metric, chart) => views.register(metric, chart),
-    update: () => feed.flush(),
+    attach: (registry, attachOptions) => registries.attach(registry, attachOptions),
+    update: async () => {
+      await registries.flush();
+      await feed.flush();
+    },
     close: async () => {
+      await registries.close();
       feed.close();
       if (server.listening) {
         const closed = once(server, 'close');
