@@ -1,3 +1,16 @@
+export type {
+  Alert,
+  AlertFigure,
+  AlertFigures,
+  AlertHandler,
+  AlertPredicate,
+  AlertRule,
+  AlertSeverity,
+  AlertThreshold,
+} from './dashboard/objectives/alert-rule.ts';
+export type { HandlerState } from './dashboard/objectives/handler-calls.ts';
+export type { AlertPage, RuleState } from './dashboard/objectives/objectives.ts';
+export type { SloIndicator, SloOptions, SloPolicy, SloStatus } from './dashboard/objectives/slo.ts';
 export type { MetricHeader, MetricType } from './dashboard/otlp/row-batch.ts';
 export type { Signal } from './dashboard/otlp/signal.ts';
 export type { SpanKindName, SpanStatusName } from './dashboard/otlp/span-flags.ts';

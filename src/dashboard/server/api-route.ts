@@ -1,3 +1,4 @@
+import type { Objectives } from '../objectives/objectives.ts';
 import type { Signal } from '../otlp/signal.ts';
 import { parseQuery } from '../query/parse-query.ts';
 import type { Query } from '../query/query.ts';
@@ -14,6 +15,7 @@ export interface ApiContext {
   readonly store: TelemetryStore;
   readonly views: ViewList;
   readonly registries: AttachedRegistries;
+  readonly objectives: Objectives;
   readonly access: Access;
   readonly now: number;
 }

@@ -204,6 +204,24 @@ export const API_ROUTES: readonly ApiRoute[] = [
     ask: (context, { tenant, limit }) => Promise.resolve(context.registries.pending(scopeOf(context, tenant), limit)),
   }),
   defineRoute({
+    path: 'slos',
+    summary: 'How the service level objectives do',
+    answer: '`slos`, one for each objective and tenant, the ones closest to the end of their budget first; `more`',
+    parameters: { ...TENANT_PARAMETER, limit: integer('The most of them.', 1_000, 1, 10_000) },
+    ask: async (context, { tenant, limit }) => {
+      const slos = await context.objectives.slos(scopeOf(context, tenant));
+      return { slos: slos.slice(0, limit), more: Math.max(slos.length - limit, 0) };
+    },
+  }),
+  defineRoute({
+    path: 'alerts',
+    summary: 'Alerts that are pending, fire, or are over',
+    answer:
+      '`alerts`, the ones that fire first; `more`, `omitted`; for those who may see all tenants `rules`, `handlers`',
+    parameters: { ...TENANT_PARAMETER, limit: integer('The most alerts.', 200, 1, 10_000) },
+    ask: (context, { tenant, limit }) => Promise.resolve(context.objectives.alerts(scopeOf(context, tenant), limit)),
+  }),
+  defineRoute({
     path: 'views',
     summary: 'The views that were registered',
     answer: '`views` with metric and chart',

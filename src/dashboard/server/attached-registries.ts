@@ -5,8 +5,10 @@ import type { TappedRequest } from '../../processing/telemetry-tap.ts';
 import type { Clock, Timer } from '../../utils/clock.ts';
 import { IsotraceError } from '../../utils/errors.ts';
 import { isTenantId } from '../../utils/tenant-id.ts';
+import type { DeliveryFigures } from '../objectives/read-figures.ts';
 import type { TelemetryStore } from '../store/telemetry-store.ts';
 import { isInScope, type TenantScope } from '../store/tenant-scope.ts';
+import type { LiveStatus } from './live-feed.ts';
 import { describeHealth, type HealthPage, isWell, type PendingPage } from './tenant-health.ts';
 
 export interface AttachOptions {
@@ -41,12 +43,16 @@ const MAX_REGISTRIES = 100;
 /** For each registry: what its tenants record between two flushes. */
 const MAX_WAITING_BYTES = 16 * 1_048_576;
 const MAX_OPEN_SPANS = 10_000;
+/** Live pages are told of so many. */
+const MAX_LIVE_TENANTS = 200;
+const MAX_LIVE_PENDING = 100;
 
 /**
  * The registries of this process that the dashboard shows without a network in between. What their tenants record is put
  * into the store like what comes over OTLP; how they do is asked for when somebody wants to know.
  */
-export class AttachedRegistries {
+export class AttachedRegistries implements LiveStatus {
+  readonly event = 'health';
   readonly #options: AttachedRegistriesOptions;
   readonly #attached = new Map<TracerRegistry<TracerBase>, Attached>();
   #made = 0;
@@ -58,8 +64,8 @@ export class AttachedRegistries {
     this.#options = options;
   }
 
-  get size(): number {
-    return this.#attached.size;
+  get present(): boolean {
+    return this.#attached.size > 0;
   }
 
   /** The same attachment for a registry that is attached already. Throws an `IsotraceError` on what cannot be. */
@@ -91,19 +97,36 @@ export class AttachedRegistries {
     return this.#flushing;
   }
 
+  /** For alerts: what became of spans on their way out. */
+  deliveries(): DeliveryFigures[] {
+    return this.#named().map(({ name, tenant: { health, stats } }) => {
+      const dropped = Object.entries(stats.traces.dropped).filter(([reason]) => reason !== 'sampled');
+      return {
+        tenant: name,
+        dropped: dropped.reduce((sum, [, count]) => sum + count, 0),
+        failures: Math.max(0, ...health.destinations.map(({ failures }) => failures)),
+        queued: stats.traces.queued,
+      };
+    });
+  }
+
   /** Those that are not well first. */
   health(scope: TenantScope, limit: number): HealthPage {
-    const tenants = [...this.#attached.values()].flatMap(({ observation, number, platform }) => {
-      const seen = observation.tenants();
-      const named = seen.map((tenant) => ({ tenant, name: tenant.isPlatform ? platform : tenant.tenantId }));
-      return named
-        .filter(({ name }) => isInScope(scope, name))
-        .map(({ tenant, name }) => describeHealth(name, number, tenant));
-    });
+    const tenants = this.#named()
+      .filter(({ name }) => isInScope(scope, name))
+      .map(({ name, number, tenant }) => describeHealth(name, number, tenant));
     tenants.sort(
       (left, right) => Number(isWell(left)) - Number(isWell(right)) || (left.tenant < right.tenant ? -1 : 1),
     );
-    return { attached: this.size, tenants: tenants.slice(0, limit), more: Math.max(tenants.length - limit, 0) };
+    return {
+      attached: this.#attached.size,
+      tenants: tenants.slice(0, limit),
+      more: Math.max(tenants.length - limit, 0),
+    };
+  }
+
+  describe(scope: TenantScope): { readonly health: HealthPage; readonly pending: PendingPage } {
+    return { health: this.health(scope, MAX_LIVE_TENANTS), pending: this.pending(scope, MAX_LIVE_PENDING) };
   }
 
   /** The spans that have not ended, the latest first. */
@@ -132,6 +155,13 @@ export class AttachedRegistries {
     await this.flush();
     for (const { observation } of this.#attached.values()) observation.close();
     this.#attached.clear();
+  }
+
+  /** All tenants, by the names that they are shown under. */
+  #named() {
+    return [...this.#attached.values()].flatMap(({ observation, number, platform }) =>
+      observation.tenants().map((tenant) => ({ tenant, number, name: tenant.isPlatform ? platform : tenant.tenantId })),
+    );
   }
 
   #schedule(): void {

@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from '../../utils/clock.ts';
 import { type ConfigIssue, IsotraceError } from '../../utils/errors.ts';
 import { isTenantId } from '../../utils/tenant-id.ts';
+import type { AlertHandler, AlertRule } from '../objectives/alert-rule.ts';
+import type { SloOptions } from '../objectives/slo.ts';
 import { SegmentRing } from '../store/ring/segment-ring.ts';
 import type { TelemetryStore } from '../store/telemetry-store.ts';
 import { isLoopback } from './request-guard.ts';
@@ -40,6 +42,14 @@ export interface DashboardOptions {
   readonly maxConnections?: number;
   /** How often live pages are told what is new, in milliseconds. Default 100. */
   readonly flushMillis?: number;
+  /** Service level objectives. Default: none. */
+  readonly slos?: readonly SloOptions[];
+  /** When to alert. Default: never. */
+  readonly alerts?: readonly AlertRule[];
+  /** Told when an alert fires and when it is over. Default: none. */
+  readonly alertHandlers?: readonly AlertHandler[];
+  /** How often alert rules are looked at, in milliseconds: 100 to an hour. Default 10,000. */
+  readonly alertIntervalMillis?: number;
   readonly clock?: Clock;
 }
 
@@ -53,6 +63,10 @@ export interface DashboardSettings {
   readonly maxBodyBytes: number;
   readonly maxConnections: number;
   readonly flushMillis: number;
+  readonly slos: readonly SloOptions[];
+  readonly alerts: readonly AlertRule[];
+  readonly alertHandlers: readonly AlertHandler[];
+  readonly alertIntervalMillis: number;
   readonly clock: Clock;
 }
 
@@ -85,6 +99,11 @@ export function resolveDashboardOptions(options: DashboardOptions): DashboardSet
   const maxBodyBytes = integer('maxBodyBytes', MAX_BODY_BYTES, 1_024, 1_024 * MIB);
   const maxConnections = integer('maxConnections', 1_024, 1, 65_535);
   const flushMillis = integer('flushMillis', 100, 10, 60_000);
+  const alertIntervalMillis = integer('alertIntervalMillis', 10_000, 100, 3_600_000);
+  const { slos = [], alerts = [], alertHandlers = [] } = options;
+  if (!alertHandlers.every((handler) => typeof handler === 'function')) {
+    issues.push({ option: 'alertHandlers', accepted: 'functions', received: 'another list' });
+  }
   if (issues.length > 0) {
     const text = issues.map(({ option, accepted, received }) => `${option}: ${accepted} (received: ${received})`);
     throw new IsotraceError('config_invalid', `the dashboard cannot start: ${text.join('; ')}`, { issues });
@@ -95,7 +114,18 @@ export function resolveDashboardOptions(options: DashboardOptions): DashboardSet
     options.store ??
     new SegmentRing({ maxBytes, tenantAttribute, clock, ...(directory !== undefined && { directory }) });
   const limits = { maxBodyBytes, maxConnections, flushMillis };
-  return { port, host, store, tokens, tenantHeader: tenantHeader?.toLowerCase(), allowedHosts, ...limits, clock };
+  const objectives = { slos, alerts, alertHandlers, alertIntervalMillis };
+  return {
+    port,
+    host,
+    store,
+    tokens,
+    tenantHeader: tenantHeader?.toLowerCase(),
+    allowedHosts,
+    ...limits,
+    ...objectives,
+    clock,
+  };
 }
 
 function resolveTokens(token: DashboardOptions['token'], issues: ConfigIssue[]): readonly DashboardToken[] {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../utils/clock.ts';
 import { VERSION } from '../../utils/version.ts';
+import type { Objectives } from '../objectives/objectives.ts';
 import type { TelemetryStore } from '../store/telemetry-store.ts';
 import { type Access, type AccessControl, SESSION_COOKIE, tokenOf } from './access.ts';
 import { send, sendJson, sendProblem } from './answer.ts';
@@ -22,6 +23,7 @@ export interface RouterParts {
   readonly store: TelemetryStore;
   readonly views: ViewList;
   readonly registries: AttachedRegistries;
+  readonly objectives: Objectives;
   readonly clock: Clock;
 }
 
@@ -69,9 +71,9 @@ export class RequestRouter {
   }
 
   async #ask(request: IncomingMessage, response: ServerResponse, url: URL, access: Access): Promise<void> {
-    const { store, views, clock, feed, registries } = this.#parts;
+    const { store, views, clock, feed, registries, objectives } = this.#parts;
     const path = url.pathname.slice(API_PREFIX.length);
-    const context: ApiContext = { store, views, registries, access, now: clock.now() };
+    const context: ApiContext = { store, views, registries, objectives, access, now: clock.now() };
     if (path === 'openapi.json') return sendJson(response, 200, describeApi([...API_ROUTES, LIVE_ROUTE], VERSION));
     if (path === LIVE_ROUTE.path) return await serveLive(request, response, url.searchParams, context, feed);
     const route = findRoute(path, url.searchParams);

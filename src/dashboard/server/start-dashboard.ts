@@ -4,6 +4,9 @@ import { type AddressInfo, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TracerRegistry } from '../../core/registry.ts';
 import type { TracerBase } from '../../core/tracer-base.ts';
+import type { AlertRule } from '../objectives/alert-rule.ts';
+import { Objectives } from '../objectives/objectives.ts';
+import type { SloOptions } from '../objectives/slo.ts';
 import { AccessControl } from './access.ts';
 import { AttachedRegistries, type Attachment, type AttachOptions } from './attached-registries.ts';
 import { type DashboardOptions, resolveDashboardOptions } from './dashboard-options.ts';
@@ -26,6 +29,10 @@ export interface Dashboard {
    * `IsotraceError` on what is no registry, and on one that another dashboard shows.
    */
   attach(registry: TracerRegistry<TracerBase>, options?: AttachOptions): Attachment;
+  /** Adds an objective, or replaces the one of its name. Throws an `IsotraceError` on what is none. */
+  registerSlo(slo: SloOptions): void;
+  /** Adds an alert rule, or replaces the one of its name. Throws an `IsotraceError` on what is none. */
+  registerAlert(rule: AlertRule): void;
   /** Tells live pages at once what has come in; resolves when they were told. */
   update(): Promise<void>;
   /** Ends all connections and closes the store. May be called twice. */
@@ -48,12 +55,20 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
   const { store, clock, host, allowedHosts, flushMillis, maxBodyBytes, tenantHeader } = settings;
   const views = new ViewList();
   const registries = new AttachedRegistries({ store, clock, flushMillis, onStored: () => feed.notify() });
-  const feed: LiveFeed = new LiveFeed({ store, registries, clock, flushMillis });
+  const objectives = new Objectives(
+    {
+      ...{ store, clock, intervalMillis: settings.alertIntervalMillis },
+      deliveries: () => registries.deliveries(),
+      onAlert: () => feed.statusChanged(),
+    },
+    settings.alertHandlers,
+  );
+  const feed: LiveFeed = new LiveFeed({ store, statuses: [registries, objectives], clock, flushMillis });
   const router = new RequestRouter({
     guard: createRequestGuard(host, allowedHosts),
     accessControl: new AccessControl(settings.tokens),
     receiver: new OtlpReceiver({ store, tenantHeader, maxBodyBytes, onStored: () => feed.notify() }),
-    ...{ feed, store, views, registries, clock },
+    ...{ feed, store, views, registries, objectives, clock },
   });
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MILLIS,
@@ -66,8 +81,11 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
   server.on('request', (request, response) => void router.handle(request, response));
   server.on('clientError', (_error, socket) => refuseConnection(socket));
   try {
+    for (const slo of settings.slos) objectives.addSlo(slo);
+    for (const rule of settings.alerts) objectives.addRule(rule);
     await listen(server, settings.port, host);
   } catch (error) {
+    objectives.close();
     await store.close();
     throw error;
   }
@@ -77,11 +95,14 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
     port,
     registerView: (metric, chart) => views.register(metric, chart),
     attach: (registry, attachOptions) => registries.attach(registry, attachOptions),
+    registerSlo: (slo) => objectives.addSlo(slo),
+    registerAlert: (rule) => objectives.addRule(rule),
     update: async () => {
       await registries.flush();
       await feed.flush();
     },
     close: async () => {
+      objectives.close();
       await registries.close();
       feed.close();
       if (server.listening) {
