@@ -20,6 +20,11 @@ export interface DashboardToken {
 export interface DashboardOptions {
   /** Default 4318, where OTLP is sent by default; 0 for any free one. */
   readonly port?: number;
+  /**
+   * Where OTLP over gRPC is received too; 0 for any free port, 4317 by OpenTelemetry's default. Needs the optional peer
+   * `@grpc/grpc-js`. Default: not at all.
+   */
+  readonly grpcPort?: number;
   /** Address to listen on. Default `127.0.0.1`; one that others can reach needs a token. */
   readonly host?: string;
   /** Where telemetry is kept. Default: a segment ring in memory. It is closed with the dashboard. */
@@ -55,6 +60,7 @@ export interface DashboardOptions {
 
 export interface DashboardSettings {
   readonly port: number;
+  readonly grpcPort: number | undefined;
   readonly host: string;
   readonly store: TelemetryStore;
   readonly tokens: readonly DashboardToken[];
@@ -95,6 +101,7 @@ export function resolveDashboardOptions(options: DashboardOptions): DashboardSet
     issues.push({ option: 'tenantHeader', accepted: 'the name of a header', received: 'another text' });
   }
   const port = integer('port', DEFAULT_PORT, 0, 65_535);
+  const grpcPort = options.grpcPort === undefined ? undefined : integer('grpcPort', 4317, 0, 65_535);
   const maxBytes = integer('maxBytes', 256 * MIB, MIB, 2 ** 40);
   const maxBodyBytes = integer('maxBodyBytes', MAX_BODY_BYTES, 1_024, 1_024 * MIB);
   const maxConnections = integer('maxConnections', 1_024, 1, 65_535);
@@ -117,6 +124,7 @@ export function resolveDashboardOptions(options: DashboardOptions): DashboardSet
   const objectives = { slos, alerts, alertHandlers, alertIntervalMillis };
   return {
     port,
+    grpcPort,
     host,
     store,
     tokens,

@@ -10,6 +10,7 @@ import type { SloOptions } from '../objectives/slo.ts';
 import { AccessControl } from './access.ts';
 import { AttachedRegistries, type Attachment, type AttachOptions } from './attached-registries.ts';
 import { type DashboardOptions, resolveDashboardOptions } from './dashboard-options.ts';
+import { GrpcReceiver } from './grpc-receiver.ts';
 import { LiveFeed } from './live-feed.ts';
 import { OtlpReceiver } from './otlp-receiver.ts';
 import { createRequestGuard } from './request-guard.ts';
@@ -21,6 +22,8 @@ export interface Dashboard {
   /** Such as `http://127.0.0.1:4318`. */
   readonly url: string;
   readonly port: number;
+  /** Of OTLP over gRPC, where that is received. */
+  readonly grpcPort: number | undefined;
   /** Shows a metric on the page from the beginning. Throws an `IsotraceError` on what is no view. */
   registerView(metric: string, chart: ViewChart): void;
   /**
@@ -64,10 +67,12 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
     settings.alertHandlers,
   );
   const feed: LiveFeed = new LiveFeed({ store, statuses: [registries, objectives], clock, flushMillis });
+  const accessControl = new AccessControl(settings.tokens);
+  const onStored = (): void => feed.notify();
   const router = new RequestRouter({
     guard: createRequestGuard(host, allowedHosts),
-    accessControl: new AccessControl(settings.tokens),
-    receiver: new OtlpReceiver({ store, tenantHeader, maxBodyBytes, onStored: () => feed.notify() }),
+    accessControl,
+    receiver: new OtlpReceiver({ store, tenantHeader, maxBodyBytes, onStored }),
     ...{ feed, store, views, registries, objectives, clock },
   });
   const server = createServer({
@@ -79,12 +84,19 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
   });
   server.maxConnections = settings.maxConnections;
   server.on('request', (request, response) => void router.handle(request, response));
+  let grpc: GrpcReceiver | undefined;
   server.on('clientError', (_error, socket) => refuseConnection(socket));
   try {
     for (const slo of settings.slos) objectives.addSlo(slo);
     for (const rule of settings.alerts) objectives.addRule(rule);
     await listen(server, settings.port, host);
+    if (settings.grpcPort !== undefined) {
+      const limits = { maxBodyBytes, maxConnections: settings.maxConnections };
+      const parts = { store, accessControl, tenantHeader, clock, onStored };
+      grpc = await GrpcReceiver.open({ port: settings.grpcPort, host, ...limits, ...parts });
+    }
   } catch (error) {
+    server.close();
     objectives.close();
     await store.close();
     throw error;
@@ -93,6 +105,7 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
   return {
     url: `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`,
     port,
+    grpcPort: grpc?.port,
     registerView: (metric, chart) => views.register(metric, chart),
     attach: (registry, attachOptions) => registries.attach(registry, attachOptions),
     registerSlo: (slo) => objectives.addSlo(slo),
@@ -103,6 +116,7 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
     },
     close: async () => {
       objectives.close();
+      await grpc?.close();
       await registries.close();
       feed.close();
       if (server.listening) {

@@ -79,7 +79,20 @@ describe('the API of the dashboard', () => {
     expect(value.openapi).toBe('3.1.0');
     expect(Object.keys(value.paths).sort()).toEqual(
       [
-        ...['alerts', 'errors', 'facets', 'health', 'live', 'logs', 'metrics', 'metrics/query', 'pending', 'red', 'services', 'slos'],
+        ...[
+          'alerts',
+          'errors',
+          'facets',
+          'health',
+          'live',
+          'logs',
+          'metrics',
+          'metrics/query',
+          'pending',
+          'red',
+          'services',
+          'slos',
+        ],
         ...['stats', 'tenants', 'traces', 'traces/{traceId}', 'views'],
       ].map((path) => `/api/v1/${path}`),
     );
