@@ -47,9 +47,15 @@ export type {
   TenantHealth,
 } from './dashboard/server/tenant-health.ts';
 export type { ViewChart } from './dashboard/server/view-list.ts';
-export { type ClickHouseStoreOptions, openClickHouseStore } from './dashboard/store/clickhouse/clickhouse-store.ts';
+export {
+  type ClickHouseStoreOptions,
+  type ClickHouseTablesOptions,
+  describeClickHouseTables,
+  openClickHouseStore,
+} from './dashboard/store/clickhouse/clickhouse-store.ts';
 export type { ClickHouseClient } from './dashboard/store/clickhouse/client.ts';
 export { SegmentRing, type SegmentRingOptions } from './dashboard/store/ring/segment-ring.ts';
+export { StoreError } from './dashboard/store/store-error.ts';
 export type {
   AppendRequest,
   AppendResult,

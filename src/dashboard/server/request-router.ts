@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../utils/clock.ts';
 import { VERSION } from '../../utils/version.ts';
 import type { Objectives } from '../objectives/objectives.ts';
+import { StoreError } from '../store/store-error.ts';
 import type { TelemetryStore } from '../store/telemetry-store.ts';
 import { type Access, type AccessControl, SESSION_COOKIE, tokenOf } from './access.ts';
-import { send, sendJson, sendProblem } from './answer.ts';
+import { type Problem, send, sendJson, sendProblem } from './answer.ts';
 import type { ApiContext, ApiRoute } from './api-route.ts';
 import { API_ROUTES } from './api-routes.ts';
 import type { AttachedRegistries } from './attached-registries.ts';
@@ -42,8 +43,8 @@ export class RequestRouter {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       await this.#route(request, response);
-    } catch {
-      sendProblem(response, { status: 500, message: 'the dashboard failed to answer', headers: CLOSE });
+    } catch (error) {
+      sendProblem(response, problemOf(error));
     }
   }
 
@@ -86,6 +87,16 @@ export class RequestRouter {
   }
 }
 
+/** What a store says of itself may be passed on; all else may hold what is nobody's business. */
+function problemOf(error: unknown): Problem {
+  if (!(error instanceof StoreError)) {
+    return { status: 500, message: 'the dashboard failed to answer', headers: CLOSE };
+  }
+  const { message, retryable } = error;
+  return { status: retryable ? 503 : 502, message, headers: retryable ? RETRY : {} };
+}
+
+const RETRY = { 'retry-after': '1' };
 const CLOSE = { connection: 'close' };
 const NOT_FOUND = { status: 404, message: 'there is nothing here' };
 
