@@ -38,6 +38,7 @@ export type {
   ProfileOption,
   PropagationOptions,
   RegistryOptions,
+  RetryOptions,
   SamplingOptions,
   SelfMetricsOptions,
   ServiceOptions,

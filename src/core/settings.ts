@@ -6,6 +6,7 @@ import type { AddressRule, TlsOptions } from '../infra/transport.ts';
 import type { CaptureSettings } from '../processing/capture.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
+import type { RetrySettings } from '../processing/retry-policy.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { AgentSettings } from '../processing/usage.ts';
@@ -28,6 +29,7 @@ export interface TracerDefaults extends ResourceSettings {
   readonly sampling: SamplingSettings;
   readonly limits: LimitSettings;
   readonly batch: BatchSettings;
+  readonly retry: RetrySettings;
   readonly boundary: 'isolate' | 'link';
   readonly capture: CaptureSettings;
   readonly sessions: 'explicit' | 'per-root';
@@ -193,6 +195,11 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
     delayMillis: INTEGER_OPTIONS['batch.delayMillis'].default,
     maxSize: INTEGER_OPTIONS['batch.maxSize'].default,
     maxBytes: INTEGER_OPTIONS['batch.maxBytes'].default,
+  }),
+  retry: Object.freeze({
+    initialMillis: INTEGER_OPTIONS['retry.initialMillis'].default,
+    maxMillis: INTEGER_OPTIONS['retry.maxMillis'].default,
+    giveUpMillis: INTEGER_OPTIONS['retry.giveUpMillis'].default,
   }),
   boundary: 'isolate',
   capture: Object.freeze({

@@ -202,7 +202,7 @@ export class SpanRoute {
 
   #outletSettings(): OutletSettings {
     const { guard, baseResource, spoolName } = this.#options;
-    const { batch, destinations, exporter, limits, redact, spool } = this.settings;
+    const { batch, destinations, exporter, limits, redact, retry, spool } = this.settings;
     const home = this.#spool;
     return {
       destinations: destinations.map((destination, index) => this.#outletDestination(destination, index)),
@@ -210,6 +210,7 @@ export class SpanRoute {
       redact: this.#redactor(redact, 'redact'),
       limits,
       batch,
+      retry,
       resource: () => tenantResource(baseResource, this.settings),
       spool: spool && home && { home, name: spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync },
       copier: this.#copier(),

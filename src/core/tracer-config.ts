@@ -1,5 +1,6 @@
 import type { IdGenerator, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import { ENVIRONMENT_VARIABLES, type EnvironmentDestination, type EnvironmentOptions } from '../infra/environment.ts';
+import type { RetrySettings } from '../processing/retry-policy.ts';
 import { integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
 import { defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { readAgents } from './agents-config.ts';
@@ -33,6 +34,7 @@ export const TRACER_KEYS = {
   sampling: true,
   limits: true,
   batch: true,
+  retry: true,
   profile: true,
   boundary: true,
   capture: true,
@@ -66,6 +68,11 @@ const BATCH = defineGroup<BatchSettings>({
   delayMillis: integer('batch.delayMillis'),
   maxSize: integer('batch.maxSize'),
   maxBytes: integer('batch.maxBytes'),
+});
+const RETRY = defineGroup<RetrySettings>({
+  initialMillis: integer('retry.initialMillis'),
+  maxMillis: integer('retry.maxMillis'),
+  giveUpMillis: integer('retry.giveUpMillis'),
 });
 const BOUNDARY = oneOf('isolate', 'link');
 const PROFILE = oneOf('auto', 'default', 'low-latency', 'throughput', 'serverless');
@@ -109,6 +116,7 @@ export function applyOptions(
     sampling: readSampling(reader, base.sampling),
     limits: readGroup(reader, 'limits', LIMITS, base.limits, (name) => noteGiven(name, given)),
     batch: readGroup(reader, 'batch', BATCH, base.batch, (name) => noteGiven(name, given)),
+    retry: readGroup(reader, 'retry', RETRY, base.retry),
     boundary: reader.read('boundary', BOUNDARY) ?? base.boundary,
     capture: readCapture(reader, base.capture),
     sessions: reader.read('sessions', SESSIONS) ?? base.sessions,
@@ -186,6 +194,7 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     sampling: defaults.sampling,
     limits,
     batch: fitted,
+    retry: defaults.retry,
     boundary: defaults.boundary,
     capture: defaults.capture,
     sessions: defaults.sessions,

@@ -10,6 +10,7 @@ import { ObjectCargo } from './object-cargo.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ProtoWriter } from './proto-writer.ts';
 import { viewRedacted } from './redacted-view.ts';
+import type { RetrySettings } from './retry-policy.ts';
 import type { RecordingSpan } from './span.ts';
 import type { SpanDestination } from './span-attempt.ts';
 import { SpanCargo, type SpanCargoOptions } from './span-cargo.ts';
@@ -43,6 +44,7 @@ export interface OutletSettings {
     readonly spansPerSecond: number;
   };
   readonly batch: { readonly delayMillis: number; readonly maxSize: number; readonly maxBytes: number };
+  readonly retry: RetrySettings;
   readonly resource: () => Readonly<Attributes>;
   readonly spool?: OutletSpool | undefined;
   /** Where copies go, if they are made. */
@@ -315,8 +317,10 @@ export class SpanOutlet implements TapSource {
   }
 
   #lane(cargo: LaneCargo): Lane {
-    const { agenda, clock, dispatcher, recorder, retryPolicy } = this.#pipeline;
-    const { delayMillis } = this.#settings.batch;
+    const { agenda, clock, dispatcher, recorder } = this.#pipeline;
+    const { batch, retry } = this.#settings;
+    const { delayMillis } = batch;
+    const retryPolicy = this.#pipeline.retryPolicy(retry);
     return new Lane({ ...this.#tenant, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder });
   }
 }
