@@ -5,7 +5,7 @@ import { within } from '../lifecycle/deadline.ts';
 import type { TenantReport } from '../lifecycle/report.ts';
 import { Signal } from '../lifecycle/signal.ts';
 import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
-import { Ledger } from '../processing/ledger.ts';
+import { Ledgers } from '../processing/ledger.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanScope } from '../processing/span-host.ts';
@@ -38,7 +38,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter, TapTenant {
   readonly tenantId: string;
   readonly house: TracerHouse<TracerRuntime>;
   readonly guard: Guard;
-  readonly ledger: Ledger;
+  readonly ledgers: Ledgers;
   readonly path: SpanPath;
   readonly isPlatform: boolean;
   /** Does nothing for all tenants that do not exist; cannot be shut down. */
@@ -70,7 +70,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter, TapTenant {
     this.isPlatform = isPlatform;
     this.#tap = pipeline.tap;
     this.guard = house.createGuard(tenantId);
-    this.ledger = new Ledger(house.ledger);
+    this.ledgers = new Ledgers(house.ledgers);
     this.path = new SpanPath({
       tenantId,
       spoolName: isPlatform ? PLATFORM_SPOOL_NAME : tenantId,
@@ -78,7 +78,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter, TapTenant {
       copies: isPlatform ? undefined : house.copies,
       ...{ baseResource, defaults, drainTimeoutMillis, leases, pipeline },
       guard: this.guard,
-      ledger: this.ledger,
+      ledgers: this.ledgers,
       progressed: () => this.#checkDrained(),
       emitPending: (span) => {
         if (isRecordingState(this.#state)) recordPending(this, span);
@@ -171,7 +171,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter, TapTenant {
     instrumentation: SpanScope = OWN_SCOPE,
     starter: SpanStarter = this,
   ): Span & Disposable {
-    if (!this.admit()) return NOOP_SPAN;
+    if (!this.admit() || !this.path.tracing) return NOOP_SPAN;
     return startSpan(starter, instrumentation, name, options, context, isExplicit);
   }
 
