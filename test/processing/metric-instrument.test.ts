@@ -104,14 +104,14 @@ class Oracle {
       .flatMap((metric) =>
         metric.dataPoints.map(({ attributes, value }): Plain => {
           if (metric.dataPointType === DataPointType.HISTOGRAM) {
-            const { buckets, count, max, min, sum } = value as never as Record<string, never>;
+            const { buckets, count, max, min, sum } = value as unknown as Record<string, unknown>;
             return {
               attributes: { ...attributes },
               numbers: { count, max, min, sum, buckets: (buckets as { counts: number[] }).counts },
             };
           }
           if (metric.dataPointType === DataPointType.EXPONENTIAL_HISTOGRAM) {
-            const { count, max, min, positive, scale, sum, zeroCount } = value as never as Record<string, never>;
+            const { count, max, min, positive, scale, sum, zeroCount } = value as unknown as Record<string, unknown>;
             const { bucketCounts, offset } = positive as { bucketCounts: number[]; offset: number };
             return {
               attributes: { ...attributes },
