@@ -11,7 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Hono } from 'hono';
 import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ENVIRONMENT_VARIABLES } from '../src/infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../src/infra/environment-variables.ts';
 import { PROFILES } from '../src/processing/profiles.ts';
 import { INTEGER_OPTIONS } from '../src/utils/integer-options.ts';
 import { type OtlpReceiver, startReceiver } from './support/otlp-receiver.ts';

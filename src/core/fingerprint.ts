@@ -5,6 +5,7 @@ import type { RedactOptions } from '../processing/redaction.ts';
 import type { AgentSettings } from '../processing/usage.ts';
 import { Secret } from '../utils/secret.ts';
 import { REDACTED } from '../utils/secret-shapes.ts';
+import { TELEMETRY_SIGNALS } from '../utils/telemetry-signal.ts';
 import type { DestinationSettings, TracerDefaults } from './settings.ts';
 
 /**
@@ -34,7 +35,14 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
     const { isolateConnections } = destination;
     const credentials = headers instanceof Secret ? sorted(headers.reveal()) : identify(headers);
     return [
-      [urls.traces.reveal(), protocol, compression, timeoutMillis, addresses, isolateConnections],
+      [
+        TELEMETRY_SIGNALS.map((signal) => urls.of(signal)?.reveal()),
+        protocol,
+        compression,
+        timeoutMillis,
+        addresses,
+        isolateConnections,
+      ],
       [credentials, tenantHeader, tls && describeTls(tls.reveal())],
       describeRedact(redact),
     ];
@@ -54,13 +62,25 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
   return (settings) => {
     const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation, profile } =
       settings;
-    const { agents, capture, destinations, redact, sessions, spanProcessors, exporter, idGenerator, spool } = settings;
+    const {
+      agents,
+      capture,
+      destinations,
+      logs,
+      redact,
+      signals,
+      sessions,
+      spanProcessors,
+      exporter,
+      idGenerator,
+      spool,
+    } = settings;
     const description = JSON.stringify([
       [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
       [destinations.map(describeDestination), describeRedact(redact)],
       sampling.kind === 'rules' ? sorted(sampling) : identify(sampling.sampler),
       [sorted(limits), sorted(batch), boundary, resilience, profile],
-      spool && sorted(spool),
+      [spool && sorted(spool), sorted(signals), sorted(logs)],
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       [sessions, describeCapture(capture), agents && describeAgents(agents)],
       typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),

@@ -7,7 +7,7 @@ import { createDefaultLogger } from '../infra/logger.ts';
 import { baseResourceAttributes, readProcessFacts } from '../infra/resources.ts';
 import { within } from '../lifecycle/deadline.ts';
 import { originCapacity } from '../processing/dispatcher.ts';
-import { Ledger } from '../processing/ledger.ts';
+import { Ledgers } from '../processing/ledger.ts';
 import { createPipeline, type Pipeline } from '../processing/pipeline.ts';
 import { PROFILES } from '../processing/profiles.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
@@ -60,7 +60,7 @@ const PROCESS_RESOURCE = baseResourceAttributes(readProcessFacts(VERSION));
 /** What the tracers of a registry, or the one tracer of `createTracer`, live in: pipeline, account, guard, resource. */
 export class House implements TracerHouse<TracerRuntime> {
   readonly pipeline: Pipeline;
-  readonly ledger = new Ledger();
+  readonly ledgers = new Ledgers();
   readonly guard: Guard;
   issues: readonly ConfigIssue[];
   readonly leases: HookLeases;
@@ -101,7 +101,7 @@ export class House implements TracerHouse<TracerRuntime> {
       capacity,
       transport: createHttpTransport({ clock, connectionsPerOrigin: capacity.connectionsPerOrigin }),
       grpc: createGrpcTransport({ clock }),
-      spool: { guard: this.guard, ledger: this.ledger, wake: events.wake },
+      spool: { guard: this.guard, ledger: this.ledgers.traces, wake: events.wake },
     });
     if (defaults.spool !== undefined) this.pipeline.spools.open(defaults.spool.directory);
     this.leases = new HookLeases(this.guard);

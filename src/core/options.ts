@@ -1,6 +1,7 @@
 import type { Attributes, MeterProvider } from '@opentelemetry/api';
 import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { CaptureOptions } from '../processing/capture.ts';
+import type { LogLevel } from '../processing/log-record.ts';
 import type { ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { AgentOptions } from '../processing/usage.ts';
@@ -31,13 +32,13 @@ export interface TracerOptions {
    */
   attributes?: Attributes | undefined;
   /**
-   * Where spans are sent; all of up to 16 destinations get every span. A tenant's own destinations replace the
-   * registry's, also when one of its own is not acceptable: spans are never sent where the tenant did not say.
-   * Default: none, and spans are counted as dropped.
+   * Where spans, metrics and log records are sent; all of up to 16 destinations get everything of the signals that they
+   * take. A tenant's own destinations replace the registry's, also when one of its own is not acceptable: nothing is ever
+   * sent where the tenant did not say. Default: none, and spans and log records are counted as dropped.
    */
   destination?: DestinationOptions | readonly DestinationOptions[] | undefined;
   /**
-   * What is hidden in spans before they are queued for anyone; `true` is short for `{}`. What is not acceptable in it
+   * What is hidden in spans, log records and the attributes of metrics before they are queued for anyone; `true` is short for `{}`. What is not acceptable in it
    * never switches it off. A tenant cannot switch off the registry's. Default: none.
    */
   redact?: RedactOptions | true | undefined;
@@ -46,9 +47,9 @@ export interface TracerOptions {
    * place of the registry's. A sampler given to the registry is shared by its tenants. Default: all traces. Variables: `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
    */
   sampling?: SamplingOptions | Sampler | undefined;
-  /** Bounds on waiting spans and on what one span may hold. */
+  /** Bounds on what waits, for each signal, and on what one span or log record may hold. */
   limits?: LimitOptions | undefined;
-  /** How spans are gathered into requests. */
+  /** How spans and log records are gathered into requests. */
   batch?: BatchOptions | undefined;
   /**
    * Other defaults for `batch`, the size of queues, `timeoutMillis`, `flush` and `shutdown`; whatever is given itself
@@ -57,6 +58,10 @@ export interface TracerOptions {
    * Vercel, Netlify), else `'default'`. Default: `'auto'`.
    */
   profile?: ProfileOption | undefined;
+  /** Which signals there are; one that is switched off costs nothing and is counted nowhere. */
+  signals?: SignalOptions | undefined;
+  /** Which log records are taken. */
+  logs?: LogOptions | undefined;
   /**
    * What a new root span knows of the other tenant's span around it: nothing (`'isolate'`) or a span link
    * (`'link'`, for workflows of one owner). Default: `'isolate'`.
@@ -96,8 +101,8 @@ export interface TracerOptions {
   /** Makes trace and span ids. Default: random ids. */
   idGenerator?: IdGenerator | undefined;
   /**
-   * Keeps what waits for the destinations on disk too, so that it survives the process and outages that are longer than
-   * memory lasts. Spans for an `exporter` are not kept there. Default: none.
+   * Keeps the spans that wait for the destinations on disk too, so that they survive the process and outages that are
+   * longer than memory lasts. Spans for an `exporter`, metrics and log records are not kept there. Default: none.
    */
   spool?: SpoolOptions | undefined;
   /** What crosses the border of the process. */
@@ -143,16 +148,21 @@ export interface SamplingOptions {
 }
 
 export interface LimitOptions {
-  /** Most spans that wait to be sent; more are dropped and counted. 1 to 1,000,000. Default: 10,000. Variable: `OTEL_BSP_MAX_QUEUE_SIZE`. */
+  /** Most spans, log records or data points, each by themselves, that wait to be sent; more are dropped and counted. 1 to 1,000,000. Default: 10,000. Variable: `OTEL_BSP_MAX_QUEUE_SIZE`. */
   maxQueueSize?: number | undefined;
-  /** Most bytes of encoded spans that wait to be sent. 1 KiB to 1 GiB. Default: 4 MiB. */
+  /** Most bytes of encoded spans, and of each other signal, that wait to be sent. 1 KiB to 1 GiB. Default: 4 MiB. */
   maxQueueBytes?: number | undefined;
   /**
    * Most spans a second that are accepted, on average; more are dropped and counted. More than 0, up to 1,000,000.
    * Default: no limit.
    */
   spansPerSecond?: number | undefined;
-  /** Most attributes of a span. 0 to 65,536. Default: 128. Variables: `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT`. */
+  /**
+   * Most log records a second that are accepted, on average; more are dropped and counted. More than 0, up to 1,000,000.
+   * Default: no limit.
+   */
+  logsPerSecond?: number | undefined;
+  /** Most attributes of a span or a log record. 0 to 65,536. Default: 128. Variables: `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT`. */
   attributeCountLimit?: number | undefined;
   /**
    * Longest string in an attribute, in UTF-16 units; longer ones are cut. 0 to 1,048,576. Default: 8,192. Variables:
@@ -173,12 +183,29 @@ export interface BatchOptions {
   /** Longest wait for a batch to fill, in milliseconds. 0 to 3,600,000. Default: 5,000. Variable: `OTEL_BSP_SCHEDULE_DELAY`. */
   delayMillis?: number | undefined;
   /**
-   * Most spans in a request, and how many waiting spans start one. 1 to 65,536, never more than `limits.maxQueueSize`.
+   * Most spans or log records in a request, and how many waiting ones start one. 1 to 65,536, never more than `limits.maxQueueSize`.
    * Default: 512. Variable: `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
    */
   maxSize?: number | undefined;
-  /** Most bytes of encoded spans in a request. 1 KiB to 64 MiB, never more than `limits.maxQueueBytes`. Default: 512 KiB. */
+  /** Most bytes of encoded spans or log records in a request. 1 KiB to 64 MiB, never more than `limits.maxQueueBytes`. Default: 512 KiB. */
   maxBytes?: number | undefined;
+}
+
+export interface SignalOptions {
+  /** Default: `true`. */
+  traces?: boolean | undefined;
+  /** Default: `true`. */
+  metrics?: boolean | undefined;
+  /** Default: `true`. */
+  logs?: boolean | undefined;
+}
+
+export interface LogOptions {
+  /**
+   * Records of a lower severity are left out and not counted: `'trace'`, `'debug'`, `'info'`, `'warn'`, `'error'` or
+   * `'fatal'`. Those without a severity are taken. Default: `'trace'`.
+   */
+  minSeverity?: LogLevel | undefined;
 }
 
 export interface SpoolOptions {

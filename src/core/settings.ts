@@ -4,6 +4,7 @@ import { type HostPlatform, isFunctionPlatform } from '../infra/host-platform.ts
 import type { ResourceSettings } from '../infra/resources.ts';
 import type { AddressRule, TlsOptions } from '../infra/transport.ts';
 import type { CaptureSettings } from '../processing/capture.ts';
+import type { LogLevel } from '../processing/log-record.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
@@ -15,7 +16,9 @@ import type { ResilienceLevel } from '../utils/guard.ts';
 import type { Headers } from '../utils/headers.ts';
 import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import type { Secret } from '../utils/secret.ts';
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { HeaderFunction } from './destination-options.ts';
+import type { DestinationUrls } from './destination-urls.ts';
 import type { BaggageFilter, ConfigureFunction, EndpointPolicy, TracerClass } from './options.ts';
 
 /** {@link TracerOptions} complete, checked, copied and frozen; what was not given is shared with the defaults. */
@@ -28,6 +31,8 @@ export interface TracerDefaults extends ResourceSettings {
   readonly sampling: SamplingSettings;
   readonly limits: LimitSettings;
   readonly batch: BatchSettings;
+  readonly signals: SignalSettings;
+  readonly logs: LogSettings;
   readonly boundary: 'isolate' | 'link';
   readonly capture: CaptureSettings;
   readonly sessions: 'explicit' | 'per-root';
@@ -58,11 +63,11 @@ export interface TracerSettings extends TracerDefaults {
 export type ServiceSettings = ResourceSettings['service'];
 
 export interface DestinationSettings {
-  /** Origin and path that spans are sent to, for people; without the query, which may carry a key. */
+  /** Origin and path that the first signal is sent to, for people; without the query, which may carry a key. */
   readonly endpoint: string;
   readonly protocol: OtlpProtocol;
-  /** For `grpc` the origin alone. */
-  readonly urls: { readonly traces: Secret };
+  /** For `grpc` the origin alone. A signal that is not sent there has none. */
+  readonly urls: DestinationUrls;
   readonly headers: Secret<Headers> | HeaderFunction;
   /** Name, in lower case, of the header for the tenant's id. */
   readonly tenantHeader: string | undefined;
@@ -97,6 +102,8 @@ export interface LimitSettings {
   readonly maxQueueBytes: number;
   /** `Infinity`: no limit. */
   readonly spansPerSecond: number;
+  /** `Infinity`: no limit. */
+  readonly logsPerSecond: number;
   readonly attributeCountLimit: number;
   readonly attributeValueLengthLimit: number;
   readonly eventCountLimit: number;
@@ -109,6 +116,13 @@ export interface BatchSettings {
   readonly delayMillis: number;
   readonly maxSize: number;
   readonly maxBytes: number;
+}
+
+/** Which signals there are at all. */
+export type SignalSettings = { readonly [Signal in TelemetrySignal]: boolean };
+
+export interface LogSettings {
+  readonly minSeverity: LogLevel;
 }
 
 export interface SpoolSettings {
@@ -182,6 +196,7 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
     maxQueueSize: INTEGER_OPTIONS['limits.maxQueueSize'].default,
     maxQueueBytes: INTEGER_OPTIONS['limits.maxQueueBytes'].default,
     spansPerSecond: Number.POSITIVE_INFINITY,
+    logsPerSecond: Number.POSITIVE_INFINITY,
     attributeCountLimit: INTEGER_OPTIONS['limits.attributeCountLimit'].default,
     attributeValueLengthLimit: INTEGER_OPTIONS['limits.attributeValueLengthLimit'].default,
     eventCountLimit: INTEGER_OPTIONS['limits.eventCountLimit'].default,
@@ -194,6 +209,8 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
     maxSize: INTEGER_OPTIONS['batch.maxSize'].default,
     maxBytes: INTEGER_OPTIONS['batch.maxBytes'].default,
   }),
+  signals: Object.freeze({ traces: true, metrics: true, logs: true }),
+  logs: Object.freeze({ minSeverity: 'trace' }),
   boundary: 'isolate',
   capture: Object.freeze({
     arguments: false,

@@ -1,5 +1,6 @@
 import type { IdGenerator, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
-import { ENVIRONMENT_VARIABLES, type EnvironmentDestination, type EnvironmentOptions } from '../infra/environment.ts';
+import type { EnvironmentDestination, EnvironmentOptions } from '../infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../infra/environment-variables.ts';
 import { integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
 import { defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { readAgents } from './agents-config.ts';
@@ -17,7 +18,9 @@ import {
   DEFAULT_SAMPLING,
   type GivenOption,
   type LimitSettings,
+  type LogSettings,
   type PropagationSettings,
+  type SignalSettings,
   type TracerDefaults,
   type TracerSettings,
 } from './settings.ts';
@@ -34,6 +37,8 @@ export const TRACER_KEYS = {
   limits: true,
   batch: true,
   profile: true,
+  signals: true,
+  logs: true,
   boundary: true,
   capture: true,
   sessions: true,
@@ -55,6 +60,7 @@ const LIMITS = defineGroup<LimitSettings>({
   maxQueueSize: integer('limits.maxQueueSize'),
   maxQueueBytes: integer('limits.maxQueueBytes'),
   spansPerSecond: numberAbove0(1_000_000),
+  logsPerSecond: numberAbove0(1_000_000),
   attributeCountLimit: integer('limits.attributeCountLimit'),
   attributeValueLengthLimit: integer('limits.attributeValueLengthLimit'),
   eventCountLimit: integer('limits.eventCountLimit'),
@@ -67,6 +73,12 @@ const BATCH = defineGroup<BatchSettings>({
   maxSize: integer('batch.maxSize'),
   maxBytes: integer('batch.maxBytes'),
 });
+const SIGNALS = defineGroup<SignalSettings>({
+  traces: oneOf(true, false),
+  metrics: oneOf(true, false),
+  logs: oneOf(true, false),
+});
+const LOGS = defineGroup<LogSettings>({ minSeverity: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal') });
 const BOUNDARY = oneOf('isolate', 'link');
 const PROFILE = oneOf('auto', 'default', 'low-latency', 'throughput', 'serverless');
 const SESSIONS = oneOf('explicit', 'per-root');
@@ -109,6 +121,8 @@ export function applyOptions(
     sampling: readSampling(reader, base.sampling),
     limits: readGroup(reader, 'limits', LIMITS, base.limits, (name) => noteGiven(name, given)),
     batch: readGroup(reader, 'batch', BATCH, base.batch, (name) => noteGiven(name, given)),
+    signals: readGroup(reader, 'signals', SIGNALS, base.signals),
+    logs: readGroup(reader, 'logs', LOGS, base.logs),
     boundary: reader.read('boundary', BOUNDARY) ?? base.boundary,
     capture: readCapture(reader, base.capture),
     sessions: reader.read('sessions', SESSIONS) ?? base.sessions,
@@ -146,16 +160,19 @@ export function applyEnvironment(
   const options: TracerOptions = {
     service: { name: environment.serviceName },
     attributes: environment.attributes,
-    destination: environment.destination && toDestinationOptions(environment.destination),
+    destination: environment.destinations.length > 0 ? environment.destinations.map(toDestinationOptions) : undefined,
     limits: integersUnder('limits.', environment),
     batch: integersUnder('batch.', environment),
   };
   const reader = OptionReader.open(options, '', KNOWN_TRACER, found);
   const settings = reader === undefined ? base : applyOptions(reader, base);
   // The variables were checked one by one; only attributes, and credentials over http, can still be refused.
+  let isExposed = false;
   for (const { option, accepted, received } of found.list()) {
-    if (option === 'destination.insecure') issues.add('OTEL_EXPORTER_OTLP_INSECURE', accepted, received);
-    else {
+    if (/^destination\[\d\]\.insecure$/.test(option)) {
+      if (!isExposed) issues.add('OTEL_EXPORTER_OTLP_INSECURE', accepted, received);
+      isExposed = true;
+    } else {
       const attributes = ENVIRONMENT_VARIABLES.OTEL_RESOURCE_ATTRIBUTES;
       issues.add('OTEL_RESOURCE_ATTRIBUTES', attributes.accepted, `${option}: ${received}`);
     }
@@ -186,6 +203,8 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     sampling: defaults.sampling,
     limits,
     batch: fitted,
+    signals: defaults.signals,
+    logs: defaults.logs,
     boundary: defaults.boundary,
     capture: defaults.capture,
     sessions: defaults.sessions,
@@ -212,14 +231,16 @@ function readPropagation(reader: OptionReader, base: PropagationSettings): Propa
 }
 
 function toDestinationOptions(destination: EnvironmentDestination): DestinationOptions {
-  const { endpoint, endpointKind, protocol, headers, insecure, compression, timeoutMillis } = destination;
+  const { endpoint, endpointKind, protocol, headers, insecure, compression, signals, timeoutMillis } = destination;
   const url = new URL(endpoint.reveal());
   // A path is what other exporters ignore as well.
   if (protocol === 'grpc') url.href = url.origin;
   return {
     endpoint: url.href,
     protocol,
-    paths: endpointKind === 'traces' && protocol !== 'grpc' ? { traces: `${url.pathname}${url.search}` } : undefined,
+    signals,
+    paths:
+      endpointKind === 'base' || protocol === 'grpc' ? undefined : { [endpointKind]: `${url.pathname}${url.search}` },
     headers: headers?.reveal(),
     insecure,
     compression,
