@@ -24,6 +24,9 @@ export type {
   InstrumentationLike,
 } from './core/install.ts';
 export type { LateBindingCounts } from './core/late-binding.ts';
+export type { TenantMeter, TenantMeterProvider } from './core/meter.ts';
+export type { MetricOptions, MetricViewOptions } from './core/metric-options.ts';
+export { type HistogramOptions, type InstrumentOptions, type Metrics, type TenantInstruments, WithMetrics } from './core/metrics.ts';
 export type { Mixed, MixinBase } from './core/mixin.ts';
 export { type DisposableSpan, type Operations, type SpanRunOptions, WithOperations } from './core/operations.ts';
 export type {
@@ -72,6 +75,8 @@ export type { CaptureAggregate, CaptureArguments, CaptureOptions, CaptureResult 
 export type { Enrichment, EnrichmentRecord } from './processing/enrichment.ts';
 export { type EventType, type InferEventTypeOptions, inferEventType } from './processing/event-type.ts';
 export type { DropReason, LedgerSnapshot } from './processing/ledger.ts';
+export type { Temporality } from './processing/metric-model.ts';
+export type { MetricTimer, RunningTimer } from './processing/metric-timer.ts';
 export {
   type AgentCallOptions,
   agentCall,

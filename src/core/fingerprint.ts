@@ -32,7 +32,7 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
 
   function describeDestination(destination: DestinationSettings): unknown {
     const { urls, protocol, headers, tenantHeader, tls, addresses, compression, timeoutMillis, redact } = destination;
-    const { isolateConnections } = destination;
+    const { isolateConnections, temporality } = destination;
     const credentials = headers instanceof Secret ? sorted(headers.reveal()) : identify(headers);
     return [
       [
@@ -41,7 +41,7 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
         compression,
         timeoutMillis,
         addresses,
-        isolateConnections,
+        [isolateConnections, temporality],
       ],
       [credentials, tenantHeader, tls && describeTls(tls.reveal())],
       describeRedact(redact),
@@ -67,6 +67,7 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
       capture,
       destinations,
       logs,
+      metrics,
       redact,
       signals,
       sessions,
@@ -80,7 +81,7 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
       [destinations.map(describeDestination), describeRedact(redact)],
       sampling.kind === 'rules' ? sorted(sampling) : identify(sampling.sampler),
       [sorted(limits), sorted(batch), boundary, resilience, profile],
-      [spool && sorted(spool), sorted(signals), sorted(logs)],
+      [spool && sorted(spool), sorted(signals), sorted(metrics), sorted(logs)],
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       [sessions, describeCapture(capture), agents && describeAgents(agents)],
       typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),

@@ -16,15 +16,19 @@ import {
 import { SyncInstrument } from '../processing/metric-instrument.ts';
 import { isInstrumentName, isUnit, type MetricKind } from '../processing/metric-model.ts';
 import { ObservableInstrument } from '../processing/observable-instrument.ts';
+import { elementsOf } from '../utils/option-reader.ts';
 import { describeKind } from '../utils/secret.ts';
 import { readBoundaries } from './metrics-config.ts';
 import { OWN_SCOPE } from './own-scope.ts';
-import type { MetricScope, TenantMetrics } from './tenant-metrics.ts';
+import type { MetricScope } from './instrument-table.ts';
+import type { TenantMetrics } from './tenant-metrics.ts';
 
 const MAX_DESCRIPTION_LENGTH = 1_024;
 /** Instrumentation scopes of one tenant; those beyond share isotrace's own. */
 const MAX_SCOPES = 200;
 const MAX_SCOPE_TEXT = 256;
+/** Of one callback. */
+const MAX_OBSERVABLES = 1_000;
 
 /** An OpenTelemetry meter of one tenant. No method throws; what cannot be an instrument does nothing. */
 export class TenantMeter implements Meter {
@@ -142,9 +146,8 @@ export function toScope(name: unknown, version: unknown): MetricScope {
 }
 
 function ownOf(observables: unknown): ObservableInstrument[] {
-  return Array.isArray(observables)
-    ? observables.filter((item) => item instanceof ObservableInstrument && item !== NOOP_OBSERVABLE)
-    : [];
+  const list = elementsOf(observables, MAX_OBSERVABLES) ?? [];
+  return list.filter((item) => item instanceof ObservableInstrument && item !== NOOP_OBSERVABLE) as ObservableInstrument[];
 }
 
 const NOOP_HOST = {

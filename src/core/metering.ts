@@ -1,79 +1,91 @@
 import type { Attributes } from '@opentelemetry/api';
 import { tenantResource } from '../infra/resources.ts';
-import { isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
 import type { Agenda } from '../processing/agenda.ts';
-import type { MetricTarget } from '../processing/metric-export.ts';
+import { type Ledgers, recordDrop } from '../processing/ledger.ts';
 import type { ScopeMetrics } from '../processing/metric-model.ts';
 import { TenantMeterProvider } from './meter.ts';
 import type { TracerDefaults } from './settings.ts';
+import type { SpanPath } from './span-path.ts';
 import { type MetricRules, type MetricsOwner, TenantMetrics } from './tenant-metrics.ts';
 
-export interface MeteringOptions {
-  readonly owner: MetricsOwner;
-  readonly agenda: Agenda;
-  readonly baseResource: Readonly<Attributes>;
-  readonly settings: TracerDefaults;
-  /** Whether they are the tenant's own. */
-  readonly configured: boolean;
-  readonly isRead: () => boolean;
-  /** Where the tenant's metrics go now. */
-  readonly outlet: () => { readonly targets: readonly MetricTarget[] } | undefined;
-  /** Counts data points that nobody will ever get. */
-  readonly lost: (points: number) => void;
+/** The tenant whose metrics these are. */
+export interface MeteredTenant extends MetricsOwner {
+  readonly path: SpanPath;
+  readonly ledgers: Ledgers;
+  readonly house: {
+    readonly baseResource: Readonly<Attributes>;
+    readonly defaults: TracerDefaults;
+    readonly pipeline: { readonly agenda: Agenda };
+    /** Whether somebody reads the metrics of all tenants. */
+    readonly metricsAreRead: boolean;
+  };
 }
 
-/** What a tenant has for its metrics, made when it measures something first. */
+/** What a tenant has for its metrics, made when it measures something first, and told of what happens to the tenant. */
 export class Metering {
   readonly metrics: TenantMetrics;
   readonly provider: TenantMeterProvider;
-  readonly #options: MeteringOptions;
+  readonly #tenant: MeteredTenant;
   #configured: boolean;
 
-  constructor(options: MeteringOptions) {
-    this.#options = options;
-    this.#configured = options.configured;
+  constructor(tenant: MeteredTenant) {
+    const { house, path } = tenant;
+    this.#tenant = tenant;
+    this.#configured = path.configured;
     const due = (): void => {
-      const outlet = options.outlet();
+      const outlet = path.others.metricOutlet();
       if (outlet !== undefined) void this.metrics.collect(outlet);
     };
-    this.metrics = new TenantMetrics({ ...options, due }, rulesOf(options.settings, options.baseResource));
+    const { agenda } = house.pipeline;
+    const isRead = (): boolean => house.metricsAreRead;
+    this.metrics = new TenantMetrics({ owner: tenant, agenda, isRead, due }, this.#rulesOf(path.settings));
     this.provider = new TenantMeterProvider(this.metrics);
+    path.others.metricSource = this.metrics;
   }
 
-  /** Hands what was measured to the targets; see {@link TenantMetrics.collect}. */
-  collect(outlet: { readonly targets: readonly MetricTarget[] }): void | Promise<void> {
-    return this.metrics.collect(outlet);
-  }
-
-  read(): Promise<readonly ScopeMetrics[]> {
+  /** All points since the metrics began. Never rejects. */
+  async read(): Promise<readonly ScopeMetrics[]> {
+    const { path } = this.#tenant;
+    if (!this.metrics.isReadable) {
+      const outlet = path.others.metricOutlet();
+      if (outlet !== undefined) await this.metrics.collect(outlet);
+      this.metrics.reconfigure(this.#rulesOf(path.settings), outlet === undefined);
+    }
     return this.metrics.read();
   }
 
-  /** The tenant's own settings are in force; those before, if there were any, have been collected for. */
-  configure(settings: TracerDefaults): void {
-    this.metrics.reconfigure(rulesOf(settings, this.#options.baseResource), !this.#configured);
+  /** The tenant's own settings are in force. What was measured under earlier ones has been collected. */
+  configured(): void {
+    this.metrics.reconfigure(this.#rulesOf(this.#tenant.path.settings), !this.#configured);
     this.#configured = true;
   }
 
-  /** The tenant has another state. */
-  became(state: TracerState, defaults: TracerDefaults): void {
-    if (isRecordingState(state)) return;
+  /** The tenant has another state: the next measurement asks whether it is taken. */
+  pause(): void {
     this.metrics.open = false;
-    if (state === 'draining') return;
-    if (!this.#configured) this.#options.lost(this.metrics.discard());
+  }
+
+  /** The tenant is out of use, and has delivered what there was: gives the memory back. */
+  rest(): void {
+    const { house, ledgers, tenantId } = this.#tenant;
+    if (!this.#configured) {
+      const points = this.metrics.discard();
+      ledgers.metrics.countCreated(points);
+      recordDrop(ledgers.metrics, tenantId, 'tenant_unknown', points);
+    }
     this.metrics.release();
-    // It is asked for its configuration again.
-    if (this.#configured) this.metrics.reconfigure(rulesOf(defaults, this.#options.baseResource), false);
+    // It is asked for its configuration when it comes back.
+    this.metrics.reconfigure(this.#rulesOf(house.defaults), false);
     this.#configured = false;
   }
-}
 
-function rulesOf(settings: TracerDefaults, baseResource: Readonly<Attributes>): MetricRules {
-  const { destinations, metrics, signals } = settings;
-  return {
-    settings: metrics,
-    enabled: signals.metrics,
-    temporalities: destinations.map(({ temporality }) => temporality ?? metrics.temporality),
-    resource: () => tenantResource(baseResource, settings),
-  };
+  #rulesOf(settings: TracerDefaults): MetricRules {
+    const { destinations, metrics, signals } = settings;
+    return {
+      settings: metrics,
+      enabled: signals.metrics,
+      temporalities: destinations.map(({ temporality }) => temporality ?? metrics.temporality),
+      resource: () => tenantResource(this.#tenant.house.baseResource, settings),
+    };
+  }
 }

@@ -1,8 +1,9 @@
 import type { Temporality } from '../processing/metric-model.ts';
+import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 
 /** How a tenant's metrics are put together and when they are sent. */
 export interface MetricOptions {
-  /** How often they are sent, in milliseconds. 100 to 86,400,000. Default: 60,000. Variable: `OTEL_METRIC_EXPORT_INTERVAL`. */
+  /** How often they are sent, in milliseconds. 10 to 86,400,000. Default: 60,000. Variable: `OTEL_METRIC_EXPORT_INTERVAL`. */
   intervalMillis?: number | undefined;
   /**
    * Whether points of counters and histograms say what there was since the tenant's metrics began (`'cumulative'`) or
@@ -61,3 +62,11 @@ export interface MetricView {
   readonly cardinalityLimit: number | undefined;
   readonly drop: boolean;
 }
+
+export const DEFAULT_METRICS: MetricSettings = Object.freeze({
+  intervalMillis: INTEGER_OPTIONS['metrics.intervalMillis'].default,
+  temporality: 'cumulative',
+  cardinalityLimit: INTEGER_OPTIONS['metrics.cardinalityLimit'].default,
+  exemplars: false,
+  views: Object.freeze([]),
+});

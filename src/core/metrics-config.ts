@@ -1,5 +1,4 @@
 import type { Temporality } from '../processing/metric-model.ts';
-import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import { integer, oneOf, text } from '../utils/option-checks.ts';
 import { type Check, elementsOf, OptionReader } from '../utils/option-reader.ts';
 import { describeKind } from '../utils/secret.ts';
@@ -40,14 +39,6 @@ const BUCKETS: Check<readonly number[] | 'exponential'> = {
   describe: describeKind,
 };
 
-export const DEFAULT_METRICS: MetricSettings = Object.freeze({
-  intervalMillis: INTEGER_OPTIONS['metrics.intervalMillis'].default,
-  temporality: 'cumulative',
-  cardinalityLimit: INTEGER_OPTIONS['metrics.cardinalityLimit'].default,
-  exemplars: false,
-  views: Object.freeze([]),
-});
-
 /** `base` with what `metrics` gives; `base` itself when that is nothing. */
 export function readMetrics(reader: OptionReader, base: MetricSettings): MetricSettings {
   const own = reader.open('metrics', KNOWN);
@@ -85,16 +76,14 @@ function readViews(own: OptionReader): readonly MetricView[] | undefined {
   return Object.freeze(views.filter((view) => view !== undefined));
 }
 
+/** A view counts as a whole: half of one would put together what was to be kept apart, or the other way round. */
 function readView({ issues }: OptionReader, given: unknown, path: string): MetricView | undefined {
+  const before = issues.count;
   const reader = OptionReader.open(given, path, KNOWN_VIEW, issues);
   const instrument = reader?.read('instrument', NAME);
-  if (reader === undefined || instrument === undefined) {
-    if (reader === undefined ? given === undefined : reader.get('instrument') === undefined) {
-      issues.add(`${path}.instrument`, NAME.accepted, 'undefined');
-    }
-    return undefined;
-  }
-  return Object.freeze({
+  if (instrument === undefined && issues.count === before) issues.add(`${path}.instrument`, NAME.accepted, 'undefined');
+  if (reader === undefined || instrument === undefined) return undefined;
+  const view = Object.freeze({
     instrument: instrument.toLowerCase(),
     meter: reader.read('meter', NAME),
     buckets: reader.read('buckets', BUCKETS),
@@ -102,4 +91,5 @@ function readView({ issues }: OptionReader, given: unknown, path: string): Metri
     cardinalityLimit: reader.read('cardinalityLimit', CARDINALITY),
     drop: reader.read('drop', FLAG) ?? false,
   });
+  return issues.count === before ? view : undefined;
 }

@@ -82,18 +82,18 @@ export function WithMetrics<Base extends MixinBase<TracerBase>>(base: Base): Bas
     }
 
     get meterProvider(): TenantMeterProvider {
-      return this.runtime.meterProvider;
+      return this.runtime.metering.provider;
     }
 
     recordMetric(name: string, value: number, attributes?: Attributes, options?: InstrumentOptions): void {
-      const known = this.runtime.metrics.findByName(OWN_SCOPE, name);
+      const known = this.runtime.metering.metrics.findByName(OWN_SCOPE, name);
       (known ?? this.metrics.gauge(name, options)).record(value, attributes);
     }
   }
   return WithMetricsMixin;
 }
 
-type Runtime = Pick<TracerRuntime, 'clock' | 'guard' | 'meterProvider'>;
+type Runtime = Pick<TracerRuntime, 'clock' | 'guard' | 'metering'>;
 
 class Instruments implements TenantInstruments {
   readonly #meter: TenantMeter;
@@ -101,7 +101,7 @@ class Instruments implements TenantInstruments {
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
-    this.#meter = runtime.meterProvider.getMeter(OWN_SCOPE.name, OWN_SCOPE.version);
+    this.#meter = runtime.metering.provider.getMeter(OWN_SCOPE.name, OWN_SCOPE.version);
   }
 
   counter(name: string, options?: InstrumentOptions): Counter {

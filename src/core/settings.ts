@@ -4,6 +4,7 @@ import { type HostPlatform, isFunctionPlatform } from '../infra/host-platform.ts
 import type { ResourceSettings } from '../infra/resources.ts';
 import type { AddressRule, TlsOptions } from '../infra/transport.ts';
 import type { CaptureSettings } from '../processing/capture.ts';
+import type { Temporality } from '../processing/metric-model.ts';
 import type { LogLevel } from '../processing/log-record.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
@@ -18,6 +19,7 @@ import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import type { Secret } from '../utils/secret.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { HeaderFunction } from './destination-options.ts';
+import { DEFAULT_METRICS, type MetricSettings } from './metric-options.ts';
 import type { DestinationUrls } from './destination-urls.ts';
 import type { BaggageFilter, ConfigureFunction, EndpointPolicy, TracerClass } from './options.ts';
 
@@ -32,6 +34,7 @@ export interface TracerDefaults extends ResourceSettings {
   readonly limits: LimitSettings;
   readonly batch: BatchSettings;
   readonly signals: SignalSettings;
+  readonly metrics: MetricSettings;
   readonly logs: LogSettings;
   readonly boundary: 'isolate' | 'link';
   readonly capture: CaptureSettings;
@@ -71,6 +74,8 @@ export interface DestinationSettings {
   readonly headers: Secret<Headers> | HeaderFunction;
   /** Name, in lower case, of the header for the tenant's id. */
   readonly tenantHeader: string | undefined;
+  /** `undefined`: that of the tenant's metrics. */
+  readonly temporality: Temporality | undefined;
   readonly tls: Secret<TlsOptions> | undefined;
   readonly addresses: AddressRule;
   readonly compression: 'gzip' | 'none';
@@ -210,6 +215,7 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
     maxBytes: INTEGER_OPTIONS['batch.maxBytes'].default,
   }),
   signals: Object.freeze({ traces: true, metrics: true, logs: true }),
+  metrics: DEFAULT_METRICS,
   logs: Object.freeze({ minSeverity: 'trace' }),
   boundary: 'isolate',
   capture: Object.freeze({

@@ -15,8 +15,8 @@ import { isSame, type ScopeOwner, scopeOf } from '../processing/scope.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { Guard } from '../utils/guard.ts';
 import { matchesGlob } from '../utils/match-glob.ts';
+import { InstrumentTable, type MetricScope } from './instrument-table.ts';
 import type { MetricSettings, MetricView } from './metric-options.ts';
-import { OWN_SCOPE } from './own-scope.ts';
 
 /** What the metrics of a tenant need of it. */
 export interface MetricsOwner extends ScopeOwner {
@@ -47,11 +47,6 @@ export interface MetricRules {
   readonly resource: () => Readonly<Attributes>;
 }
 
-export interface MetricScope {
-  readonly name: string;
-  readonly version?: string | undefined;
-}
-
 /** Counts of a tenant's metrics. */
 export interface MetricCounts {
   readonly instruments: number;
@@ -64,18 +59,12 @@ export interface MetricCounts {
 /** Which instruments. */
 type Kind = 'all' | 'sync' | 'observable';
 
-interface Group {
-  readonly scope: MetricScope;
-  readonly instruments: Map<string, Instrument>;
-}
-
 /** Instruments of one tenant. */
 const MAX_INSTRUMENTS = 2_000;
 /** The boundaries of the specification's default, made for milliseconds. */
 const MILLIS_BOUNDARIES = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000];
 /** Those that the HTTP semantic conventions advise for durations, in seconds. */
 const SECONDS_BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
-const SYNC_KINDS: readonly MetricKind[] = ['gauge', 'counter', 'histogram', 'upDownCounter'];
 const EXPONENTIAL = Object.freeze({ maxSize: 160 });
 
 /**
@@ -88,9 +77,10 @@ export class TenantMetrics implements MeasurementHost {
   readonly #options: TenantMetricsOptions;
   /** What is in force. */
   #rules: MetricRules;
-  readonly #groups = new Map<string, Group>();
+  /** What its destinations and readers prefer. */
+  #temporalities: readonly Temporality[];
+  readonly #instruments = new InstrumentTable();
   readonly #callbacks: RegisteredCallback[] = [];
-  #count = 0;
   #overflowed = 0;
   #refused = 0;
   #observing: Promise<void> | undefined;
@@ -100,6 +90,12 @@ export class TenantMetrics implements MeasurementHost {
   constructor(options: TenantMetricsOptions, rules: MetricRules) {
     this.#options = options;
     this.#rules = rules;
+    this.#temporalities = this.#wanted();
+  }
+
+  /** Whether there are cumulative points. */
+  get isReadable(): boolean {
+    return this.#temporalities.includes('cumulative');
   }
 
   set touched(value: boolean) {
@@ -107,38 +103,29 @@ export class TenantMetrics implements MeasurementHost {
   }
 
   get counts(): MetricCounts {
-    return { instruments: this.#count, overflowed: this.#overflowed, refused: this.#refused };
+    return { instruments: this.#instruments.size, overflowed: this.#overflowed, refused: this.#refused };
   }
 
   find(scope: MetricScope, kind: MetricKind, name: string): Instrument | undefined {
-    return this.#groups.get(keyOf(scope))?.instruments.get(`${kind} ${name.toLowerCase()}`);
+    return this.#instruments.find(scope, kind, name);
   }
 
-  /** The instrument of that name that takes measurements, of whatever kind. */
   findByName(scope: MetricScope, name: unknown): SyncInstrument | undefined {
-    if (typeof name !== 'string') return undefined;
-    for (const kind of SYNC_KINDS) {
-      const known = this.find(scope, kind, name);
-      if (known instanceof SyncInstrument) return known;
-    }
-    return undefined;
+    return this.#instruments.findByName(scope, name);
   }
 
   /** The instrument of that scope, kind and name, made when it is asked for first; `undefined` above the limit. */
   instrument(scope: MetricScope, identity: MetricIdentity, advice?: readonly number[]): Instrument | undefined {
-    const group = this.#groupOf(scope);
-    const key = `${identity.kind} ${identity.name.toLowerCase()}`;
-    const known = group.instruments.get(key);
+    const known = this.find(scope, identity.kind, identity.name);
     if (known !== undefined) return known;
-    if (this.#count >= MAX_INSTRUMENTS) {
+    if (this.#instruments.size >= MAX_INSTRUMENTS) {
       this.report('instrument', `more than ${MAX_INSTRUMENTS} instruments`);
       return undefined;
     }
     const made = identity.kind.startsWith('observable')
       ? new ObservableInstrument(this, identity, this.now())
       : new SyncInstrument(this, identity, advice);
-    group.instruments.set(key, made);
-    this.#count += 1;
+    this.#instruments.add(scope, made);
     return made;
   }
 
@@ -154,18 +141,14 @@ export class TenantMetrics implements MeasurementHost {
 
   aggregationOf(instrument: Instrument): Aggregation {
     this.#schedule();
-    const { settings, temporalities } = this.#rules;
-    const { cardinalityLimit, exemplars, temporality, views } = settings;
+    const { cardinalityLimit, exemplars, views } = this.#rules.settings;
     const view = views.find((candidate) => this.#fits(candidate, instrument));
-    const wanted = new Set(temporalities);
-    if (this.#options.isRead()) wanted.add('cumulative');
-    if (wanted.size === 0) wanted.add(temporality);
     return {
       buckets: bucketsOf(instrument, view),
       cardinalityLimit: view?.cardinalityLimit ?? cardinalityLimit,
       allowed: view?.attributes && new Set(view.attributes),
       dropped: view?.drop ?? false,
-      temporalities: [...wanted],
+      temporalities: this.#temporalities,
       exemplars,
     };
   }
@@ -212,7 +195,7 @@ export class TenantMetrics implements MeasurementHost {
    * waited for. Never throws or rejects, and ends in time.
    */
   collect({ targets }: { readonly targets: readonly MetricTarget[] }): void | Promise<void> {
-    if (this.#count === 0) return undefined;
+    if (this.#instruments.size === 0) return undefined;
     const { guard } = this.#options.owner;
     const rules = this.#rules;
     const send = (kind: Kind): void => {
@@ -241,13 +224,14 @@ export class TenantMetrics implements MeasurementHost {
   reconfigure(rules: MetricRules, unsent: boolean): void {
     this.#rest();
     this.#rules = rules;
+    this.#temporalities = this.#wanted();
     this.#forEach('reconfigure', (instrument) => instrument.reconfigure(unsent));
     if (this.#callbacks.length > 0) this.#schedule();
   }
 
   /** Gives up what was measured and not collected, and answers how many points that is. */
   discard(): number {
-    const points = pointCount(this.#gather(this.#rules.temporalities[0] ?? this.#rules.settings.temporality, 'sync'));
+    const points = pointCount(this.#gather(this.#temporalities[0] ?? 'cumulative', 'sync'));
     this.#forEach('discard', (instrument) => instrument.release());
     return points;
   }
@@ -267,11 +251,7 @@ export class TenantMetrics implements MeasurementHost {
 
   #forEach(operation: string, change: (instrument: Instrument) => void): void {
     const { guard } = this.#options.owner;
-    for (const instrument of this.#instruments()) guard.run('metrics', operation, () => change(instrument), undefined);
-  }
-
-  *#instruments(): Iterable<Instrument> {
-    for (const { instruments } of this.#groups.values()) yield* instruments.values();
+    for (const instrument of this.#instruments) guard.run('metrics', operation, () => change(instrument), undefined);
   }
 
   #push(targets: readonly MetricTarget[], { resource, settings, temporalities }: MetricRules, kind: Kind): void {
@@ -286,21 +266,17 @@ export class TenantMetrics implements MeasurementHost {
   }
 
   #gather(preference: Temporality, kind: Kind): ScopeMetrics[] {
-    const scopes: ScopeMetrics[] = [];
-    for (const { scope, instruments } of this.#groups.values()) {
-      const metrics = [...instruments.values()]
-        .filter((instrument) => kind === 'all' || instrument instanceof SyncInstrument === (kind === 'sync'))
-        .flatMap((instrument) => instrument.collect(preference));
-      if (metrics.length > 0) scopes.push({ scope, metrics });
-    }
-    return scopes;
+    return this.#instruments.gather((instrument) => {
+      const wanted = kind === 'all' || instrument instanceof SyncInstrument === (kind === 'sync');
+      return wanted ? instrument.collect(preference) : [];
+    });
   }
 
   /** Asks the callbacks; `undefined` when they have all answered at once. */
   #observe(): Promise<void> | undefined {
     if (this.#observing !== undefined) return this.#observing.then(() => this.#observe());
+    for (const instrument of this.#instruments) if (instrument instanceof ObservableInstrument) instrument.clear();
     if (this.#callbacks.length === 0 || !this.#rules.enabled) return undefined;
-    for (const instrument of this.#instruments()) if (instrument instanceof ObservableInstrument) instrument.clear();
     const round = new ObservationRound({
       owner: this.#options.owner,
       agenda: this.#options.agenda,
@@ -313,27 +289,16 @@ export class TenantMetrics implements MeasurementHost {
     return this.#observing;
   }
 
-  #groupOf(scope: MetricScope): Group {
-    const key = keyOf(scope);
-    let group = this.#groups.get(key);
-    if (group === undefined) {
-      group = { scope, instruments: new Map() };
-      this.#groups.set(key, group);
-    }
-    return group;
+  #wanted(): readonly Temporality[] {
+    const { settings, temporalities } = this.#rules;
+    const wanted = new Set(temporalities.length === 0 ? [settings.temporality] : temporalities);
+    if (this.#options.isRead()) wanted.add('cumulative');
+    return [...wanted];
   }
 
   #fits({ instrument, meter }: MetricView, candidate: Instrument): boolean {
     if (!matchesGlob(instrument, candidate.name.toLowerCase())) return false;
-    return meter === undefined || this.#scopeOf(candidate).name === meter;
-  }
-
-  #scopeOf(instrument: Instrument): MetricScope {
-    const key = `${instrument.kind} ${instrument.name.toLowerCase()}`;
-    for (const { scope, instruments } of this.#groups.values()) {
-      if (instruments.get(key) === instrument) return scope;
-    }
-    return OWN_SCOPE;
+    return meter === undefined || this.#instruments.scopeOf(candidate).name === meter;
   }
 
   /** The first time at random, so that tenants which began together do not send together. */
@@ -351,10 +316,6 @@ export class TenantMetrics implements MeasurementHost {
     agenda.schedule(this.#timer, this.#nextAt);
     owner.guard.run('metrics', 'due', due, undefined);
   }
-}
-
-function keyOf({ name, version = '' }: MetricScope): string {
-  return `${name}\n${version}`;
 }
 
 function bucketsOf({ advice, unit }: Instrument, view: MetricView | undefined): Aggregation['buckets'] {

@@ -7,6 +7,7 @@ import { readAgents } from './agents-config.ts';
 import { readCapture } from './capture-config.ts';
 import { type DestinationRules, resolveDestinations } from './destination-config.ts';
 import type { DestinationOptions } from './destination-options.ts';
+import { readMetrics } from './metrics-config.ts';
 import type { PropagationOptions, TracerOptions } from './options.ts';
 import { readRedact } from './redact-config.ts';
 import { readResource } from './resource-config.ts';
@@ -38,6 +39,7 @@ export const TRACER_KEYS = {
   batch: true,
   profile: true,
   signals: true,
+  metrics: true,
   logs: true,
   boundary: true,
   capture: true,
@@ -122,6 +124,7 @@ export function applyOptions(
     limits: readGroup(reader, 'limits', LIMITS, base.limits, (name) => noteGiven(name, given)),
     batch: readGroup(reader, 'batch', BATCH, base.batch, (name) => noteGiven(name, given)),
     signals: readGroup(reader, 'signals', SIGNALS, base.signals),
+    metrics: readMetrics(reader, base.metrics),
     logs: readGroup(reader, 'logs', LOGS, base.logs),
     boundary: reader.read('boundary', BOUNDARY) ?? base.boundary,
     capture: readCapture(reader, base.capture),
@@ -163,6 +166,7 @@ export function applyEnvironment(
     destination: environment.destinations.length > 0 ? environment.destinations.map(toDestinationOptions) : undefined,
     limits: integersUnder('limits.', environment),
     batch: integersUnder('batch.', environment),
+    metrics: { ...environment.metrics, ...integersUnder('metrics.', environment) },
   };
   const reader = OptionReader.open(options, '', KNOWN_TRACER, found);
   const settings = reader === undefined ? base : applyOptions(reader, base);
@@ -204,6 +208,7 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     limits,
     batch: fitted,
     signals: defaults.signals,
+    metrics: defaults.metrics,
     logs: defaults.logs,
     boundary: defaults.boundary,
     capture: defaults.capture,
@@ -248,7 +253,7 @@ function toDestinationOptions(destination: EnvironmentDestination): DestinationO
   };
 }
 
-function integersUnder(prefix: 'batch.' | 'limits.', environment: EnvironmentOptions): Record<string, number> {
+function integersUnder(prefix: 'batch.' | 'limits.' | 'metrics.', environment: EnvironmentOptions): Record<string, number> {
   const entries = Object.entries(environment.integers).filter(([path]) => path.startsWith(prefix));
   return Object.fromEntries(entries.map(([path, value]) => [path.slice(prefix.length), value]));
 }

@@ -1,7 +1,10 @@
 import type { Attributes, Histogram } from '@opentelemetry/api';
 import type { Clock } from '../utils/clock.ts';
+import { copyRecord } from '../utils/record-keys.ts';
 import type { CallScope } from './call-scope.ts';
 import { runTracked } from './track-result.ts';
+
+const MAX_ATTRIBUTES = 128;
 
 /** A duration that is being measured; stops once, also by `using`. */
 export interface RunningTimer extends Disposable {
@@ -53,7 +56,7 @@ export class MetricTimer {
 
 function joined(attributes: Attributes | undefined, more: Attributes): Attributes | undefined {
   try {
-    return { ...attributes, ...more };
+    return { ...copyRecord(attributes, MAX_ATTRIBUTES), ...copyRecord(more, MAX_ATTRIBUTES) } as Attributes;
   } catch {
     return attributes;
   }

@@ -138,7 +138,8 @@ function made(
     const counter = meter.createUpDownCounter('m', options);
     return { record: (value, attributes) => counter.add(value, attributes as never) };
   }
-  return kind === 'gauge' ? meter.createGauge('m', options) : meter.createHistogram('m', options);
+  const recording = kind === 'gauge' ? meter.createGauge('m', options) : meter.createHistogram('m', options);
+  return { record: (value, attributes) => recording.record(value, attributes as never) };
 }
 
 const KINDS = ['counter', 'upDownCounter', 'gauge', 'histogram'] as const;
