@@ -78,6 +78,12 @@ export class OtherSignals {
     for (const { record, scope } of held) this.log(record, scope);
   }
 
+  /** Counts log records that never reach a queue. */
+  turnAway(reason: DropReason, count: number): void {
+    this.#place.options.ledgers.logs.countCreated(count);
+    this.#drop(reason, count);
+  }
+
   /** Gives up what waits for a configuration. */
   discard(reason: DropReason): void {
     this.#drop(reason, this.#takeAll().length);

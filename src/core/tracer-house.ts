@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { Ledgers } from '../processing/ledger.ts';
 import type { Pipeline } from '../processing/pipeline.ts';
+import type { ScopeTable } from '../processing/scope-table.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { HookLeases } from './hook-leases.ts';
 import type { PlatformCopies } from './platform-copies.ts';
@@ -10,6 +11,8 @@ import type { TracerDefaults } from './settings.ts';
 export interface TracerHouse<Runtime> {
   readonly pipeline: Pipeline;
   readonly ledgers: Ledgers;
+  /** Instrumentation scopes of log records. */
+  readonly logScopes: ScopeTable;
   readonly leases: HookLeases;
   /** Resource attributes of the process. */
   readonly baseResource: Readonly<Attributes>;

@@ -209,6 +209,7 @@ describe('resolveTracerSettings', () => {
         agents: undefined,
         resilience: 'balanced',
         signals: { traces: true, metrics: true, logs: true },
+        metrics: { intervalMillis: 60_000, temporality: 'cumulative', cardinalityLimit: 2_000, exemplars: false, views: [] },
         logs: { minSeverity: 'trace' },
         spanProcessors: [],
         exporter: undefined,
