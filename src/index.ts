@@ -26,7 +26,13 @@ export type {
 export type { LateBindingCounts } from './core/late-binding.ts';
 export type { TenantMeter, TenantMeterProvider } from './core/meter.ts';
 export type { MetricOptions, MetricViewOptions } from './core/metric-options.ts';
-export { type HistogramOptions, type InstrumentOptions, type Metrics, type TenantInstruments, WithMetrics } from './core/metrics.ts';
+export {
+  type HistogramOptions,
+  type InstrumentOptions,
+  type Metrics,
+  type TenantInstruments,
+  WithMetrics,
+} from './core/metrics.ts';
 export type { Mixed, MixinBase } from './core/mixin.ts';
 export { type DisposableSpan, type Operations, type SpanRunOptions, WithOperations } from './core/operations.ts';
 export type {

@@ -12,8 +12,8 @@ import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../utils/telemetry-sign
 import type { DestinationOptions, DestinationPaths, HeaderFunction } from './destination-options.ts';
 import { DestinationUrls, type SignalPaths } from './destination-urls.ts';
 import { isAllowed, isExposed } from './endpoint-rules.ts';
-import type { EndpointPolicy } from './options.ts';
 import { TEMPORALITY } from './metrics-config.ts';
+import type { EndpointPolicy } from './options.ts';
 import { readRedact } from './redact-config.ts';
 import type { DestinationSettings } from './settings.ts';
 import { TENANT_HEADER } from './tenant-header.ts';

@@ -74,7 +74,6 @@ export class House implements TracerHouse<TracerRuntime> {
   readonly defaults: TracerDefaults;
   readonly copies: PlatformCopies | undefined;
   readonly drainTimeoutMillis: number;
-  metricsAreRead = false;
   readonly #settings: HouseSettings;
   readonly #logger: DiagnosticLogger;
   readonly #events: HouseEvents;

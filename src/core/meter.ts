@@ -3,9 +3,9 @@ import {
   type Counter,
   type Gauge,
   type Histogram,
+  type MetricOptions as InstrumentOptions,
   type Meter,
   type MeterProvider,
-  type MetricOptions as InstrumentOptions,
   type Observable,
   type ObservableCounter,
   type ObservableGauge,
@@ -18,9 +18,9 @@ import { isInstrumentName, isUnit, type MetricKind } from '../processing/metric-
 import { ObservableInstrument } from '../processing/observable-instrument.ts';
 import { elementsOf } from '../utils/option-reader.ts';
 import { describeKind } from '../utils/secret.ts';
+import type { MetricScope } from './instrument-table.ts';
 import { readBoundaries } from './metrics-config.ts';
 import { OWN_SCOPE } from './own-scope.ts';
-import type { MetricScope } from './instrument-table.ts';
 import type { TenantMetrics } from './tenant-metrics.ts';
 
 const MAX_DESCRIPTION_LENGTH = 1_024;
@@ -70,7 +70,8 @@ export class TenantMeter implements Meter {
 
   addBatchObservableCallback(observe: BatchObservableCallback, observables: Observable[]): void {
     const instruments = ownOf(observables);
-    if (typeof observe !== 'function' || instruments.length === 0) this.#metrics.report('callback', 'is no function of observables');
+    if (typeof observe !== 'function' || instruments.length === 0)
+      this.#metrics.report('callback', 'is no function of observables');
     else this.#metrics.addCallback({ instruments, observe });
   }
 
@@ -91,7 +92,10 @@ export class TenantMeter implements Meter {
   #make(kind: MetricKind, name: unknown, options: unknown): unknown {
     const metrics = this.#metrics;
     if (!isInstrumentName(name)) {
-      metrics.report('instrument', `${typeof name === 'string' ? JSON.stringify(name.slice(0, 64)) : describeKind(name)} is no instrument name`);
+      metrics.report(
+        'instrument',
+        `${typeof name === 'string' ? JSON.stringify(name.slice(0, 64)) : describeKind(name)} is no instrument name`,
+      );
       return undefined;
     }
     try {
@@ -147,7 +151,9 @@ export function toScope(name: unknown, version: unknown): MetricScope {
 
 function ownOf(observables: unknown): ObservableInstrument[] {
   const list = elementsOf(observables, MAX_OBSERVABLES) ?? [];
-  return list.filter((item) => item instanceof ObservableInstrument && item !== NOOP_OBSERVABLE) as ObservableInstrument[];
+  return list.filter(
+    (item) => item instanceof ObservableInstrument && item !== NOOP_OBSERVABLE,
+  ) as ObservableInstrument[];
 }
 
 const NOOP_HOST = {

@@ -16,8 +16,6 @@ export interface MeteredTenant extends MetricsOwner {
     readonly baseResource: Readonly<Attributes>;
     readonly defaults: TracerDefaults;
     readonly pipeline: { readonly agenda: Agenda };
-    /** Whether somebody reads the metrics of all tenants. */
-    readonly metricsAreRead: boolean;
   };
 }
 
@@ -27,6 +25,8 @@ export class Metering {
   readonly provider: TenantMeterProvider;
   readonly #tenant: MeteredTenant;
   #configured: boolean;
+  /** Whether somebody has read the points. */
+  #isRead = false;
 
   constructor(tenant: MeteredTenant) {
     const { house, path } = tenant;
@@ -37,7 +37,7 @@ export class Metering {
       if (outlet !== undefined) void this.metrics.collect(outlet);
     };
     const { agenda } = house.pipeline;
-    const isRead = (): boolean => house.metricsAreRead;
+    const isRead = (): boolean => this.#isRead;
     this.metrics = new TenantMetrics({ owner: tenant, agenda, isRead, due }, this.#rulesOf(path.settings));
     this.provider = new TenantMeterProvider(this.metrics);
     path.others.metricSource = this.metrics;
@@ -46,6 +46,7 @@ export class Metering {
   /** All points since the metrics began. Never rejects. */
   async read(): Promise<readonly ScopeMetrics[]> {
     const { path } = this.#tenant;
+    this.#isRead = true;
     if (!this.metrics.isReadable) {
       const outlet = path.others.metricOutlet();
       if (outlet !== undefined) await this.metrics.collect(outlet);
@@ -77,6 +78,11 @@ export class Metering {
     // It is asked for its configuration when it comes back.
     this.metrics.reconfigure(this.#rulesOf(house.defaults), false);
     this.#configured = false;
+  }
+
+  /** What the points are of. */
+  get resource(): Readonly<Attributes> {
+    return tenantResource(this.#tenant.house.baseResource, this.#tenant.path.settings);
   }
 
   #rulesOf(settings: TracerDefaults): MetricRules {

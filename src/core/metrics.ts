@@ -12,9 +12,9 @@ import {
   ValueType,
 } from '@opentelemetry/api';
 import { MetricTimer } from '../processing/metric-timer.ts';
+import type { TenantMeter, TenantMeterProvider } from './meter.ts';
 import type { Mixed, MixinBase } from './mixin.ts';
 import { OWN_SCOPE } from './own-scope.ts';
-import type { TenantMeter, TenantMeterProvider } from './meter.ts';
 import type { TracerBase } from './tracer-base.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
@@ -55,7 +55,11 @@ export interface TenantInstruments {
    * has not said within 5 seconds is not waited for.
    */
   observableCounter(name: string, observe: ObservableCallback, options?: InstrumentOptions): ObservableCounter;
-  observableUpDownCounter(name: string, observe: ObservableCallback, options?: InstrumentOptions): ObservableUpDownCounter;
+  observableUpDownCounter(
+    name: string,
+    observe: ObservableCallback,
+    options?: InstrumentOptions,
+  ): ObservableUpDownCounter;
   observableGauge(name: string, observe: ObservableCallback, options?: InstrumentOptions): ObservableGauge;
 }
 

@@ -11,6 +11,7 @@ import { Admission } from './admission.ts';
 import { configError, resolveRegistrySettings } from './config.ts';
 import { House } from './house.ts';
 import type { Installation, InstallOptions } from './install.ts';
+import { type MetricReading, readMetrics } from './metric-reading.ts';
 import { beginCall, runInSpan, type SpanRunOptions } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
 import { Platform } from './platform.ts';
@@ -219,6 +220,14 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   /** How the registry and its tenants do. */
   health(): RegistryHealth {
     return registryHealth(this.#house, this.routing, this.#all());
+  }
+
+  /**
+   * @internal The cumulative metrics of the platform tracer and of the most recently used tenants, up to so many; for the
+   * integrations.
+   */
+  readMetrics(tenants: number): Promise<readonly MetricReading[]> {
+    return readMetrics(this.#platform.made, this.#table.runtimes(), tenants);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

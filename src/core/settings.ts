@@ -4,8 +4,8 @@ import { type HostPlatform, isFunctionPlatform } from '../infra/host-platform.ts
 import type { ResourceSettings } from '../infra/resources.ts';
 import type { AddressRule, TlsOptions } from '../infra/transport.ts';
 import type { CaptureSettings } from '../processing/capture.ts';
-import type { Temporality } from '../processing/metric-model.ts';
 import type { LogLevel } from '../processing/log-record.ts';
+import type { Temporality } from '../processing/metric-model.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
@@ -19,8 +19,8 @@ import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import type { Secret } from '../utils/secret.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { HeaderFunction } from './destination-options.ts';
-import { DEFAULT_METRICS, type MetricSettings } from './metric-options.ts';
 import type { DestinationUrls } from './destination-urls.ts';
+import { DEFAULT_METRICS, type MetricSettings } from './metric-options.ts';
 import type { BaggageFilter, ConfigureFunction, EndpointPolicy, TracerClass } from './options.ts';
 
 /** {@link TracerOptions} complete, checked, copied and frozen; what was not given is shared with the defaults. */

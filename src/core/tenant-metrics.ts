@@ -3,13 +3,17 @@ import type { Agenda, Job } from '../processing/agenda.ts';
 import { MetricExport, type MetricTarget } from '../processing/metric-export.ts';
 import {
   type Aggregation,
-  Instrument,
+  type Instrument,
   type MeasurementHost,
   SyncInstrument,
 } from '../processing/metric-instrument.ts';
 import type { Exemplar, MetricIdentity, MetricKind, ScopeMetrics, Temporality } from '../processing/metric-model.ts';
 import { pointCount } from '../processing/metric-split.ts';
-import { type CallbackOfOne, ObservableInstrument, type RegisteredCallback } from '../processing/observable-instrument.ts';
+import {
+  type CallbackOfOne,
+  ObservableInstrument,
+  type RegisteredCallback,
+} from '../processing/observable-instrument.ts';
 import { ObservationRound } from '../processing/observation-round.ts';
 import { isSame, type ScopeOwner, scopeOf } from '../processing/scope.ts';
 import type { Clock } from '../utils/clock.ts';
@@ -328,5 +332,8 @@ function isSameCallback(one: RegisteredCallback, other: RegisteredCallback): boo
   if ('instrument' in one || 'instrument' in other) {
     return (one as CallbackOfOne).instrument === (other as CallbackOfOne).instrument;
   }
-  return one.instruments.length === other.instruments.length && one.instruments.every((item) => other.instruments.includes(item));
+  return (
+    one.instruments.length === other.instruments.length &&
+    one.instruments.every((item) => other.instruments.includes(item))
+  );
 }

@@ -253,7 +253,10 @@ function toDestinationOptions(destination: EnvironmentDestination): DestinationO
   };
 }
 
-function integersUnder(prefix: 'batch.' | 'limits.' | 'metrics.', environment: EnvironmentOptions): Record<string, number> {
+function integersUnder(
+  prefix: 'batch.' | 'limits.' | 'metrics.',
+  environment: EnvironmentOptions,
+): Record<string, number> {
   const entries = Object.entries(environment.integers).filter(([path]) => path.startsWith(prefix));
   return Object.fromEntries(entries.map(([path, value]) => [path.slice(prefix.length), value]));
 }

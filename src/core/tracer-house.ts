@@ -21,8 +21,6 @@ export interface TracerHouse<Runtime> {
   /** In force until a tenant's own configuration comes. */
   readonly defaults: TracerDefaults;
   readonly drainTimeoutMillis: number;
-  /** Whether somebody reads the metrics of all tenants. */
-  readonly metricsAreRead: boolean;
   createGuard(tenantId: string): Guard;
   /** An evicted tenant is used again: takes it back in. */
   readmit(runtime: Runtime): void;

@@ -109,6 +109,11 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
     return this.#metering;
   }
 
+  /** The same, if it measures at all. */
+  get measured(): Metering | undefined {
+    return this.#metering;
+  }
+
   get clock(): Clock {
     return this.house.pipeline.clock;
   }

@@ -76,5 +76,8 @@ function escaped(character: string): string {
 }
 
 function wordOf(text: string): string {
-  return text.replaceAll(/[^a-zA-Z0-9_:]+/g, '_').replaceAll(/__+/g, '_').replaceAll(/^_|_$/g, '');
+  return text
+    .replaceAll(/[^a-zA-Z0-9_:]+/g, '_')
+    .replaceAll(/__+/g, '_')
+    .replaceAll(/^_|_$/g, '');
 }

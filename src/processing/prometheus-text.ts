@@ -1,10 +1,20 @@
 import { attributesKey } from './metric-attributes.ts';
-import type { CollectedMetric, Exemplar, ExponentialPoint, HistogramPoint, NumberPoint, PointBase, ScopeMetrics } from './metric-model.ts';
-import { escapeHelp, escapeLabel, prometheusName, prometheusLabelName, unitName } from './prometheus-names.ts';
+import type {
+  CollectedMetric,
+  Exemplar,
+  ExponentialPoint,
+  HistogramPoint,
+  NumberPoint,
+  PointBase,
+  ScopeMetrics,
+} from './metric-model.ts';
+import { escapeHelp, escapeLabel, prometheusLabelName, prometheusName, unitName } from './prometheus-names.ts';
 
 /** The metrics of one tenant, with the labels that tell them from those of others. */
 export interface LabelledMetrics {
   readonly labels: Readonly<Record<string, string>>;
+  /** What the process is, for `target_info`; of one group at most. */
+  readonly target?: Readonly<Record<string, unknown>>;
   readonly scopes: readonly ScopeMetrics[];
 }
 
@@ -15,7 +25,7 @@ export interface PrometheusTextOptions {
   readonly maxSamples: number;
 }
 
-type FamilyType = 'counter' | 'gauge' | 'histogram';
+type FamilyType = 'counter' | 'gauge' | 'histogram' | 'info';
 
 interface Family {
   readonly name: string;
@@ -33,7 +43,8 @@ interface Family {
  */
 export function prometheusText(groups: readonly LabelledMetrics[], options: PrometheusTextOptions): string {
   const page = new PrometheusPage(options);
-  for (const { labels, scopes } of groups) {
+  for (const { labels, scopes, target } of groups) {
+    if (target !== undefined) page.addTarget(target);
     for (const { scope, metrics } of scopes) {
       for (const metric of metrics) page.add(metric, { ...labels, ...scopeLabels(scope) });
     }
@@ -73,6 +84,14 @@ class PrometheusPage {
     return openMetrics ? `${body}# EOF\n` : body;
   }
 
+  addTarget(target: Readonly<Record<string, unknown>>): void {
+    const attributes = { keys: Object.keys(target), values: Object.values(target) } as PointBase['attributes'];
+    const type = this.#options.openMetrics ? 'info' : 'gauge';
+    const name = this.#options.openMetrics ? 'target' : 'target_info';
+    const line = this.#line('target_info', labelsOf({ attributes }, {}, 'gauge'), '1');
+    this.#families.set(name, { name, type, help: 'Target metadata', unit: '', lines: [line], seen: new Set() });
+  }
+
   add(metric: CollectedMetric, own: Readonly<Record<string, string>>): void {
     const family = this.#familyOf(metric);
     if (family === undefined) return;
@@ -101,7 +120,14 @@ class PrometheusPage {
   #addPoint({ lines, name, type }: Family, metric: CollectedMetric, point: PointBase, labels: Labels): void {
     if (type !== 'histogram') {
       const sample = type === 'counter' ? `${name}_total` : name;
-      lines.push(this.#line(sample, labels, numberText((point as NumberPoint).value), type === 'counter' ? point.exemplars[0] : undefined));
+      lines.push(
+        this.#line(
+          sample,
+          labels,
+          numberText((point as NumberPoint).value),
+          type === 'counter' ? point.exemplars[0] : undefined,
+        ),
+      );
       return;
     }
     const { count, sum } = point as HistogramPoint;
@@ -132,14 +158,14 @@ class PrometheusPage {
 
 type Labels = Readonly<Record<string, string>>;
 
-function typeOf(metric: CollectedMetric): FamilyType {
+function typeOf(metric: CollectedMetric): Exclude<FamilyType, 'info'> {
   if (metric.shape === 'gauge') return 'gauge';
   if (metric.shape === 'sum') return metric.isMonotonic ? 'counter' : 'gauge';
   return 'histogram';
 }
 
 /** The labels of a point; those whose names become the same are joined, as the specification asks. */
-function labelsOf({ attributes }: PointBase, own: Labels, type: FamilyType): Labels {
+function labelsOf({ attributes }: Pick<PointBase, 'attributes'>, own: Labels, type: FamilyType): Labels {
   const labels: Record<string, string> = Object.create(null);
   for (const [index, key] of attributes.keys.entries()) {
     const value = attributes.values[index];
@@ -165,7 +191,10 @@ function bucketsOf(metric: CollectedMetric, point: PointBase): Bucket[] {
     }));
   }
   const { buckets, count, offset, scale, zeroCount } = point as ExponentialPoint;
-  const bounded = buckets.map((inBucket, index) => ({ count: inBucket, bound: 2 ** ((offset + index + 1) * 2 ** -scale) }));
+  const bounded = buckets.map((inBucket, index) => ({
+    count: inBucket,
+    bound: 2 ** ((offset + index + 1) * 2 ** -scale),
+  }));
   const counted = bounded.reduce((sum, bucket) => sum + bucket.count, zeroCount);
   return [{ bound: 0, count: zeroCount }, ...bounded, { bound: Number.POSITIVE_INFINITY, count: count - counted }];
 }

@@ -13,40 +13,48 @@ async function kit(options: Omit<RegistryOptions<Tracer>, 'metrics'> & { metrics
 }
 
 describe('metrics of a tenant', () => {
-  test.each(['http/protobuf', 'http/json', 'grpc'] as const)('go out by %s as OpenTelemetry reads them', async (protocol) => {
-    const to = await receiver(protocol === 'grpc' ? { protocol: 'grpc' } : {});
-    const registry = registryOf({
-      service: { name: 'shop' },
-      configure: (tenantId) => ({ destination: { endpoint: to.url, protocol, headers: { 'x-tenant': tenantId } } }),
-    });
-    const { metrics } = registry.get('acme');
-    metrics.counter('orders', { unit: '{order}', description: 'Placed', integer: true }).add(2, { plan: 'free' });
-    metrics.upDownCounter('jobs').add(-3);
-    metrics.gauge('temperature', { unit: 'Cel' }).record(42);
-    metrics.gauge('temperature').record(42);
-    metrics.histogram('size', { unit: 'By', buckets: [10, 100] }).record(50);
-    metrics.observableGauge('depth', (result) => result.observe(7, { queue: 'a' }));
-    metrics.observableCounter('cpu', async (result) => result.observe(1.5), { unit: 's' });
-    expect(await registry.flush()).toMatchObject({ ok: true, delivered: 6 });
-    const points = receivedPoints(to);
-    expect(points.map(({ name, value, unit }) => [name, value, unit])).toEqual(
-      expect.arrayContaining([
-        ['orders', 2, '{order}'],
-        ['jobs', -3, ''],
-        ['temperature', 42, 'Cel'],
-        ['size', undefined, 'By'],
-        ['depth', 7, ''],
-        ['cpu', 1.5, 's'],
-      ]),
-    );
-    const [orders, size] = ['orders', 'size'].map((name) => points.find((point) => point.name === name));
-    expect(orders).toMatchObject({ attributes: { plan: 'free' }, isMonotonic: true, valueKind: 'int', temporality: 'cumulative' });
-    expect(orders?.resource).toMatchObject({ 'service.name': 'shop', 'telemetry.sdk.name': 'isotrace' });
-    expect(Object.values(orders?.resource ?? {})).not.toContain('acme');
-    expect(size).toMatchObject({ bounds: [10, 100], buckets: [0, 1, 0], count: 1, sum: 50 });
-    expect(metricRequests(to).every(({ headers }) => headers['x-tenant'] === 'acme')).toBe(true);
-    expectBalance(registry.get('acme').stats().metrics);
-  });
+  test.each(['http/protobuf', 'http/json', 'grpc'] as const)(
+    'go out by %s as OpenTelemetry reads them',
+    async (protocol) => {
+      const to = await receiver(protocol === 'grpc' ? { protocol: 'grpc' } : {});
+      const registry = registryOf({
+        service: { name: 'shop' },
+        configure: (tenantId) => ({ destination: { endpoint: to.url, protocol, headers: { 'x-tenant': tenantId } } }),
+      });
+      const { metrics } = registry.get('acme');
+      metrics.counter('orders', { unit: '{order}', description: 'Placed', integer: true }).add(2, { plan: 'free' });
+      metrics.upDownCounter('jobs').add(-3);
+      metrics.gauge('temperature', { unit: 'Cel' }).record(42);
+      metrics.gauge('temperature').record(42);
+      metrics.histogram('size', { unit: 'By', buckets: [10, 100] }).record(50);
+      metrics.observableGauge('depth', (result) => result.observe(7, { queue: 'a' }));
+      metrics.observableCounter('cpu', async (result) => result.observe(1.5), { unit: 's' });
+      expect(await registry.flush()).toMatchObject({ ok: true, delivered: 6 });
+      const points = receivedPoints(to);
+      expect(points.map(({ name, value, unit }) => [name, value, unit])).toEqual(
+        expect.arrayContaining([
+          ['orders', 2, '{order}'],
+          ['jobs', -3, ''],
+          ['temperature', 42, 'Cel'],
+          ['size', undefined, 'By'],
+          ['depth', 7, ''],
+          ['cpu', 1.5, 's'],
+        ]),
+      );
+      const [orders, size] = ['orders', 'size'].map((name) => points.find((point) => point.name === name));
+      expect(orders).toMatchObject({
+        attributes: { plan: 'free' },
+        isMonotonic: true,
+        valueKind: 'int',
+        temporality: 'cumulative',
+      });
+      expect(orders?.resource).toMatchObject({ 'service.name': 'shop', 'telemetry.sdk.name': 'isotrace' });
+      expect(Object.values(orders?.resource ?? {})).not.toContain('acme');
+      expect(size).toMatchObject({ bounds: [10, 100], buckets: [0, 1, 0], count: 1, sum: 50 });
+      expect(metricRequests(to).every(({ headers }) => headers['x-tenant'] === 'acme')).toBe(true);
+      expectBalance(registry.get('acme').stats().metrics);
+    },
+  );
 
   test('are sent every interval, not by a timer of each tenant', async () => {
     const clock = new FakeClock();
@@ -82,56 +90,69 @@ describe('metrics of a tenant', () => {
       const others = tenants.map(({ tenantId }) => tenantId).filter((id) => id !== owner);
       expect(others.some((id) => Buffer.from(request.body).includes(id))).toBe(false);
     }
-    expect(receivedPoints(to, 'c').map(({ attributes, value }) => [attributes['tenant'], value]).sort()).toEqual([
+    expect(
+      receivedPoints(to, 'c')
+        .map(({ attributes, value }) => [attributes['tenant'], value])
+        .sort(),
+    ).toEqual([
       ['canary-a', 50],
       ['canary-b', 50],
       ['canary-c', 50],
     ]);
   });
 
-  test.each(['delta', 'cumulative'] as const)('are counted once over eviction and coming back, %s', async (temporality) => {
-    const { registry, to } = await kit({ metrics: { temporality } });
-    const counter = registry.get('acme').metrics.counter('c');
-    const level = registry.get('acme').metrics.upDownCounter('level');
-    for (let round = 1; round <= 3; round++) {
-      counter.add(round);
-      level.add(1);
-      registry.delete('acme');
-      await to.waitForRequests(round);
-      while (registry.stats().draining > 0) await to.waitForRequests(0).then(() => new Promise(setImmediate));
-    }
-    const points = receivedPoints(to, 'c');
-    // Each time the series began anew, after the one before had ended.
-    expect(points.map(({ value }) => value)).toEqual([1, 2, 3]);
-    for (const [index, { start, time }] of points.entries()) {
-      expect(start).toBeLessThanOrEqual(time);
-      if (index > 0) expect(start).toBeGreaterThanOrEqual(points[index - 1]?.time ?? 0n);
-    }
-    // What is a level goes on.
-    expect(receivedPoints(to, 'level').map(({ value }) => value)).toEqual([1, 2, 3]);
-    const { metrics } = registry.stats();
-    expect(metrics).toMatchObject({ created: 6, exported: 6, queued: 0, dropped: {} });
-  });
+  test.each(['delta', 'cumulative'] as const)(
+    'are counted once over eviction and coming back, %s',
+    async (temporality) => {
+      const { registry, to } = await kit({ metrics: { temporality } });
+      const counter = registry.get('acme').metrics.counter('c');
+      const level = registry.get('acme').metrics.upDownCounter('level');
+      for (let round = 1; round <= 3; round++) {
+        counter.add(round);
+        level.add(1);
+        registry.delete('acme');
+        await to.waitForRequests(round);
+        while (registry.stats().draining > 0) await to.waitForRequests(0).then(() => new Promise(setImmediate));
+      }
+      const points = receivedPoints(to, 'c');
+      // Each time the series began anew, after the one before had ended.
+      expect(points.map(({ value }) => value)).toEqual([1, 2, 3]);
+      for (const [index, { start, time }] of points.entries()) {
+        expect(start).toBeLessThanOrEqual(time);
+        if (index > 0) expect(start).toBeGreaterThanOrEqual(points[index - 1]?.time ?? 0n);
+      }
+      // What is a level goes on.
+      expect(receivedPoints(to, 'level').map(({ value }) => value)).toEqual([1, 2, 3]);
+      const { metrics } = registry.stats();
+      expect(metrics).toMatchObject({ created: 6, exported: 6, queued: 0, dropped: {} });
+    },
+  );
 
-  test.each(['delta', 'cumulative'] as const)('go to whom the configuration in force named, %s', async (temporality) => {
-    const [first, second] = [await receiver(), await receiver()];
-    let to = first;
-    const registry = registryOf({ metrics: { temporality }, configure: () => ({ destination: { endpoint: to.url } }) });
-    const tracer = registry.get('acme');
-    const counter = tracer.metrics.counter('c');
-    const level = tracer.metrics.upDownCounter('level');
-    counter.add(5);
-    level.add(5);
-    to = second;
-    expect(await registry.reconfigure('acme')).toBe('changed');
-    counter.add(2);
-    level.add(-1);
-    await registry.flush();
-    expect(receivedPoints(first, 'c').map(({ value }) => value)).toEqual([5]);
-    expect(receivedPoints(second, 'c').map(({ value }) => value)).toEqual([2]);
-    expect(receivedPoints(second, 'level').map(({ value }) => value)).toEqual([4]);
-    expect(receivedPoints(second, 'c')[0]?.start).toBeGreaterThanOrEqual(receivedPoints(first, 'c')[0]?.time ?? 0n);
-  });
+  test.each(['delta', 'cumulative'] as const)(
+    'go to whom the configuration in force named, %s',
+    async (temporality) => {
+      const [first, second] = [await receiver(), await receiver()];
+      let to = first;
+      const registry = registryOf({
+        metrics: { temporality },
+        configure: () => ({ destination: { endpoint: to.url } }),
+      });
+      const tracer = registry.get('acme');
+      const counter = tracer.metrics.counter('c');
+      const level = tracer.metrics.upDownCounter('level');
+      counter.add(5);
+      level.add(5);
+      to = second;
+      expect(await registry.reconfigure('acme')).toBe('changed');
+      counter.add(2);
+      level.add(-1);
+      await registry.flush();
+      expect(receivedPoints(first, 'c').map(({ value }) => value)).toEqual([5]);
+      expect(receivedPoints(second, 'c').map(({ value }) => value)).toEqual([2]);
+      expect(receivedPoints(second, 'level').map(({ value }) => value)).toEqual([4]);
+      expect(receivedPoints(second, 'c')[0]?.start).toBeGreaterThanOrEqual(receivedPoints(first, 'c')[0]?.time ?? 0n);
+    },
+  );
 
   test('that were measured before the configuration came meet what it says', async () => {
     const to = await receiver();
@@ -154,7 +175,9 @@ describe('metrics of a tenant', () => {
     metrics.histogram('h').record(2);
     metrics.counter('c').add(2);
     await registry.flush();
-    expect(receivedPoints(to, 'h').map(({ bounds, count, resource }) => [bounds?.length, count, resource['service.name']])).toEqual([
+    expect(
+      receivedPoints(to, 'h').map(({ bounds, count, resource }) => [bounds?.length, count, resource['service.name']]),
+    ).toEqual([
       [15, 1, 'own'],
       [2, 1, 'own'],
     ]);
@@ -188,7 +211,9 @@ describe('metrics of a tenant', () => {
       metrics.upDownCounter('u').add(value);
       await registry.flush();
     }
-    const seen = [first, second].map((to) => receivedPoints(to, 'c').map(({ temporality, value }) => [temporality, value]));
+    const seen = [first, second].map((to) =>
+      receivedPoints(to, 'c').map(({ temporality, value }) => [temporality, value]),
+    );
     expect(seen).toEqual([
       [
         ['delta', 1],
@@ -309,10 +334,17 @@ describe('the callbacks of observables', () => {
     expect(await resolveWith(clock, registry.flush({ timeoutMillis: 20_000 }))).toMatchObject({ ok: true });
     expect(new Set(receivedPoints(to).map(({ name }) => name))).toEqual(new Set(['c', 'throws', 'late']));
     expect(tracer.health().errors.metrics).toBe(4);
-    expect(tracer.health().recentErrors.map(({ operation }) => operation).sort()).toEqual(['hangs', 'nonsense', 'rejects', 'throws']);
+    expect(
+      tracer
+        .health()
+        .recentErrors.map(({ operation }) => operation)
+        .sort(),
+    ).toEqual(['hangs', 'nonsense', 'rejects', 'throws']);
     // It is not asked again while it has not answered.
     await resolveWith(clock, registry.flush());
-    expect(tracer.health().recentErrors.map(({ message }) => message)).toContain('the callback has not answered the last time');
+    expect(tracer.health().recentErrors.map(({ message }) => message)).toContain(
+      'the callback has not answered the last time',
+    );
   });
 
   test('run as their tenant, and may be taken back', async () => {
@@ -332,7 +364,7 @@ describe('the callbacks of observables', () => {
     expect(receivedPoints(to, 'g')).toHaveLength(1);
   });
 
-  test('may serve several instruments at once, of OpenTelemetry\'s own interface', async () => {
+  test("may serve several instruments at once, of OpenTelemetry's own interface", async () => {
     const { flush, registry, to } = await kit();
     const meter = registry.get('acme').meterProvider.getMeter('lib', '1.2.3');
     const [one, other] = [meter.createObservableCounter('one'), meter.createObservableUpDownCounter('other')];
@@ -386,7 +418,10 @@ describe('an instrument', () => {
       metrics.histogram('h', value as never).record(value as number, value as never, value as never);
       metrics.histogram('b', { buckets: value as never, unit: value as never }).record(1);
       metrics.observableGauge('g', value as never, value as never);
-      metrics.timer('t', value as never).start(value as never).stop(value as never);
+      metrics
+        .timer('t', value as never)
+        .start(value as never)
+        .stop(value as never);
       tracer.recordMetric('r', value as never, value as never, value as never);
       const meter = tracer.meterProvider.getMeter(value as never, value as never);
       meter.createCounter('c', value as never).add(1, value as never);
@@ -428,12 +463,25 @@ describe('a timer', () => {
     clock.advance(1_500);
     expect([running.stop(), running.stop()]).toEqual([1.5, 1.5]);
     let done: (value: string) => void = () => undefined;
-    const result = timer.time(() => new Promise<string>((resolve) => { done = resolve; }), { step: 'b' });
+    const result = timer.time(
+      () =>
+        new Promise<string>((resolve) => {
+          done = resolve;
+        }),
+      { step: 'b' },
+    );
     clock.advance(250);
     done('value');
     expect(await result).toBe('value');
     const failure = new RangeError('no');
-    expect(() => timer.time(() => { throw failure; }, { step: 'c' })).toThrow(failure);
+    expect(() =>
+      timer.time(
+        () => {
+          throw failure;
+        },
+        { step: 'c' },
+      ),
+    ).toThrow(failure);
     timer.record(0.5, { step: 'd' });
     await flush();
     expect(receivedPoints(to).map(({ attributes, sum, unit }) => [attributes, sum, unit])).toEqual([
@@ -468,8 +516,14 @@ describe('exemplars', () => {
     );
     expect(Object.keys(exemplars).sort()).toEqual(['a', 'b']);
     expect(receivedPoints(to, 'h')[0]?.exemplars).toMatchObject([{ ...ids, value: 5 }]);
-    expect(receivedPoints(to, 'c').map((point) => point.exemplars.length).sort()).toEqual([0, 1]);
-    expect(['g', 'inside', 'outside'].flatMap((name) => receivedPoints(to, name)).map((point) => point.exemplars)).toEqual([[], [], []]);
+    expect(
+      receivedPoints(to, 'c')
+        .map((point) => point.exemplars.length)
+        .sort(),
+    ).toEqual([0, 1]);
+    expect(
+      ['g', 'inside', 'outside'].flatMap((name) => receivedPoints(to, name)).map((point) => point.exemplars),
+    ).toEqual([[], [], []]);
   });
 
   test('are of sampled spans only, and not there unless asked for', async () => {
