@@ -177,4 +177,5 @@ const NOOP_HOST = {
 };
 const NOTHING = { name: 'noop', kind: 'counter', unit: '', description: '', isInteger: false } as const;
 const NOOP_SYNC = new SyncInstrument(NOOP_HOST, NOTHING);
-const NOOP_OBSERVABLE = new ObservableInstrument(NOOP_HOST, { ...NOTHING, kind: 'observableGauge' }, 0);
+/** Is never asked. */
+export const NOOP_OBSERVABLE = new ObservableInstrument(NOOP_HOST, { ...NOTHING, kind: 'observableGauge' }, 0);
