@@ -14,7 +14,7 @@ import type { Installation, InstallOptions } from './install.ts';
 import { type MetricReading, readMetrics } from './metric-reading.ts';
 import { beginCall, runInSpan, type SpanRunOptions } from './operations.ts';
 import type { RegistryOptions } from './options.ts';
-import { Platform } from './platform.ts';
+import { Platform, platformMeters } from './platform.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
 import { Routing } from './routing.ts';
 import { measureRegistry, type SelfMetrics } from './self-metrics.ts';
@@ -55,7 +55,9 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { settings, issues } = resolveRegistrySettings(options, readEnvironment(), host.platform);
     if (settings.strict && issues.length > 0) throw configError(issues);
     this.#settings = settings;
-    this.#house = new House({ ...settings, host }, issues, {
+    const own = settings.measuresItself ? platformMeters(() => this.#platform.get()) : undefined;
+    const meterProvider = settings.meterProvider ?? own;
+    this.#house = new House({ ...settings, meterProvider, host }, issues, {
       platform: () => this.#platform.made ?? this.#nobody,
       readmit: (runtime) => this.#admission.readmit(runtime),
       drained: (runtime) => this.#done(runtime),

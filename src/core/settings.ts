@@ -145,6 +145,8 @@ export interface RegistrySettings extends HostSettings {
   readonly defaults: TracerDefaults;
   /** `false`: there is no platform tracer. */
   readonly platform: TracerSettings | false;
+  /** Whether isotrace's metrics about itself go into the platform tracer's own, unless there is a meter provider. */
+  readonly measuresItself: boolean;
   /** `false` also where there is no platform tracer, or it has no destination. */
   readonly platformCopy: CopyShare | false;
   readonly configure: ConfigureFunction | undefined;
