@@ -24,6 +24,8 @@ export type {
   InstrumentationLike,
 } from './core/install.ts';
 export type { LateBindingCounts } from './core/late-binding.ts';
+export type { ApiLogger, ApiLoggerProvider, ApiLogRecord } from './core/log-provider.ts';
+export { type LogFunction, type Logs, type TenantLog, WithLogs } from './core/logs.ts';
 export type { TenantMeter, TenantMeterProvider } from './core/meter.ts';
 export type { MetricOptions, MetricViewOptions } from './core/metric-options.ts';
 export {
@@ -44,12 +46,15 @@ export type {
   EndpointPolicy,
   LateBindingBounds,
   LimitOptions,
+  LogOptions,
   ProfileOption,
   PropagationOptions,
   RegistryOptions,
+  RetryOptions,
   SamplingOptions,
   SelfMetricsOptions,
   ServiceOptions,
+  SignalOptions,
   SpoolOptions,
   TracerClass,
   TracerOptions,
@@ -65,6 +70,12 @@ export type { GlobalSdk } from './infra/global-sdk.ts';
 export type { HostPlatform } from './infra/host-platform.ts';
 export type { TlsOptions } from './infra/transport.ts';
 export { detectVcs, type VcsOptions } from './infra/vcs.ts';
+export {
+  bridgeConsole,
+  type ConsoleBridgeOptions,
+  type ConsoleLike,
+  type ConsoleMethod,
+} from './instrumentation/console-bridge.ts';
 export { currentTracer, traced } from './instrumentation/traced.ts';
 export {
   type ContainOptions,
@@ -73,6 +84,7 @@ export {
   type ErrorHandlingHealth,
   type ErrorHandlingOptions,
 } from './integration/error-handling.ts';
+export type { LogSinkTarget } from './integration/log-sink.ts';
 export { createSpanProcessor } from './integration/span-processor.ts';
 export type { ProcessHookOptions } from './lifecycle/process-hooks.ts';
 export type { FlushOptions, FlushReport, TenantReport } from './lifecycle/report.ts';
@@ -81,6 +93,7 @@ export type { CaptureAggregate, CaptureArguments, CaptureOptions, CaptureResult 
 export type { Enrichment, EnrichmentRecord } from './processing/enrichment.ts';
 export { type EventType, type InferEventTypeOptions, inferEventType } from './processing/event-type.ts';
 export type { DropReason, LedgerSnapshot } from './processing/ledger.ts';
+export type { LogLevel } from './processing/log-record.ts';
 export type { Temporality } from './processing/metric-model.ts';
 export type { MetricTimer, RunningTimer } from './processing/metric-timer.ts';
 export {
@@ -115,3 +128,4 @@ export type { Clock, Timer } from './utils/clock.ts';
 export type { DiagnosticEvents, DiagnosticLogger } from './utils/diagnostics.ts';
 export { type ConfigIssue, IsotraceError, type IsotraceErrorCode } from './utils/errors.ts';
 export type { ContainedError, GuardedComponent, ResilienceLevel } from './utils/guard.ts';
+export type { TelemetrySignal } from './utils/telemetry-signal.ts';

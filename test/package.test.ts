@@ -52,6 +52,7 @@ describe('the package', () => {
     const optional = Object.keys(manifest.peerDependenciesMeta);
     expect(optional).toEqual([
       '@grpc/grpc-js',
+      '@opentelemetry/api-logs',
       '@opentelemetry/auto-instrumentations-node',
       '@opentelemetry/instrumentation',
       '@nestjs/common',

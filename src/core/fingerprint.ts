@@ -62,25 +62,13 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
   return (settings) => {
     const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation, profile } =
       settings;
-    const {
-      agents,
-      capture,
-      destinations,
-      logs,
-      metrics,
-      redact,
-      signals,
-      sessions,
-      spanProcessors,
-      exporter,
-      idGenerator,
-      spool,
-    } = settings;
+    const { agents, capture, destinations, logs, metrics, redact, retry, signals } = settings;
+    const { sessions, spanProcessors, exporter, idGenerator, spool } = settings;
     const description = JSON.stringify([
       [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
       [destinations.map(describeDestination), describeRedact(redact)],
       sampling.kind === 'rules' ? sorted(sampling) : identify(sampling.sampler),
-      [sorted(limits), sorted(batch), boundary, resilience, profile],
+      [sorted(limits), sorted(batch), sorted(retry), boundary, resilience, profile],
       [spool && sorted(spool), sorted(signals), sorted(metrics), sorted(logs)],
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       [sessions, describeCapture(capture), agents && describeAgents(agents)],

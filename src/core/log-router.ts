@@ -45,6 +45,11 @@ export class LogRouter {
     else this.#emitUnassigned(unassigned(), entry, context, scope);
   }
 
+  /** The scope of a logger. */
+  scope(name: string): SpanScope {
+    return this.#options.nobody.house.logScopes.scope(name, undefined);
+  }
+
   #emitUnassigned(platform: TracerRuntime | undefined, entry: LogEntry, context: Context, scope?: SpanScope): void {
     if (platform !== undefined) emitLog(platform, entry, context, scope);
     else this.#options.nobody.path.others.turnAway('unassigned', 1);

@@ -52,6 +52,8 @@ export interface TracerOptions {
   limits?: LimitOptions | undefined;
   /** How spans and log records are gathered into requests. */
   batch?: BatchOptions | undefined;
+  /** When a request that failed in a way that may pass is sent again. */
+  retry?: RetryOptions | undefined;
   /**
    * Other defaults for `batch`, the size of queues, `timeoutMillis`, `flush` and `shutdown`; whatever is given itself
    * wins, here, in the registry's options or by a variable. The registry's own profile also says how many requests at
@@ -180,6 +182,19 @@ export interface LimitOptions {
   attributePerEventCountLimit?: number | undefined;
   /** Most attributes of a link. 0 to 65,536. Default: 128. Variable: `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT`. */
   attributePerLinkCountLimit?: number | undefined;
+}
+
+/** Exponential backoff with full jitter, by the OTLP specification. A receiver's own wish (`Retry-After`) wins. */
+export interface RetryOptions {
+  /** Upper end of the first delay in milliseconds: 1 to 3,600,000; no delay is below 500. Default: 1,000. */
+  initialMillis?: number | undefined;
+  /** Upper end of every delay in milliseconds: 1 to 3,600,000. Default: 30,000. */
+  maxMillis?: number | undefined;
+  /**
+   * How long after its first attempt a request is still sent again, in milliseconds: 0 (never) to 86,400,000. With a
+   * spool it does not count: what is on the disk stays there. Default: 300,000.
+   */
+  giveUpMillis?: number | undefined;
 }
 
 export interface BatchOptions {

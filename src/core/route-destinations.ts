@@ -51,7 +51,8 @@ export class RouteDestinations {
     if (url === undefined) return undefined;
     const redaction = this.#redaction(redact, `destination[${index}].redact`);
     const request = { tenantId, tenantHeader, guard, timeoutMillis, clock: pipeline.clock };
-    this.#groups ??= this.#settings.destinations.map(() => new LaneGroup(pipeline.clock, pipeline.retryPolicy));
+    const policy = pipeline.retryPolicy(this.#settings.retry);
+    this.#groups ??= this.#settings.destinations.map(() => new LaneGroup(pipeline.clock, policy));
     return {
       index,
       signal,

@@ -8,6 +8,7 @@ import type { LogLevel } from '../processing/log-record.ts';
 import type { Temporality } from '../processing/metric-model.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
+import type { RetrySettings } from '../processing/retry-policy.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { AgentSettings } from '../processing/usage.ts';
@@ -36,6 +37,7 @@ export interface TracerDefaults extends ResourceSettings {
   readonly signals: SignalSettings;
   readonly metrics: MetricSettings;
   readonly logs: LogSettings;
+  readonly retry: RetrySettings;
   readonly boundary: 'isolate' | 'link';
   readonly capture: CaptureSettings;
   readonly sessions: 'explicit' | 'per-root';
@@ -219,6 +221,11 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
   signals: Object.freeze({ traces: true, metrics: true, logs: true }),
   metrics: DEFAULT_METRICS,
   logs: Object.freeze({ minSeverity: 'trace' }),
+  retry: Object.freeze({
+    initialMillis: INTEGER_OPTIONS['retry.initialMillis'].default,
+    maxMillis: INTEGER_OPTIONS['retry.maxMillis'].default,
+    giveUpMillis: INTEGER_OPTIONS['retry.giveUpMillis'].default,
+  }),
   boundary: 'isolate',
   capture: Object.freeze({
     arguments: false,

@@ -239,8 +239,8 @@ export class SpanRoute {
   }
 
   get #laneSettings(): LaneSettings {
-    const { batch, limits } = this.settings;
-    return { batch, limits };
+    const { batch, limits, retry } = this.settings;
+    return { batch, limits, retry };
   }
 
   /** Lets whoever measures push what is not pushed yet. Never rejects. */
@@ -265,7 +265,7 @@ export class SpanRoute {
 
   #outletSettings(): OutletSettings {
     const { guard, baseResource, spoolName } = this.#options;
-    const { batch, exporter, limits, spool } = this.settings;
+    const { batch, exporter, limits, retry, spool } = this.settings;
     const home = this.#spool;
     return {
       destinations: this.#destinations.of('traces'),
@@ -273,6 +273,7 @@ export class SpanRoute {
       redact: this.#destinations.redaction?.span,
       limits,
       batch,
+      retry,
       resource: () => tenantResource(baseResource, this.settings),
       spool: spool && home && { home, name: spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync },
       copier: this.#copier(),

@@ -1,6 +1,7 @@
 import type { IdGenerator, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { EnvironmentDestination, EnvironmentOptions } from '../infra/environment.ts';
 import { ENVIRONMENT_VARIABLES } from '../infra/environment-variables.ts';
+import type { RetrySettings } from '../processing/retry-policy.ts';
 import { integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
 import { defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { readAgents } from './agents-config.ts';
@@ -37,6 +38,7 @@ export const TRACER_KEYS = {
   sampling: true,
   limits: true,
   batch: true,
+  retry: true,
   profile: true,
   signals: true,
   metrics: true,
@@ -81,6 +83,11 @@ const SIGNALS = defineGroup<SignalSettings>({
   logs: oneOf(true, false),
 });
 const LOGS = defineGroup<LogSettings>({ minSeverity: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal') });
+const RETRY = defineGroup<RetrySettings>({
+  initialMillis: integer('retry.initialMillis'),
+  maxMillis: integer('retry.maxMillis'),
+  giveUpMillis: integer('retry.giveUpMillis'),
+});
 const BOUNDARY = oneOf('isolate', 'link');
 const PROFILE = oneOf('auto', 'default', 'low-latency', 'throughput', 'serverless');
 const SESSIONS = oneOf('explicit', 'per-root');
@@ -126,6 +133,7 @@ export function applyOptions(
     signals: readGroup(reader, 'signals', SIGNALS, base.signals),
     metrics: readMetrics(reader, base.metrics),
     logs: readGroup(reader, 'logs', LOGS, base.logs),
+    retry: readGroup(reader, 'retry', RETRY, base.retry),
     boundary: reader.read('boundary', BOUNDARY) ?? base.boundary,
     capture: readCapture(reader, base.capture),
     sessions: reader.read('sessions', SESSIONS) ?? base.sessions,
@@ -210,6 +218,7 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     signals: defaults.signals,
     metrics: defaults.metrics,
     logs: defaults.logs,
+    retry: defaults.retry,
     boundary: defaults.boundary,
     capture: defaults.capture,
     sessions: defaults.sessions,

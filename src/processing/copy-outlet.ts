@@ -120,8 +120,8 @@ export class CopyOutlet {
   }
 
   #lane(destination: OutletDestination): CopyLane {
-    const { agenda, budget, chunks, clock, dispatcher, recorder, retryPolicy } = this.#pipeline;
-    const { batch, limits } = this.#settings;
+    const { agenda, budget, chunks, clock, dispatcher, recorder } = this.#pipeline;
+    const { batch, limits, retry } = this.#settings;
     const format = wireFormatOf(destination.protocol);
     const bounds = { maxSize: limits.maxQueueSize, maxBytes: limits.maxQueueBytes };
     const index = new CopyIndex(bounds);
@@ -142,6 +142,7 @@ export class CopyOutlet {
       lost: (count) => lane.lost(count),
     });
     const { delayMillis } = batch;
+    const retryPolicy = this.#pipeline.retryPolicy(retry);
     const lane = new Lane({ ...this.#platform, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder });
     return { cargo, lane, index, format, redact: destination.redact };
   }

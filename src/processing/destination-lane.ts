@@ -5,6 +5,7 @@ import type { LaneCargo } from './lane-cargo.ts';
 import type { LaneGroup } from './lane-group.ts';
 import type { Ledger } from './ledger.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { RetrySettings } from './retry-policy.ts';
 import type { SpanDestination } from './span-attempt.ts';
 import type { SpanBatch } from './span-batch.ts';
 import { SpanCargo, type SpanCargoOptions } from './span-cargo.ts';
@@ -30,6 +31,7 @@ export interface LaneDestination extends SpanDestination {
 export interface LaneSettings {
   readonly limits: { readonly maxQueueSize: number; readonly maxQueueBytes: number };
   readonly batch: { readonly delayMillis: number; readonly maxSize: number; readonly maxBytes: number };
+  readonly retry: RetrySettings;
 }
 
 /** What all cargos with encoded records need. */
@@ -44,12 +46,14 @@ export function cargoParts(
 }
 
 export function createLane(
-  { agenda, clock, dispatcher, recorder, retryPolicy }: Pipeline,
+  pipeline: Pipeline,
   tenant: OutletTenant,
-  { batch: { delayMillis } }: LaneSettings,
+  { batch: { delayMillis }, retry }: LaneSettings,
   cargo: LaneCargo,
   group?: LaneGroup,
 ): Lane {
+  const { agenda, clock, dispatcher, recorder } = pipeline;
+  const retryPolicy = pipeline.retryPolicy(retry);
   return new Lane({ ...tenant, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder, group });
 }
 

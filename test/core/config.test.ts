@@ -39,7 +39,7 @@ function valueAt(settings: object, path: string): unknown {
 }
 
 const INTEGERS = (Object.keys(INTEGER_OPTIONS) as IntegerOptionPath[]).filter((path) =>
-  /^(limits|batch|capture|agents)\./.test(path),
+  /^(limits|batch|retry|capture|agents)\./.test(path),
 );
 
 const pem = (content: string) => `-----BEGIN CERTIFICATE-----\n${content}\n-----END CERTIFICATE-----\n`;
@@ -144,6 +144,10 @@ const TABLE: [path: string, good: unknown, expected: [path: string, value: unkno
   ['batch.delayMillis', 0, ['batch.delayMillis', 0], [3_600_001, 0.5, '5s']],
   ['batch.maxSize', 100, ['batch.maxSize', 100], [0, 65_537, '512']],
   ['batch.maxBytes', 2_048, ['batch.maxBytes', 2_048], [100, 65 * MIB, '1 KiB']],
+  ['retry', { maxMillis: 9 }, ['retry.maxMillis', 9], [9, false, () => 1]],
+  ['retry.initialMillis', 50, ['retry.initialMillis', 50], [0, 3_600_001, 0.5, '1s']],
+  ['retry.maxMillis', 60_000, ['retry.maxMillis', 60_000], [0, 3_600_001, '30s']],
+  ['retry.giveUpMillis', 0, ['retry.giveUpMillis', 0], [-1, 86_400_001, '5m']],
   ['profile', 'serverless', ['batch.delayMillis', 100], ['fast', true, 1, ['default']]],
   ['boundary', 'link', ['boundary', 'link'], ['both', true, ['link']]],
   ['capture', true, ['capture', { ...BUILT_IN_DEFAULTS.capture, arguments: true, result: true }], ['all', 5, () => 1]],
@@ -203,6 +207,7 @@ describe('resolveTracerSettings', () => {
           attributePerLinkCountLimit: 128,
         },
         batch: { delayMillis: 5_000, maxSize: 512, maxBytes: 512 * KIB },
+        retry: { initialMillis: 1_000, maxMillis: 30_000, giveUpMillis: 300_000 },
         boundary: 'isolate',
         capture: { arguments: false, result: false, aggregate: undefined, maxBytes: 8_192, maxDepth: 8 },
         sessions: 'explicit',

@@ -98,6 +98,8 @@ describe('createFingerprint', () => {
       { limits: { linkCountLimit: 5 } },
       { batch: { maxSize: 5 } },
       { batch: { delayMillis: 5 } },
+      { retry: { initialMillis: 5 } },
+      { retry: { giveUpMillis: 0 } },
       { boundary: 'link' },
       { capture: true },
       { capture: { arguments: true } },
