@@ -1,6 +1,20 @@
 export { type AgentOperations, WithAgents } from './core/agents.ts';
+export {
+  BUILDER_CONVENTIONS,
+  type BuilderConventions,
+  type Identity,
+  type IdentityPart,
+} from './core/builder-conventions.ts';
+export type { RetrySteps } from './core/builder-options.ts';
 export { type ContextOperations, type ContinueOptions, type SessionOptions, WithContext } from './core/context.ts';
 export { createTracer } from './core/create-tracer.ts';
+export {
+  type CredentialOptions,
+  type CredentialResult,
+  type CredentialRules,
+  CredentialSource,
+  Credentials,
+} from './core/credentials.ts';
 export type {
   DestinationOptions,
   DestinationPaths,
@@ -40,32 +54,38 @@ export { type DisposableSpan, type Operations, type SpanRunOptions, WithOperatio
 export type {
   BaggageFilter,
   BatchOptions,
+  LimitOptions,
+  LogOptions,
+  ProfileOption,
+  PropagationFilter,
+  PropagationOptions,
+  RetryOptions,
+  SamplingOptions,
+  ServiceOptions,
+  SignalOptions,
+  SpoolOptions,
+  TracerOptions,
+} from './core/options.ts';
+export { type OutgoingOperations, WithOutgoing } from './core/outgoing.ts';
+export type { IncomingTrust } from './core/propagation.ts';
+export { TracerRegistry } from './core/registry.ts';
+export type {
   ConfigureAnswer,
   ConfigureFunction,
   CreateTracerOptions,
   EndpointPolicy,
   LateBindingBounds,
-  LimitOptions,
-  LogOptions,
-  ProfileOption,
-  PropagationOptions,
   RegistryOptions,
-  RetryOptions,
-  SamplingOptions,
   SelfMetricsOptions,
-  ServiceOptions,
-  SignalOptions,
-  SpoolOptions,
   TracerClass,
-  TracerOptions,
-} from './core/options.ts';
-export type { IncomingTrust } from './core/propagation.ts';
-export { TracerRegistry } from './core/registry.ts';
+} from './core/registry-options.ts';
 export type { RegistryHealth, RegistryStats } from './core/registry-status.ts';
 export type { DestinationHealth, TracerHealth, TracerStats } from './core/status.ts';
 export type { ReconfigureOutcome } from './core/tenant-configurator.ts';
+export type { FetchFunction } from './core/traced-fetch.ts';
 export { Tracer } from './core/tracer.ts';
 export { TracerBase, type TracerInit } from './core/tracer-base.ts';
+export { type BuildResult, type OptionsResult, TracerBuilder } from './core/tracer-builder.ts';
 export type { GlobalSdk } from './infra/global-sdk.ts';
 export type { HostPlatform } from './infra/host-platform.ts';
 export type { TlsOptions } from './infra/transport.ts';
@@ -76,6 +96,7 @@ export {
   type ConsoleLike,
   type ConsoleMethod,
 } from './instrumentation/console-bridge.ts';
+export { traceFetch } from './instrumentation/trace-fetch.ts';
 export { currentTracer, traced } from './instrumentation/traced.ts';
 export {
   type ContainOptions,
@@ -111,6 +132,7 @@ export {
   workflowRun,
 } from './processing/presets.ts';
 export type { ProfileName } from './processing/profiles.ts';
+export type { QueryOptions } from './processing/query-call.ts';
 export type { RedactFunction, RedactOptions } from './processing/redaction.ts';
 export type { SessionPatch } from './processing/session-attributes.ts';
 export type { OtlpProtocol } from './processing/span-sender.ts';

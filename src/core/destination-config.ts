@@ -13,8 +13,8 @@ import type { DestinationOptions, DestinationPaths, HeaderFunction } from './des
 import { DestinationUrls, type SignalPaths } from './destination-urls.ts';
 import { isAllowed, isExposed } from './endpoint-rules.ts';
 import { TEMPORALITY } from './metrics-config.ts';
-import type { EndpointPolicy } from './options.ts';
 import { readRedact } from './redact-config.ts';
+import type { EndpointPolicy } from './registry-options.ts';
 import type { DestinationSettings } from './settings.ts';
 import { TENANT_HEADER } from './tenant-header.ts';
 import { readTls } from './tls-config.ts';

@@ -6,7 +6,7 @@ import type { AgentSettings } from '../processing/usage.ts';
 import { Secret } from '../utils/secret.ts';
 import { REDACTED } from '../utils/secret-shapes.ts';
 import { TELEMETRY_SIGNALS } from '../utils/telemetry-signal.ts';
-import type { DestinationSettings, TracerDefaults } from './settings.ts';
+import type { DestinationSettings, PropagationSettings, TracerDefaults } from './settings.ts';
 
 /**
  * Makes a function that answers the same text for settings that behave the same, and another when an endpoint, a
@@ -59,6 +59,13 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
     return [sides, identify(aggregate), maxBytes, maxDepth];
   }
 
+  function describePropagation({ baggage, propagateTo }: PropagationSettings): unknown {
+    return [
+      typeof baggage === 'function' ? identify(baggage) : baggage.toSorted(),
+      typeof propagateTo === 'function' ? identify(propagateTo) : propagateTo?.map(({ text }) => text).sort(),
+    ];
+  }
+
   return (settings) => {
     const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation, profile } =
       settings;
@@ -72,7 +79,7 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
       [spool && sorted(spool), sorted(signals), sorted(metrics), sorted(logs)],
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       [sessions, describeCapture(capture), agents && describeAgents(agents)],
-      typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),
+      describePropagation(propagation),
     ]);
     return createHmac('sha256', key).update(description).digest('base64url');
   };

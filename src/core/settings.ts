@@ -16,13 +16,15 @@ import { type Clock, systemClock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ResilienceLevel } from '../utils/guard.ts';
 import type { Headers } from '../utils/headers.ts';
+import type { HostPattern } from '../utils/host-pattern.ts';
 import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import type { Secret } from '../utils/secret.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { HeaderFunction } from './destination-options.ts';
 import type { DestinationUrls } from './destination-urls.ts';
 import { DEFAULT_METRICS, type MetricSettings } from './metric-options.ts';
-import type { BaggageFilter, ConfigureFunction, EndpointPolicy, TracerClass } from './options.ts';
+import type { BaggageFilter, PropagationFilter } from './options.ts';
+import type { ConfigureFunction, EndpointPolicy, TracerClass } from './registry-options.ts';
 
 /** {@link TracerOptions} complete, checked, copied and frozen; what was not given is shared with the defaults. */
 export interface TracerDefaults extends ResourceSettings {
@@ -140,6 +142,8 @@ export interface SpoolSettings {
 
 export interface PropagationSettings {
   readonly baggage: readonly string[] | BaggageFilter;
+  /** `undefined`: the trace goes to every host, and baggage to none. */
+  readonly propagateTo: readonly HostPattern[] | PropagationFilter | undefined;
 }
 
 export interface RegistrySettings extends HostSettings {
@@ -240,7 +244,7 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
   spanProcessors: Object.freeze([]),
   exporter: undefined,
   idGenerator: undefined,
-  propagation: Object.freeze({ baggage: Object.freeze([]) }),
+  propagation: Object.freeze({ baggage: Object.freeze([]), propagateTo: undefined }),
   spool: undefined,
   profile: 'default',
   given: Object.freeze([]),

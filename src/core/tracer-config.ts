@@ -2,14 +2,15 @@ import type { IdGenerator, SpanExporter, SpanProcessor } from '@opentelemetry/sd
 import type { EnvironmentDestination, EnvironmentOptions } from '../infra/environment.ts';
 import { ENVIRONMENT_VARIABLES } from '../infra/environment-variables.ts';
 import type { RetrySettings } from '../processing/retry-policy.ts';
-import { integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
+import { integer, numberAbove0, objectWith, oneOf } from '../utils/option-checks.ts';
 import { defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { readAgents } from './agents-config.ts';
 import { readCapture } from './capture-config.ts';
 import { type DestinationRules, resolveDestinations } from './destination-config.ts';
 import type { DestinationOptions } from './destination-options.ts';
 import { readMetrics } from './metrics-config.ts';
-import type { PropagationOptions, TracerOptions } from './options.ts';
+import type { TracerOptions } from './options.ts';
+import { readPropagation } from './propagation-config.ts';
 import { readRedact } from './redact-config.ts';
 import { readResource } from './resource-config.ts';
 import { readSampling } from './sampling-config.ts';
@@ -21,7 +22,6 @@ import {
   type GivenOption,
   type LimitSettings,
   type LogSettings,
-  type PropagationSettings,
   type SignalSettings,
   type TracerDefaults,
   type TracerSettings,
@@ -56,9 +56,6 @@ export const TRACER_KEYS = {
 } satisfies Record<keyof TracerOptions, true>;
 
 export const KNOWN_TRACER: ReadonlySet<string> = new Set(Object.keys(TRACER_KEYS));
-const KNOWN_PROPAGATION: ReadonlySet<string> = new Set(
-  Object.keys({ baggage: true } satisfies Record<keyof PropagationOptions, true>),
-);
 
 const LIMITS = defineGroup<LimitSettings>({
   maxQueueSize: integer('limits.maxQueueSize'),
@@ -104,9 +101,7 @@ const TUNED: ReadonlySet<string> = new Set(
     maxQueueBytes: true,
   } satisfies Record<GivenOption, true>),
 );
-const BAGGAGE_KEY = text(256);
 const MAX_SPAN_PROCESSORS = 32;
-const MAX_BAGGAGE_KEYS = 128;
 
 /** `base` with what the options give; its parts are shared where they give nothing. `rules` hold for what they give. */
 export function applyOptions(
@@ -235,16 +230,8 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
   });
 }
 
-function readPropagation(reader: OptionReader, base: PropagationSettings): PropagationSettings {
-  const own = reader.open('propagation', KNOWN_PROPAGATION);
-  const given = own?.get('baggage');
-  if (own === undefined || given === undefined) return base;
-  if (typeof given === 'function') return Object.freeze({ baggage: given as PropagationSettings['baggage'] });
-  const baggage = own.readList('baggage', BAGGAGE_KEY, MAX_BAGGAGE_KEYS);
-  return baggage === undefined ? base : Object.freeze({ baggage });
-}
-
-function toDestinationOptions(destination: EnvironmentDestination): DestinationOptions {
+/** A destination that variables name, as an option. */
+export function toDestinationOptions(destination: EnvironmentDestination): DestinationOptions {
   const { endpoint, endpointKind, protocol, headers, insecure, compression, signals, timeoutMillis } = destination;
   const url = new URL(endpoint.reveal());
   // A path is what other exporters ignore as well.

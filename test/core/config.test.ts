@@ -9,7 +9,8 @@ import {
   resolveStandaloneSettings,
   resolveTracerSettings,
 } from '../../src/core/config.ts';
-import type { RegistryOptions, TracerOptions } from '../../src/core/options.ts';
+import type { TracerOptions } from '../../src/core/options.ts';
+import type { RegistryOptions } from '../../src/core/registry-options.ts';
 import { BUILT_IN_DEFAULTS, DEFAULT_SAMPLING, type TracerSettings } from '../../src/core/settings.ts';
 import { readEnvironment } from '../../src/infra/environment.ts';
 import { systemClock } from '../../src/utils/clock.ts';
