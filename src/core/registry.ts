@@ -250,10 +250,15 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { clock } = this.#settings;
     const endsAt = clock.monotonic() + timeoutMillis;
     this.#platform.close();
-    const reports = await Promise.all(this.#all().map((runtime) => runtime.shutdown(timeoutMillis)));
+    const { made } = this.#platform;
+    const tenants = this.#all().filter((runtime) => runtime !== made);
+    const reports = tenants.map((runtime) => runtime.shutdown(timeoutMillis));
+    // Tenants bring copies until the end.
+    if (made !== undefined) reports.push(made.shutdown(timeoutMillis, Promise.all(reports)));
+    await Promise.all(reports);
     this.#table.clear();
     await this.#house.close(Math.max(endsAt - clock.monotonic(), 0));
     this.#house.guard.run('metrics', 'stop', () => this.#metrics?.stop(), undefined);
-    return combineReports(reports);
+    return combineReports(await Promise.all(reports));
   }
 }

@@ -153,9 +153,8 @@ export class SpanRoute {
   close(reason: DropReason): Promise<void> {
     if (this.#closing === undefined) {
       this.detach();
-      this.#outlet?.close(reason);
-      this.#copies?.close(reason);
-      this.#closing = this.#options.leases.giveBack(this.settings);
+      const ended = [this.#outlet?.close(reason), this.#copies?.close(reason)];
+      this.#closing = Promise.all([...ended, this.#options.leases.giveBack(this.settings)]).then(() => {});
     }
     return this.#closing;
   }

@@ -11,7 +11,7 @@ import { untraced } from './untraced.ts';
 
 export interface HttpTransportOptions {
   readonly clock: Clock;
-  /** Hard limit for each origin and TLS identity; further requests wait. Default 32. */
+  /** Hard limit for each origin and TLS identity; further requests wait. Default 40. */
   readonly connectionsPerOrigin?: number;
   /** Origins with kept connections; beyond, the one unused for longest is closed. Default 256. */
   readonly maxOrigins?: number;
@@ -46,7 +46,7 @@ class HttpTransport implements Transport {
 
   constructor(options: HttpTransportOptions) {
     this.#clock = options.clock;
-    this.#connectionsPerOrigin = options.connectionsPerOrigin ?? 32;
+    this.#connectionsPerOrigin = options.connectionsPerOrigin ?? 40;
     this.#maxResponseBytes = options.maxResponseBytes ?? 4 * 1024 * 1024;
     this.#lookup = options.lookup ?? systemLookup;
     this.#pools = new OriginCache({

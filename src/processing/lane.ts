@@ -1,12 +1,12 @@
 import { untraced } from '../infra/untraced.ts';
-import { publishDiagnostic } from '../utils/diagnostics.ts';
 import { describeError } from '../utils/errors.ts';
 import type { Job } from './agenda.ts';
 import { Breaker, GIVE_UP_REASONS, type Trouble } from './breaker.ts';
-import type { Gate, Sender } from './dispatcher.ts';
+import type { Gate, Sender, Standing, Turn } from './dispatcher.ts';
+import { LaneAccount, refusedOf } from './lane-account.ts';
 import type { Batch } from './lane-cargo.ts';
 import type { LaneCondition, LaneOptions } from './lane-options.ts';
-import { type DropReason, recordDrop } from './ledger.ts';
+import type { DropReason } from './ledger.ts';
 import type { DeliveryOutcome, FailureReason } from './outcome.ts';
 import { watchOverdue } from './overdue-watch.ts';
 import { Waiters } from './waiters.ts';
@@ -32,6 +32,7 @@ export class Lane implements Job, Sender {
   readonly #options: LaneOptions;
   readonly #gate: Gate;
   readonly #breaker: Breaker;
+  readonly #account: LaneAccount;
   readonly #retries: Attempt[] = [];
   /** A handful at most. */
   #underWay: readonly Attempt[] = NO_ATTEMPTS;
@@ -40,9 +41,12 @@ export class Lane implements Job, Sender {
   #taken = 0;
   #held = 0;
   #overdue = 0;
+  /** What the last answer says of the lane. */
+  #lastAnswer: Standing = 'unproven';
   #hurried = 0;
   #waiting = false;
-  #closed = false;
+  /** Why it was closed, if it was. */
+  #closed: DropReason | undefined;
   #stop: AbortController | undefined;
   readonly #afterLoss: Job = { due: () => this.#notify() };
 
@@ -51,6 +55,7 @@ export class Lane implements Job, Sender {
     this.#options = options;
     this.#gate = dispatcher.gate(cargo.origin);
     this.#breaker = new Breaker(clock, retryPolicy);
+    this.#account = new LaneAccount(options);
   }
 
   /** Spans that are not settled and not only on the disk: waiting, to be retried, or in a request. */
@@ -95,8 +100,8 @@ export class Lane implements Job, Sender {
     return this.#breaker.failures;
   }
 
-  get suspect(): boolean {
-    return this.#breaker.failures > 0 || this.#overdue > 0;
+  get standing(): Standing {
+    return this.#breaker.failures > 0 || this.#overdue > 0 ? 'suspect' : this.#lastAnswer;
   }
 
   /** To be called after something was put into the queue. */
@@ -107,7 +112,7 @@ export class Lane implements Job, Sender {
 
   /** To be called after the queue had to give up `count` spans. */
   lost(count: number, reason: DropReason = 'queue_full'): void {
-    this.#drop(reason, count);
+    this.#account.dropped(reason, count);
     // Later: this happens in the middle of another tenant's push.
     const { agenda } = this.#options;
     agenda.schedule(this.#afterLoss, agenda.now());
@@ -124,16 +129,16 @@ export class Lane implements Job, Sender {
     const { cargo } = this.#options;
     // One at a time with a spool: a process that dies then repeats one batch at most.
     const limit = this.#breaker.failures > 0 || cargo.spool !== undefined ? 1 : HEALTHY_REQUESTS;
-    if (this.#closed || this.#underWay.length >= limit) return false;
+    if (this.#closed !== undefined || this.#underWay.length >= limit) return false;
     if (this.#retries.length === 0 && (cargo.size === 0 || cargo.spool?.ready === false)) return false;
     return !this.#breaker.open;
   }
 
   /** Sends the next batch; called by the dispatcher when `sendable()` and a slot is free. */
-  send(overdue: () => void, finished: () => void): void {
+  send(turn: Turn): void {
     const attempt = this.#next();
     if (attempt === undefined) {
-      finished();
+      turn.finished();
       return;
     }
     const { agenda, cargo, guard } = this.#options;
@@ -141,19 +146,21 @@ export class Lane implements Job, Sender {
     // One for all requests that are under way: it is only ever used to stop them all.
     this.#stop ??= new AbortController();
     const { signal } = this.#stop;
+    const startedAt = agenda.now();
     let isOverdue = false;
-    const watch = watchOverdue(agenda, () => {
+    const watch = watchOverdue(agenda, turn.patienceMillis, () => {
       isOverdue = true;
       this.#overdue += 1;
-      overdue();
+      turn.overdue();
     });
     this.#underWay = [...this.#underWay, attempt];
     const settle = (outcome: DeliveryOutcome): void => {
       agenda.cancel(watch);
       this.#ended(attempt);
       if (isOverdue) this.#overdue -= 1;
+      if (outcome.status !== 'retryable') this.#lastAnswer = turn.answered(agenda.now() - startedAt);
       guard.run('delivery', 'settle', () => this.#settle(attempt, round, outcome), undefined);
-      finished();
+      turn.finished();
       this.#again();
     };
     // `async`, so that nothing is thrown into the host's code that ended a span.
@@ -182,34 +189,39 @@ export class Lane implements Job, Sender {
   settled(until: 'empty' | 'attempted'): Promise<void> {
     const end = this.#taken + this.#options.cargo.size;
     const done = (): boolean => {
-      if (this.#closed || this.#left === 0) return true;
+      if (this.#closed !== undefined || this.#left === 0) return true;
       if (until === 'empty') return false;
       return this.#isSettledUpTo(end) || (this.#underWay.length === 0 && this.#breaker.open);
     };
     return this.#waiters.until(done);
   }
 
-  /** Stops: aborts what is under way and counts what cannot be left on the disk under `reason`. Answers how much that was. */
-  close(reason: DropReason): number {
-    if (this.#closed) return 0;
-    this.#closed = true;
+  /**
+   * Stops: aborts what is under way and counts what cannot be left on the disk under `reason`. Resolves when all
+   * requests have ended; what a receiver had taken by then is exported after all.
+   */
+  close(reason: DropReason): Promise<void> {
+    const ended = this.#waiters.until(() => this.#underWay.length === 0);
+    if (this.#closed !== undefined) return ended;
+    this.#closed = reason;
     const { agenda, cargo, dispatcher } = this.#options;
     agenda.cancel(this);
     agenda.cancel(this.#afterLoss);
     this.#gate.withdraw(this);
     dispatcher.leave(this.#gate);
     let left = cargo.clear();
-    for (const { batch } of [...this.#retries, ...this.#underWay]) {
-      left += batch.count - (cargo.spool?.leave(batch) ?? 0);
+    for (const { batch } of this.#retries) left += batch.count - (cargo.spool?.leave(batch) ?? 0);
+    for (const attempt of this.#underWay) {
+      if (cargo.spool === undefined) this.#account.aborted(attempt, reason);
+      else left += attempt.batch.count - cargo.spool.leave(attempt.batch);
     }
-    for (const { batch } of this.#retries) cargo.release(batch);
-    this.#retries.length = 0;
+    for (const { batch } of this.#retries.splice(0)) cargo.release(batch);
     // Their memory is still being read: it is released when they have ended.
     this.#stop?.abort();
     this.#held = 0;
-    this.#drop(reason, left);
+    this.#account.dropped(reason, left);
     this.#notify();
-    return left;
+    return ended;
   }
 
   #wait(): void {
@@ -225,7 +237,7 @@ export class Lane implements Job, Sender {
   }
 
   #offer(): void {
-    if (this.#closed) return;
+    if (this.#closed !== undefined) return;
     if (this.#breaker.open) {
       this.#wakeAt(this.#breaker.blockedUntil);
       return;
@@ -237,7 +249,7 @@ export class Lane implements Job, Sender {
 
   /** After an attempt: goes on with retries and full batches, else waits for the batch to fill. */
   #again(): void {
-    if (this.#closed) return;
+    if (this.#closed !== undefined) return;
     if (this.#retries.length > 0) this.#offer();
     else if (this.#options.cargo.size > 0) this.added();
   }
@@ -261,11 +273,11 @@ export class Lane implements Job, Sender {
   }
 
   #settle(attempt: Attempt, round: number, outcome: DeliveryOutcome): void {
-    if (this.#closed) {
-      this.#options.cargo.release(attempt.batch);
-      return;
-    }
-    if (outcome.status === 'success') {
+    if (this.#closed !== undefined) {
+      const { cargo } = this.#options;
+      if (cargo.spool === undefined) this.#account.ended(attempt, this.#closed, outcome);
+      cargo.release(attempt.batch);
+    } else if (outcome.status === 'success') {
       this.#breaker.succeeded(round);
       this.#delivered(attempt, outcome.rejected, outcome.message);
     } else if (outcome.status === 'retryable') {
@@ -278,12 +290,8 @@ export class Lane implements Job, Sender {
   }
 
   #delivered(attempt: Attempt, rejected: number, message: string | undefined): void {
-    const { guard, ledger } = this.#options;
-    const { count } = attempt.batch;
-    const refused = Math.min(Math.max(rejected, 0), count);
-    if (message !== undefined) guard.report('delivery', 'partial success', message);
-    ledger.countExported(count - refused);
-    this.#finish(attempt, 'rejected', refused);
+    if (message !== undefined) this.#options.guard.report('delivery', 'partial success', message);
+    this.#finish(attempt, 'rejected', refusedOf(attempt.batch, rejected));
   }
 
   #refused(attempt: Attempt, round: number, reason: FailureReason, message: string): void {
@@ -299,7 +307,7 @@ export class Lane implements Job, Sender {
       this.#retries.push(...halves.map((batch) => ({ ...attempt, batch })));
       return;
     }
-    this.#announceFailure(message, false);
+    this.#account.failed(message, false);
     this.#finish(attempt, 'rejected', attempt.batch.count);
   }
 
@@ -308,7 +316,7 @@ export class Lane implements Job, Sender {
     const { spool } = this.#options.cargo;
     const reason = spool === undefined ? GIVE_UP_REASONS[trouble] : undefined;
     const givesUp = reason !== undefined && this.#breaker.open && this.#options.retryPolicy.exhausted(attempt.firstAt);
-    this.#announceFailure(message, !givesUp);
+    this.#account.failed(message, !givesUp);
     const { count } = attempt.batch;
     if (givesUp) this.#finish(attempt, reason, count);
     else if (spool?.putBack(attempt.batch) !== true) this.#retries.push(attempt);
@@ -318,22 +326,10 @@ export class Lane implements Job, Sender {
     }
   }
 
-  #announceFailure(reason: string, willRetry: boolean): void {
-    const { guard, tenantId } = this.#options;
-    guard.report('delivery', 'export', reason);
-    publishDiagnostic('isotrace:export:failed', { tenantId, reason, willRetry });
-  }
-
-  #finish({ batch, firstAt }: Attempt, reason: DropReason, dropped: number): void {
-    const { cargo, recorder } = this.#options;
-    this.#held -= batch.count;
-    this.#drop(reason, dropped);
-    cargo.release(batch);
-    recorder?.finished({ component: cargo.component, firstAt, exported: batch.count - dropped, dropped, reason });
-  }
-
-  #drop(reason: DropReason, count: number): void {
-    recordDrop(this.#options.ledger, this.#options.tenantId, reason, count);
+  #finish(attempt: Attempt, reason: DropReason, dropped: number): void {
+    this.#held -= attempt.batch.count;
+    this.#account.finished(attempt, reason, dropped);
+    this.#options.cargo.release(attempt.batch);
   }
 
   /** Whether all of the first `end` spans that were ever queued are settled. */

@@ -217,6 +217,26 @@ describe('copies for the platform', () => {
     expect(report.tenants.find(({ tenantId }) => tenantId === 'platform')).toMatchObject({ delivered: 2, pending: 0 });
   });
 
+  it('are delivered when tenants bring them in the middle of a shutdown', async () => {
+    const { own, platform, registry } = await world({});
+    own.b.setFault({ mode: 'hang' });
+    const open = registry.get('b').startSpan('late');
+    registry.get('b').startSpan('early').end();
+    const closing = registry.shutdown({ timeoutMillis: 3_000 });
+    // By then the platform has nothing else to deliver.
+    await eventually(
+      () => own.b.requests.length > 0 && namesAt(platform).length === 1,
+      () => `${own.b.requests.length} requests, ${namesAt(platform).join(', ')}`,
+    );
+    open.end();
+    const report = await closing;
+    expect(namesAt(platform)).toEqual(['b/early', 'b/late']);
+    expect(report.tenants).toMatchObject([
+      { tenantId: 'b', delivered: 0, dropped: { shutdown_deadline: 2 } },
+      { tenantId: 'platform', delivered: 2, pending: 0, dropped: {} },
+    ]);
+  });
+
   it.each(['hang', 'refused', 'status'] as const)('that go nowhere (%s) cost tenants nothing', async (kind) => {
     const { own, platform, registry } = await world({
       platform: { destination: { endpoint: 'http://127.0.0.1:9' }, limits: { maxQueueSize: 100 } },
