@@ -1,6 +1,5 @@
-/** Before anybody was answered: a new connection needs its time. */
-const UNKNOWN_PATIENCE_MILLIS = 500;
-const MIN_PATIENCE_MILLIS = 100;
+/** Longer than what a busy process adds by itself. */
+const MIN_PATIENCE_MILLIS = 250;
 const MAX_PATIENCE_MILLIS = 1_000;
 /** What takes so many times as long as half of the answers is not usual. */
 const USUAL_FACTOR = 8;
@@ -16,9 +15,9 @@ export class AnswerPace {
 
   /** How long a request may take before it is overdue: a second at most, also where everything takes long. */
   get patienceMillis(): number {
-    return this.#medianMillis === undefined
-      ? UNKNOWN_PATIENCE_MILLIS
-      : Math.min(this.#usualMillis, MAX_PATIENCE_MILLIS);
+    // Before anybody was answered: a new connection needs its time.
+    if (this.#medianMillis === undefined) return MAX_PATIENCE_MILLIS;
+    return Math.min(this.#usualMillis, MAX_PATIENCE_MILLIS);
   }
 
   /** Whether an answer was no slower than can be expected there. */

@@ -147,7 +147,7 @@ describe('Dispatcher', () => {
   it('tells a lane how long its request may take, by what is usual at its origin', () => {
     const { gate } = origin();
     const [first, ...others] = line(gate, 3, 'unproven').flatMap(({ runs }) => runs) as [Run, Run, Run];
-    expect(first.patienceMillis).toBe(500);
+    expect(first.patienceMillis).toBe(1_000);
     expect(first.answered(40)).toBe('proven');
     expect(runsOf(line(gate, 1, 'proven'))[0]?.patienceMillis).toBe(320);
     expect(others.map((run) => run.answered(3_000))).toEqual(['suspect', 'suspect']);

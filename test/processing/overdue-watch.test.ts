@@ -46,6 +46,21 @@ describe('watchOverdue', () => {
     clock.advance(20);
     expect(calls).toBe(1);
   });
+
+  it('takes a busy process for an excuse within the first second only', () => {
+    const clock = new StallingClock();
+    let calls = 0;
+    watchOverdue(new Agenda(clock), 300, () => {
+      calls += 1;
+    });
+    clock.stallMillis = 60;
+    clock.advance(300);
+    expect([calls, clock.monotonic()]).toEqual([0, 360]);
+    clock.advance(300);
+    expect([calls, clock.monotonic()]).toEqual([0, 720]);
+    clock.advance(300);
+    expect([calls, clock.monotonic()]).toEqual([1, 1_080]);
+  });
 });
 
 /** Its timers come late by the time that the process is said to stand still. */
