@@ -112,6 +112,7 @@ export class Dispatcher {
   readonly #overduePerOrigin: number;
   readonly #slots: Slots<Gate>;
   readonly #gates = new Map<Origin, Gate>();
+  #closed = false;
 
   constructor(options: DispatcherOptions = {}) {
     const { overduePerOrigin = 20, requestsPerOrigin = 8, requestsInAll = 8 * requestsPerOrigin } = options;
@@ -147,8 +148,14 @@ export class Dispatcher {
     this.#slots.forget(gate);
   }
 
+  /** Starts no request any more. */
+  close(): void {
+    this.#closed = true;
+  }
+
   /** Takes a slot of the process, or remembers the origin for when one is free. */
   acquire(gate: Gate, standing: Standing): boolean {
+    if (this.#closed) return false;
     if (!this.#slots.free(standing)) {
       this.#slots.waiting[standing].add(gate);
       return false;

@@ -21,6 +21,8 @@ interface Attempt {
   readonly firstAt: number;
 }
 
+/** An error of its own for each lane would have a stack that nobody reads. */
+const GIVEN_UP = 'given up';
 const NO_ATTEMPTS: readonly Attempt[] = Object.freeze([]);
 
 /**
@@ -217,7 +219,7 @@ export class Lane implements Job, Sender {
     }
     for (const { batch } of this.#retries.splice(0)) cargo.release(batch);
     // Their memory is still being read: it is released when they have ended.
-    this.#stop?.abort();
+    this.#stop?.abort(GIVEN_UP);
     this.#held = 0;
     this.#account.dropped(reason, left);
     this.#notify();

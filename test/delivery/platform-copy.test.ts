@@ -2,6 +2,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { RegistryOptions, Tracer } from '../../src/index.ts';
 import { PROTOBUF } from '../../src/processing/wire-format.ts';
+import { settle } from '../support/fake-clock.ts';
 import { startGrpcReceiver } from '../support/grpc-receiver.ts';
 import { decodeTraceRequest } from '../support/otlp-decoder.ts';
 import { decodeJsonTraceRequest } from '../support/otlp-json-decoder.ts';
@@ -225,9 +226,10 @@ describe('copies for the platform', () => {
     const closing = registry.shutdown({ timeoutMillis: 3_000 });
     // By then the platform has nothing else to deliver.
     await eventually(
-      () => own.b.requests.length > 0 && namesAt(platform).length === 1,
+      () => own.b.requests.length > 0 && registry.platform.stats().traces.exported === 1,
       () => `${own.b.requests.length} requests, ${namesAt(platform).join(', ')}`,
     );
+    await settle(10);
     open.end();
     const report = await closing;
     expect(namesAt(platform)).toEqual(['b/early', 'b/late']);
