@@ -4,7 +4,7 @@ import type { Job } from './agenda.ts';
 import { Breaker, GIVE_UP_REASONS, type Trouble } from './breaker.ts';
 import type { Gate, Sender, Standing, Turn } from './dispatcher.ts';
 import { LaneAccount, refusedOf } from './lane-account.ts';
-import type { Batch } from './lane-cargo.ts';
+import { type Batch, startAttempt } from './lane-cargo.ts';
 import type { LaneCondition, LaneOptions } from './lane-options.ts';
 import type { DropReason } from './ledger.ts';
 import type { DeliveryOutcome, FailureReason } from './outcome.ts';
@@ -165,8 +165,7 @@ export class Lane implements Job, Sender {
       turn.finished();
       this.#again();
     };
-    // `async`, so that nothing is thrown into the host's code that ended a span.
-    untraced(async () => cargo.attempt(attempt.batch, signal)).then(settle, (error: unknown) => {
+    untraced(() => startAttempt(cargo, attempt.batch, signal)).then(settle, (error: unknown) => {
       guard.report('delivery', 'attempt', error);
       settle({ status: 'retryable', reason: 'hook', message: describeError(error) });
     });
