@@ -1,5 +1,5 @@
 /** Longer than what a busy process adds by itself. */
-const MIN_PATIENCE_MILLIS = 250;
+const MIN_PATIENCE_MILLIS = 500;
 const MAX_PATIENCE_MILLIS = 1_000;
 /** What takes so many times as long as half of the answers is not usual. */
 const USUAL_FACTOR = 8;

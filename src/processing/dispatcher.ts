@@ -46,6 +46,8 @@ export interface DispatcherOptions {
 
 const STANDINGS = ['proven', 'unproven', 'suspect'] as const satisfies readonly Standing[];
 
+const UNPROVEN_FIRST = ['unproven', 'proven', 'suspect'] as const satisfies readonly Standing[];
+
 /** Slots and overdue requests of an origin, and the connections that are enough for all of them. */
 export interface OriginCapacity {
   readonly requestsPerOrigin: number;
@@ -61,9 +63,10 @@ export function originCapacity(requestsPerOrigin: number): OriginCapacity {
 }
 
 /**
- * Slots of an origin or of the process, and who waits for one; insertion order is the order of turns. The proven can
- * have all at any time, whatever the others do. The unproven get those that the proven leave, and a quarter as many in
- * any case; suspects have half as many of their own.
+ * Slots of an origin or of the process, and who waits for one; insertion order is the order of turns. The proven and the
+ * unproven share theirs, where the unproven come first until they have a quarter, and last from then on. Those of the
+ * unproven that are overdue leave the share, but still count among the unproven, of whom there are never more than
+ * slots. Suspects have half as many of their own.
  */
 class Slots<T> {
   readonly waiting: Readonly<Record<Standing, Set<T>>> = {
@@ -73,6 +76,8 @@ class Slots<T> {
   };
   readonly #used: Record<Standing, number> = { proven: 0, unproven: 0, suspect: 0 };
   readonly #limit: number;
+  /** Unproven requests that are overdue, and have found no room beside the slots. */
+  #late = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -82,19 +87,30 @@ class Slots<T> {
     return this.#used.proven + this.#used.unproven + this.#used.suspect;
   }
 
+  /** In the order in which free slots are given out. */
+  get order(): readonly Standing[] {
+    return 4 * (this.#used.unproven - this.#late) < this.#limit ? UNPROVEN_FIRST : STANDINGS;
+  }
+
   free(standing: Standing): boolean {
     const { proven, suspect, unproven } = this.#used;
-    if (standing === 'proven') return proven < this.#limit;
     if (standing === 'suspect') return suspect < Math.ceil(this.#limit / 2);
-    return unproven < Math.max(Math.ceil(this.#limit / 4), this.#limit - proven);
+    return proven + unproven - this.#late < this.#limit && (standing === 'proven' || unproven < this.#limit);
   }
 
   take(standing: Standing): void {
     this.#used[standing] += 1;
   }
 
-  giveBack(standing: Standing): void {
+  /** A request of the unproven that holds a slot is overdue. */
+  outlast(): void {
+    this.#late += 1;
+  }
+
+  /** `late`: of an unproven request that was overdue. */
+  giveBack(standing: Standing, late: boolean): void {
     this.#used[standing] -= 1;
+    if (late) this.#late -= 1;
   }
 
   forget(waiting: T): void {
@@ -164,9 +180,19 @@ export class Dispatcher {
     return true;
   }
 
-  release(standing: Standing): void {
-    this.#slots.giveBack(standing);
-    for (const next of STANDINGS) this.#pump(next);
+  release(standing: Standing, late: boolean): void {
+    this.#slots.giveBack(standing, late);
+    this.#pumpAll();
+  }
+
+  /** An unproven request of a gate is overdue and keeps its slot. */
+  outlast(): void {
+    this.#slots.outlast();
+    this.#pumpAll();
+  }
+
+  #pumpAll(): void {
+    for (const standing of this.#slots.order) this.#pump(standing);
   }
 
   #pump(standing: Standing): void {
@@ -182,7 +208,8 @@ export class Dispatcher {
 /** A request under way and what it counts against. */
 interface Run {
   readonly standing: Standing;
-  holds: 'slot' | 'overdue' | 'nothing';
+  /** `late`: a slot, but out of the share. */
+  holds: 'slot' | 'late' | 'overdue' | 'nothing';
 }
 
 /** The slots of one origin, and the lanes that wait for them. */
@@ -253,6 +280,7 @@ export class Gate {
         if (run.holds !== 'slot') return;
         this.#late.add(run);
         this.#shelve();
+        if (run.standing === 'unproven') this.#outlast(run);
       },
       answered: (millis) => {
         this.#pace.note(millis);
@@ -262,7 +290,7 @@ export class Gate {
         const { holds } = run;
         run.holds = 'nothing';
         this.#late.delete(run);
-        if (holds === 'slot') this.#giveBack(run.standing);
+        if (holds === 'slot' || holds === 'late') this.#giveBack(run.standing, holds === 'late');
         if (holds !== 'overdue') return;
         this.#overdue -= 1;
         this.#shelve();
@@ -273,16 +301,30 @@ export class Gate {
   #shelve(): void {
     for (const run of this.#late) {
       if (this.#overdue >= this.#overdueLimits[run.standing]) continue;
+      const isLate = run.holds === 'late';
       this.#late.delete(run);
       run.holds = 'overdue';
       this.#overdue += 1;
-      this.#giveBack(run.standing);
+      this.#giveBack(run.standing, isLate);
     }
   }
 
-  #giveBack(standing: Standing): void {
-    this.#slots.giveBack(standing);
-    this.#dispatcher.release(standing);
-    for (const next of STANDINGS) this.pump(next);
+  /** One that found no room beside the slots. */
+  #outlast(run: Run): void {
+    if (run.holds !== 'slot') return;
+    run.holds = 'late';
+    this.#slots.outlast();
+    this.#dispatcher.outlast();
+    this.#pumpAll();
+  }
+
+  #giveBack(standing: Standing, late: boolean): void {
+    this.#slots.giveBack(standing, late);
+    this.#dispatcher.release(standing, late);
+    this.#pumpAll();
+  }
+
+  #pumpAll(): void {
+    for (const standing of this.#slots.order) this.pump(standing);
   }
 }

@@ -63,12 +63,13 @@ describe('Dispatcher', () => {
     expect(order.join('')).toBe('aabcabacaa');
   });
 
-  it('has all slots for the proven, however many others there are', () => {
+  it('has all slots for the proven once the others are overdue, however many there are', () => {
     const { dispatcher, gate } = origin();
     const others = [...line(gate, 50, 'suspect'), ...line(gate, 50, 'unproven')];
     expect(runsOf(others)).toHaveLength(4 + 8);
+    const proven = line(gate, 50, 'proven');
     makeOverdue(others);
-    expect(runsOf(line(gate, 50, 'proven'))).toHaveLength(8);
+    expect(runsOf(proven)).toHaveLength(8);
     expect(dispatcher.underWay).toBe(8 + 8 + 4);
   });
 
@@ -79,16 +80,16 @@ describe('Dispatcher', () => {
     expect(runsOf(line(gate, 50, 'suspect'))).toHaveLength(4);
   });
 
-  it('gives the unproven what the proven leave, and a quarter in any case', () => {
+  it('has no more slots for the proven and the unproven together, and a quarter for the unproven in any case', () => {
     const { gate } = origin();
-    const proven = line(gate, 5, 'proven');
+    const proven = line(gate, 50, 'proven');
     const unproven = line(gate, 50, 'unproven');
-    expect(runsOf(unproven)).toHaveLength(3);
-    (runsOf(proven)[0] as Run).finished();
-    expect(runsOf(unproven)).toHaveLength(4);
-    line(gate, 4, 'proven');
-    for (const run of runsOf(unproven)) run.finished();
-    expect(runsOf(unproven)).toHaveLength(2);
+    const counts = () => [runsOf(proven).length, runsOf(unproven).length];
+    expect(counts()).toEqual([8, 0]);
+    for (let turn = 0; turn < 5; turn += 1) (runsOf(proven)[0] as Run).finished();
+    expect(counts()).toEqual([6, 2]);
+    for (let turn = 0; turn < 5; turn += 1) (runsOf(unproven)[0] as Run).finished();
+    expect(counts()).toEqual([6, 2]);
   });
 
   it('does not let suspects of many origins use up the process', () => {
@@ -103,14 +104,15 @@ describe('Dispatcher', () => {
 
   it('does not let new tenants of many origins use up the process', () => {
     const dispatcher = new Dispatcher();
-    for (let index = 0; index < 200; index += 1) line(dispatcher.gate(`https://new-${index}.test`), 1, 'unproven');
+    const at = (name: string, standing: Standing) => line(dispatcher.gate(`https://${name}.test`), 1, standing);
+    const hanging = Array.from({ length: 200 }, (_, index) => at(`new-${index}`, 'unproven')).flat();
     expect(dispatcher.underWay).toBe(64);
-    const proven = Array.from({ length: 100 }, (_, index) =>
-      line(dispatcher.gate(`https://${index}.test`), 1, 'proven'),
-    );
-    expect(runsOf(proven.flat())).toHaveLength(64);
-    (runsOf(proven.flat())[0] as Run).finished();
-    expect(runsOf(proven.flat())).toHaveLength(64);
+    const proven = Array.from({ length: 100 }, (_, index) => at(`proven-${index}`, 'proven')).flat();
+    for (const run of runsOf(hanging)) run.overdue();
+    // Those that took their slots: as many as are the unproven's in any case, and all others.
+    expect([runsOf(hanging).length, runsOf(proven).length]).toEqual([64 + 16, 64 - 16]);
+    makeOverdue(hanging);
+    expect([runsOf(hanging).length, runsOf(proven).length]).toEqual([200, 64]);
   });
 
   it('takes the slot of an overdue request back, up to 20 beside the slots', () => {
@@ -148,8 +150,8 @@ describe('Dispatcher', () => {
     const { gate } = origin();
     const [first, ...others] = line(gate, 3, 'unproven').flatMap(({ runs }) => runs) as [Run, Run, Run];
     expect(first.patienceMillis).toBe(1_000);
-    expect(first.answered(40)).toBe('proven');
-    expect(runsOf(line(gate, 1, 'proven'))[0]?.patienceMillis).toBe(320);
+    expect(first.answered(80)).toBe('proven');
+    expect(runsOf(line(gate, 1, 'proven'))[0]?.patienceMillis).toBe(640);
     expect(others.map((run) => run.answered(3_000))).toEqual(['suspect', 'suspect']);
   });
 
@@ -379,13 +381,11 @@ class World {
     const inSlots = [...this.#standings.values()].filter(({ overdue }) => !overdue);
     expect(this.#dispatcher.underWay).toBe(inSlots.length);
     const isFree = (runs: readonly { readonly standing: Standing }[], standing: Standing, limit: number): boolean => {
-      const count = (counted: Standing) => runs.filter((run) => run.standing === counted).length;
-      expect(count('proven')).toBeLessThanOrEqual(limit);
-      expect(count('unproven')).toBeLessThanOrEqual(limit);
-      expect(count('suspect')).toBeLessThanOrEqual(Math.ceil(limit / 2));
-      if (standing === 'proven') return count(standing) < limit;
-      if (standing === 'suspect') return count(standing) < Math.ceil(limit / 2);
-      return count(standing) < Math.ceil(limit / 4) || count(standing) + count('proven') < limit;
+      const suspects = runs.filter((run) => run.standing === 'suspect').length;
+      const others = runs.length - suspects;
+      expect(others).toBeLessThanOrEqual(limit);
+      expect(suspects).toBeLessThanOrEqual(Math.ceil(limit / 2));
+      return standing === 'suspect' ? suspects < Math.ceil(limit / 2) : others < limit;
     };
     for (const standing of ['proven', 'unproven', 'suspect'] as const) {
       for (const origin of [0, 1, 2]) {

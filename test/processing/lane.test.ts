@@ -371,7 +371,7 @@ describe('two requests under way', () => {
   it('make the lane suspect until one is answered in a time that is usual at its origin', async () => {
     const kit = kitWith();
     const standings: string[] = [kit.lane.standing];
-    for (const millis of [10, 3_000, 10, 240, 260]) {
+    for (const millis of [10, 3_000, 10, 490, 510]) {
       kit.add(10);
       await kit.advance(millis);
       await kit.answer(DELIVERED);
