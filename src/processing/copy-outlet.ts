@@ -1,5 +1,6 @@
 import { SpanByteQueue } from './byte-queue.ts';
 import { CopyIndex } from './copy-index.ts';
+import type { OutletTenant } from './destination-lane.ts';
 import type { EndedSpan } from './ended-span.ts';
 import { Lane } from './lane.ts';
 import { type DropReason, recordDrop } from './ledger.ts';
@@ -9,7 +10,7 @@ import { recordLength } from './record-chunk.ts';
 import { SpanCargo } from './span-cargo.ts';
 import type { CopySource, Encoded } from './span-copier.ts';
 import type { SpanScope } from './span-host.ts';
-import type { OutletDestination, OutletSettings, OutletTenant, Redactor } from './span-outlet.ts';
+import type { OutletDestination, OutletSettings, Redactor } from './span-outlet.ts';
 import { createSpanSender, wireFormatOf } from './span-sender.ts';
 import type { WireFormat } from './wire-format.ts';
 

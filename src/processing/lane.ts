@@ -1,25 +1,16 @@
 import { untraced } from '../infra/untraced.ts';
 import { describeError } from '../utils/errors.ts';
 import type { Job } from './agenda.ts';
-import { Breaker, GIVE_UP_REASONS, type Trouble } from './breaker.ts';
+import { GIVE_UP_REASONS, type Trouble } from './breaker.ts';
 import type { Gate, Sender, Standing, Turn } from './dispatcher.ts';
 import { LaneAccount, refusedOf } from './lane-account.ts';
-import { type Batch, startAttempt } from './lane-cargo.ts';
+import { type BreakerRound, LaneBreaker } from './lane-breaker.ts';
+import { type Attempt, startAttempt } from './lane-cargo.ts';
+import { type GroupMember, LaneGroup } from './lane-group.ts';
 import type { LaneCondition, LaneOptions } from './lane-options.ts';
 import type { DropReason } from './ledger.ts';
 import type { DeliveryOutcome, FailureReason } from './outcome.ts';
-import { watchOverdue } from './overdue-watch.ts';
 import { Waiters } from './waiters.ts';
-
-/** Requests under way of a lane that does well. */
-const HEALTHY_REQUESTS = 2;
-
-interface Attempt {
-  readonly batch: Batch;
-  /** How many spans the lane had taken from its queue before these. */
-  readonly position: number;
-  readonly firstAt: number;
-}
 
 /** An error of its own for each lane would have a stack that nobody reads. */
 const GIVEN_UP = 'given up';
@@ -27,13 +18,14 @@ const NO_ATTEMPTS: readonly Attempt[] = Object.freeze([]);
 
 /**
  * Brings one tenant's telemetry to one destination: decides when a batch is due, holds it while it is under way, and
- * counts what became of it. Many lanes share the agenda and the dispatcher; a lane never has more than two requests
- * under way, and starts none beside another while its destination fails.
+ * counts what became of it. Many lanes share the agenda and the dispatcher; a lane, with the others of its group, never
+ * has more than two requests under way, and starts none beside another while its destination fails.
  */
-export class Lane implements Job, Sender {
+export class Lane implements Job, Sender, GroupMember {
   readonly #options: LaneOptions;
   readonly #gate: Gate;
-  readonly #breaker: Breaker;
+  readonly #group: LaneGroup;
+  readonly #breaker: LaneBreaker;
   readonly #account: LaneAccount;
   readonly #retries: Attempt[] = [];
   /** A handful at most. */
@@ -42,11 +34,9 @@ export class Lane implements Job, Sender {
   /** Spans taken from the queue since the beginning, and those of them that are not settled. */
   #taken = 0;
   #held = 0;
-  #overdue = 0;
-  /** What the last answer says of the lane. */
-  #lastAnswer: Standing = 'unproven';
   #hurried = 0;
   #waiting = false;
+  #heldUp = false;
   /** Why it was closed, if it was. */
   #closed: DropReason | undefined;
   #stop: AbortController | undefined;
@@ -56,7 +46,9 @@ export class Lane implements Job, Sender {
     const { cargo, clock, dispatcher, retryPolicy } = options;
     this.#options = options;
     this.#gate = dispatcher.gate(cargo.origin);
-    this.#breaker = new Breaker(clock, retryPolicy);
+    this.#group = options.group ?? new LaneGroup(clock, retryPolicy);
+    this.#group.join(this);
+    this.#breaker = new LaneBreaker(this.#group.breaker);
     this.#account = new LaneAccount(options);
   }
 
@@ -74,7 +66,7 @@ export class Lane implements Job, Sender {
     return this.#options.cargo.size + this.#held;
   }
 
-  /** For metrics: spans that are to be retried or in a request, and what exports them. */
+  /** For metrics: what is to be retried or in a request, and what exports it. */
   get inflight() {
     return { count: this.#held, component: this.#options.cargo.component };
   }
@@ -103,7 +95,7 @@ export class Lane implements Job, Sender {
   }
 
   get standing(): Standing {
-    return this.#breaker.failures > 0 || this.#overdue > 0 ? 'suspect' : this.#lastAnswer;
+    return this.#breaker.failures > 0 ? 'suspect' : this.#group.standing;
   }
 
   /** To be called after something was put into the queue. */
@@ -116,8 +108,7 @@ export class Lane implements Job, Sender {
   lost(count: number, reason: DropReason = 'queue_full'): void {
     this.#account.dropped(reason, count);
     // Later: this happens in the middle of another tenant's push.
-    const { agenda } = this.#options;
-    agenda.schedule(this.#afterLoss, agenda.now());
+    this.#options.agenda.schedule(this.#afterLoss, this.#options.agenda.now());
   }
 
   /** The delay of the batch, or the wait for the next attempt, is over, or a batch came back from the disk. */
@@ -129,11 +120,15 @@ export class Lane implements Job, Sender {
   /** Whether there is something that may be sent now; asked by the dispatcher. */
   sendable(): boolean {
     const { cargo } = this.#options;
-    // One at a time with a spool: a process that dies then repeats one batch at most.
-    const limit = this.#breaker.failures > 0 || cargo.spool !== undefined ? 1 : HEALTHY_REQUESTS;
-    if (this.#closed !== undefined || this.#underWay.length >= limit) return false;
+    if (this.#closed !== undefined) return false;
     if (this.#retries.length === 0 && (cargo.size === 0 || cargo.spool?.ready === false)) return false;
-    return !this.#breaker.open;
+    // One at a time with a spool: a process that dies then repeats one batch at most.
+    if (cargo.spool !== undefined && this.#underWay.length > 0) return false;
+    const { failures, open } = this.#breaker;
+    this.#heldUp = open || !this.#group.hasRoom(failures > 0);
+    // What opened it may have been another lane's failure.
+    if (open && !this.#waiting) this.#wakeAt(this.#breaker.blockedUntil);
+    return !this.#heldUp;
   }
 
   /** Sends the next batch; called by the dispatcher when `sendable()` and a slot is free. */
@@ -148,21 +143,14 @@ export class Lane implements Job, Sender {
     // One for all requests that are under way: it is only ever used to stop them all.
     this.#stop ??= new AbortController();
     const { signal } = this.#stop;
-    const startedAt = agenda.now();
-    let isOverdue = false;
-    const watch = watchOverdue(agenda, turn.patienceMillis, () => {
-      isOverdue = true;
-      this.#overdue += 1;
-      turn.overdue();
-    });
+    const noteEnd = this.#group.begin(this, agenda, turn);
     this.#underWay = [...this.#underWay, attempt];
     const settle = (outcome: DeliveryOutcome): void => {
-      agenda.cancel(watch);
+      noteEnd(outcome.status !== 'retryable');
       this.#ended(attempt);
-      if (isOverdue) this.#overdue -= 1;
-      if (outcome.status !== 'retryable') this.#lastAnswer = turn.answered(agenda.now() - startedAt);
       guard.run('delivery', 'settle', () => this.#settle(attempt, round, outcome), undefined);
       turn.finished();
+      this.#group.freed(this);
       this.#again();
     };
     untraced(() => startAttempt(cargo, attempt.batch, signal)).then(settle, (error: unknown) => {
@@ -170,6 +158,12 @@ export class Lane implements Job, Sender {
       settle({ status: 'retryable', reason: 'hook', message: describeError(error) });
     });
     if (cargo.full) this.#gate.offer(this);
+  }
+
+  /** What another lane of the destination learned may end a wait, or begin one. */
+  freed(): void {
+    this.#waiters.check();
+    if (this.#heldUp) this.#offer();
   }
 
   /** Sends without waiting for full batches until `relax` is called as often. */
@@ -209,6 +203,7 @@ export class Lane implements Job, Sender {
     agenda.cancel(this);
     agenda.cancel(this.#afterLoss);
     this.#gate.withdraw(this);
+    this.#group.leave(this);
     dispatcher.leave(this.#gate);
     let left = cargo.clear();
     for (const { batch } of this.#retries) left += batch.count - (cargo.spool?.leave(batch) ?? 0);
@@ -228,8 +223,8 @@ export class Lane implements Job, Sender {
   #wait(): void {
     const { clock, delayMillis } = this.#options;
     // Up to a tenth earlier, so that tenants which started together do not all send in the same moment.
-    const delay = delayMillis * (1 - clock.random() / 10);
-    this.#wakeAt(Math.max(clock.monotonic() + delay, this.#breaker.blockedUntil));
+    const at = clock.monotonic() + delayMillis * (1 - clock.random() / 10);
+    this.#wakeAt(Math.max(at, this.#breaker.blockedUntil));
   }
 
   #wakeAt(at: number): void {
@@ -238,6 +233,7 @@ export class Lane implements Job, Sender {
   }
 
   #offer(): void {
+    this.#heldUp = false;
     if (this.#closed !== undefined) return;
     if (this.#breaker.open) {
       this.#wakeAt(this.#breaker.blockedUntil);
@@ -273,7 +269,7 @@ export class Lane implements Job, Sender {
     return attempt;
   }
 
-  #settle(attempt: Attempt, round: number, outcome: DeliveryOutcome): void {
+  #settle(attempt: Attempt, round: BreakerRound, outcome: DeliveryOutcome): void {
     if (this.#closed !== undefined) {
       const { cargo } = this.#options;
       if (cargo.spool === undefined) this.#account.ended(attempt, this.#closed, outcome);
@@ -295,7 +291,7 @@ export class Lane implements Job, Sender {
     this.#finish(attempt, 'rejected', refusedOf(attempt.batch, rejected));
   }
 
-  #refused(attempt: Attempt, round: number, reason: FailureReason, message: string): void {
+  #refused(attempt: Attempt, round: BreakerRound, reason: FailureReason, message: string): void {
     if (reason === 'unauthorized' || reason === 'config') {
       const trouble = reason === 'config' ? 'misconfigured' : reason;
       this.#breaker.failed(round, trouble, message);

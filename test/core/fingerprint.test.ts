@@ -35,6 +35,7 @@ describe('createFingerprint', () => {
     [{ redact: true }, { redact: { values: true, keys: [] } }],
     [{ redact: { keys: ['a', pattern], custom } }, { redact: { keys: ['a', pattern], custom } }],
     [{ propagation: { baggage: ['a', 'b'] } }, { propagation: { baggage: ['b', 'a'] } }],
+    [{ propagation: { propagateTo: ['a', 'b'] } }, { propagation: { propagateTo: ['b', 'a'] } }],
   ])('is the same for options that mean the same (%#)', (left, right) => {
     expect(fingerprint(settingsOf(left))).toBe(fingerprint(settingsOf(right)));
   });
@@ -116,6 +117,10 @@ describe('createFingerprint', () => {
       { spool: { directory: '/a', fsync: 'always' } },
       { propagation: { baggage: ['a'] } },
       { propagation: { baggage: () => true } },
+      { propagation: { propagateTo: ['a'] } },
+      { propagation: { propagateTo: ['a:1'] } },
+      { propagation: { propagateTo: [] } },
+      { propagation: { propagateTo: () => true } },
     ];
     expect(new Set(variants.map((input) => fingerprint(settingsOf(input)))).size).toBe(variants.length);
   });
