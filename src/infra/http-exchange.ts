@@ -122,8 +122,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
 
   /** The headers as an object, for what masks their values. */
   get #secrets(): Readonly<Record<string, string>> {
-    const pairs = this.#headers.flatMap((name, index) => (index % 2 === 0 ? [[name, this.#headers[index + 1]]] : []));
-    return Object.fromEntries(pairs);
+    const secrets: Record<string, string> = {};
+    for (let index = 0; index < this.#headers.length; index += 2) {
+      secrets[this.#headers[index] as string] = this.#headers[index + 1] as string;
+    }
+    return secrets;
   }
 
   #response(truncated: boolean): TransportResult | undefined {
