@@ -13,11 +13,15 @@ export class AnswerPace {
    */
   #medianMillis: number | undefined;
 
-  /** How long a request may take before it is overdue: a second at most, also where everything takes long. */
-  get patienceMillis(): number {
+  /**
+   * How long a request may take before it is overdue: a second at most, also where everything takes long; half as long
+   * for a lane that was never answered.
+   */
+  patienceMillis(unproven: boolean): number {
     // Before anybody was answered: a new connection needs its time.
     if (this.#medianMillis === undefined) return MAX_PATIENCE_MILLIS;
-    return Math.min(this.#usualMillis, MAX_PATIENCE_MILLIS);
+    const patience = Math.min(this.#usualMillis, MAX_PATIENCE_MILLIS);
+    return unproven ? patience / 2 : patience;
   }
 
   /** Whether an answer was no slower than can be expected there. */

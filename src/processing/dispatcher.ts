@@ -275,7 +275,7 @@ export class Gate {
 
   #start(sender: Sender, run: Run): void {
     sender.send({
-      patienceMillis: this.#pace.patienceMillis,
+      patienceMillis: this.#pace.patienceMillis(run.standing === 'unproven'),
       overdue: () => {
         if (run.holds !== 'slot') return;
         this.#late.add(run);
