@@ -146,9 +146,9 @@ export class SpanOutlet implements TapSource {
     return true;
   }
 
-  /** Stops all lanes and counts what is left under `reason`. Answers how much that was. */
-  close(reason: DropReason): number {
-    return this.lanes.reduce((sum, lane) => sum + lane.close(reason), 0);
+  /** Stops all lanes and counts what is left under `reason`. Resolves when their requests have ended. */
+  async close(reason: DropReason): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.close(reason)));
   }
 
   /** Without a destination it is only copied and listened to. */
