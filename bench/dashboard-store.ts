@@ -18,7 +18,7 @@ const { ProtobufTraceSerializer } = createRequire(exporter)('@opentelemetry/otlp
 export const dashboardStore: Question = {
   name: 'dashboard-store',
   title: 'The segment ring of the dashboard',
-  peers: ['isotrace'],
+  peers: () => ['isotrace'],
   rounds: 1,
   shortVariants: [variantOf(SIZES[0])],
   rows: SIZES.map(variantOf).flatMap((variant) => [

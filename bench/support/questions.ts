@@ -4,6 +4,7 @@ import type { Question } from './question.ts';
 export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   span: async () => (await import('../span.ts')).span,
   routing: async () => (await import('../routing.ts')).routing,
+  growth: async () => (await import('../growth.ts')).growth,
   'end-to-end': async () => (await import('../end-to-end.ts')).endToEnd,
   memory: async () => (await import('../memory.ts')).memory,
   tenants: async () => (await import('../tenants.ts')).tenants,
