@@ -34,7 +34,7 @@ export const growth: Question = {
       tenantCount === undefined ? children(tenants[0] as PeerTenant, attributeCount) : new Visits(tenants).slice;
     const cpu = new CpuMeter();
     const windowSpans = Math.max(WINDOW, tenants.length * REQUESTS_OF_TENANT * SPANS_OF_REQUEST);
-    const measured = Math.ceil((short ? 65_536 : 327_680) / windowSpans);
+    const measured = Math.ceil((short ? 16_384 : 327_680) / windowSpans);
     let made = await windows(library, Math.ceil(measured / 4), windowSpans, work, new CpuMeter());
     const madeBefore = made;
     made += await windows(library, measured, windowSpans, work, cpu);

@@ -33,8 +33,8 @@ export interface RoundOptions {
   readonly peers: readonly PeerName[];
   /** The Node binary that measures. */
   readonly execPath: string;
-  /** Only variants whose name contains this. */
-  readonly only: string | undefined;
+  /** Which variants. */
+  readonly only: (variant: string) => boolean;
   /** Where each child leaves a CPU profile. */
   readonly profileDirectory: string | undefined;
   readonly progress: (line: string) => void;
@@ -54,7 +54,7 @@ type Round = Partial<Record<PeerName, Figures>>;
  */
 export async function ask(question: Question, options: RoundOptions): Promise<Answer> {
   const { only, progress, rounds, short } = options;
-  const variants = variantsOf(question, short).filter((variant) => only === undefined || variant.includes(only));
+  const variants = variantsOf(question, short).filter(only);
   const peersOf = (variant: string): readonly PeerName[] => {
     const asked = question.peers?.(variant) ?? OWN_PEERS;
     return asked.filter((peer) => options.peers.includes(peer));
