@@ -66,7 +66,13 @@ export async function ask(question: Question, options: RoundOptions): Promise<An
       const peers = peersOf(variant);
       for (const peer of round % 2 === 0 ? peers : peers.toReversed()) {
         progress(`${question.name}, round ${round + 1} of ${rounds}: ${variant}, ${peer}`);
-        figures[peer] = await measureInChild(question.name, { peer, variant, short }, options);
+        try {
+          figures[peer] = await measureInChild(question.name, { peer, variant, short }, options);
+        } catch (error) {
+          // Of another library's failure only its own column suffers.
+          if (OWN_PEERS.includes(peer)) throw error;
+          progress(String(error));
+        }
       }
       measured.get(variant)?.push(figures);
     }
@@ -85,6 +91,7 @@ function answerRow(row: Row, rounds: readonly Round[], peers: readonly PeerName[
   const answers: Partial<Record<PeerName, PeerAnswer>> = {};
   for (const peer of peers) {
     const values = rounds.map((round) => round[peer]?.[row.figure] ?? Number.NaN);
+    if (values.some(Number.isNaN)) continue;
     const ratios = rounds.map(
       (round, index) => (values[index] ?? Number.NaN) / (round[base]?.[row.figure] ?? Number.NaN),
     );
