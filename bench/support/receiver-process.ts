@@ -26,14 +26,15 @@ const server = createServer((request, response) => {
     stats.bytes += body.length;
     // Other formats are of peers that count for themselves.
     const isOtlp = request.headers['content-type'] === PROTOBUF && request.headers['content-encoding'] === undefined;
-    if (!isOtlp || request.url !== '/v1/traces') {
+    if (!isOtlp) {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
       return;
     }
-    stats.spans += countSpans(body);
+    const hasSpans = request.url?.endsWith('/v1/traces') === true;
+    if (hasSpans) stats.spans += countSpans(body);
     response.writeHead(200, { 'content-type': PROTOBUF, 'content-length': 0 }).end();
     const now = Date.now();
-    if (FLOODING.test(request.headers.authorization ?? '')) return;
+    if (!hasSpans || FLOODING.test(request.headers.authorization ?? '')) return;
     for (const endedAt of endTimes(body)) delays.push(now - endedAt);
   });
 });
