@@ -6,6 +6,7 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   metrics: async () => (await import('../metrics.ts')).metrics,
   signals: async () => (await import('../signals.ts')).signals,
   routing: async () => (await import('../routing.ts')).routing,
+  growth: async () => (await import('../growth.ts')).growth,
   'end-to-end': async () => (await import('../end-to-end.ts')).endToEnd,
   memory: async () => (await import('../memory.ts')).memory,
   tenants: async () => (await import('../tenants.ts')).tenants,
