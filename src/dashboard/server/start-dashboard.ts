@@ -6,6 +6,7 @@ import { AccessControl } from './access.ts';
 import { type DashboardOptions, resolveDashboardOptions } from './dashboard-options.ts';
 import { LiveFeed } from './live-feed.ts';
 import { OtlpReceiver } from './otlp-receiver.ts';
+import { PageFiles } from './page-files.ts';
 import { createRequestGuard } from './request-guard.ts';
 import { RequestRouter } from './request-router.ts';
 import { type ViewChart, ViewList } from './view-list.ts';
@@ -31,7 +32,7 @@ const KEEP_ALIVE_MILLIS = 5_000;
 const MAX_HEADER_BYTES = 32_768;
 
 /**
- * Starts the dashboard: on one port an OTLP/HTTP receiver, the API to ask what came in, and live events. Rejects with
+ * Starts the dashboard: on one port an OTLP/HTTP receiver, the API to ask what came in, live events, and the page. Rejects with
  * an `IsotraceError` when an option cannot be used, and with Node's error when it cannot listen.
  */
 export async function startDashboard(options: DashboardOptions = {}): Promise<Dashboard> {
@@ -43,7 +44,7 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
     guard: createRequestGuard(host, allowedHosts),
     accessControl: new AccessControl(settings.tokens),
     receiver: new OtlpReceiver({ store, tenantHeader, maxBodyBytes, onStored: () => feed.notify() }),
-    ...{ feed, store, views, clock },
+    ...{ feed, page: new PageFiles(), store, views, clock },
   });
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MILLIS,
