@@ -2,6 +2,7 @@ import 'uplot/dist/uPlot.min.css';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot from 'uplot';
+import { formatTime } from '../model/format.ts';
 import { isDark } from '../state/theme.ts';
 import { cssColor } from './css-color.ts';
 
@@ -92,9 +93,9 @@ function optionsOf(element: HTMLElement, newest: { readonly current: ChartProps 
       y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] },
     },
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-    axes: [axis, { ...axis, size: 62, values: (_plot, values) => values.map((value) => newest.current.format(value)) }],
+    axes: [{ ...axis, values: (plot, splits) => splits.map((time) => axisTime(time, plot.scales['x'])) }, { ...axis, size: 62, values: (_plot, values) => values.map((value) => newest.current.format(value)) }],
     series: [
-      { label: 'Time' },
+      { label: 'Time', value: (_plot: UPlot, millis: number | null) => (millis === null ? '–' : formatTime(millis)) },
       ...series.map(({ name, color }, at) => {
         const stroke = cssColor(color ?? '--hue', color === undefined ? `hue-${at % HUES}` : '');
         return {
@@ -148,4 +149,13 @@ function placeDots(plot: UPlot, element: HTMLElement, dots: readonly ChartDot[])
     link.style.top = `${y + box.offsetTop}px`;
     layer.append(link);
   }
+}
+
+/** As short as the length of the whole allows. */
+function axisTime(millis: number, scale: UPlot.Scale | undefined): string {
+  const length = (scale?.max ?? 0) - (scale?.min ?? 0);
+  const date = new Date(millis);
+  const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0'));
+  if (length > 2 * 86_400_000) return `${date.getMonth() + 1}/${date.getDate()} ${hours}:${minutes}`;
+  return length < 600_000 ? `${hours}:${minutes}:${seconds}` : `${hours}:${minutes}`;
 }

@@ -25,7 +25,7 @@ export function CopyButton({ what, text, words, icon = 'copy' }: CopyButtonProps
   };
   return (
     <button type="button" class={words === undefined ? 'icon-button' : 'button'} aria-label={`Copy ${what}`} title={`Copy ${what}`} onClick={(event) => void copy(event)}>
-      <Icon name={done ? 'check' : icon} />
+      {(words === undefined || done) && <Icon name={done ? 'check' : icon} size={words === undefined ? 16 : 14} />}
       {words}
     </button>
   );

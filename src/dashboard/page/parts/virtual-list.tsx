@@ -65,7 +65,7 @@ export function VirtualList(props: VirtualListProps): JSX.Element {
       onKeyDown={props.onKeyDown}
     >
       {header}
-      <div class="virtual-space" role="rowgroup" style={{ height: virtualizer.getTotalSize() }}>
+      <div class="virtual-space" role="rowgroup" style={{ height: `${virtualizer.getTotalSize()}px` }}>
         {items.map(({ key, index, start }) => (
           <div
             key={String(key)}
@@ -75,7 +75,7 @@ export function VirtualList(props: VirtualListProps): JSX.Element {
             ref={(element) => {
               if (isOpen?.(index)) virtualizer.measureElement(element);
             }}
-            style={{ transform: `translateY(${start}px)`, ...(!isOpen?.(index) && { height: rowHeight }) }}
+            style={{ transform: `translateY(${start}px)`, ...(!isOpen?.(index) && { height: `${rowHeight}px` }) }}
           >
             {row(index)}
           </div>

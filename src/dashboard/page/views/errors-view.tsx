@@ -49,7 +49,7 @@ export function ErrorsView(): JSX.Element {
                   <small>times</small>
                 </div>
                 <div class="error-what">
-                  <h2>{group.type}</h2>
+                  <h2>{group.type === 'error' ? 'Failed without an exception' : group.type}</h2>
                   <p>{group.message}</p>
                   {group.frame !== '' && <code title={group.frame}>{group.frame}</code>}
                   <p class="badges">

@@ -45,8 +45,8 @@ export function Minimap({ tree }: { readonly tree: SpanTree }): JSX.Element {
       <canvas ref={canvas} height={HEIGHT} role="img" aria-label="The whole trace. Drag to look at a part of its time" />
       {(zoomed || drag) && (
         <>
-          <i class="shade" style={{ left: 0, width: `${Math.min(...shown) * 100}%` }} />
-          <i class="shade" style={{ left: `${Math.max(...shown) * 100}%`, right: 0 }} />
+          <i class="shade" style={{ left: '0', width: `${Math.min(...shown) * 100}%` }} />
+          <i class="shade" style={{ left: `${Math.max(...shown) * 100}%`, right: '0' }} />
         </>
       )}
       {zoomed && (

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { RedAnswer, RedFigures, RedGroup } from '../../store/telemetry-store.ts';
 import { quoteValue } from '../model/complete-query.ts';
 import { formatCompact, formatCount, formatDuration, formatPercent, threeDigits } from '../model/format.ts';
+import { fillSteps } from '../model/steps.ts';
 import { Badge, ServiceName, TenantName } from '../parts/badge.tsx';
 import { Chart } from '../parts/chart.tsx';
 import { GetStarted, NothingFound, Problem } from '../parts/empty-state.tsx';
@@ -92,7 +93,7 @@ export function ServicesView(): JSX.Element {
                     {rateText(group.count / seconds)}
                   </td>
                   <td>
-                    <Sparkline values={group.steps.map(({ count }) => count)} />
+                    <Sparkline values={fillSteps(group.steps, value?.stepMillis ?? 60_000, from, end).map(({ count }) => count)} />
                   </td>
                   <td class="number">
                     {group.errors > 0 ? <Badge tone="error">{formatPercent(group.errors, group.count)}</Badge> : '0%'}
@@ -120,7 +121,10 @@ export function ServicesView(): JSX.Element {
 function RedCharts(props: { readonly group: RedGroup; readonly stepMillis: number; readonly start: number; readonly end: number }): JSX.Element {
   const { group, stepMillis, start, end } = props;
   const name = [group.tenant, group.service, group.operation].filter(Boolean).join(' · ');
+  const all = fillSteps(group.steps, stepMillis, start, end);
   const pointsOf = (valueOf: (step: RedFigures) => number) =>
+    all.map((step): readonly [number, number] => [step.timeMillis, valueOf(step)]);
+  const durationsOf = (valueOf: (step: RedFigures) => number) =>
     group.steps.map((step): readonly [number, number] => [step.timeMillis, valueOf(step)]);
   const frame = { ...{ start, end, stepMillis }, height: 150, onChoose: chooseRange };
   return (
@@ -150,9 +154,9 @@ function RedCharts(props: { readonly group: RedGroup; readonly stepMillis: numbe
           {...frame}
           title={`Durations of ${name}`}
           series={[
-            { name: 'p50', points: pointsOf(({ p50Nanos }) => p50Nanos), color: '--good' },
-            { name: 'p95', points: pointsOf(({ p95Nanos }) => p95Nanos), color: '--warn' },
-            { name: 'p99', points: pointsOf(({ p99Nanos }) => p99Nanos), color: '--error' },
+            { name: 'p50', points: durationsOf(({ p50Nanos }) => p50Nanos), color: '--good' },
+            { name: 'p95', points: durationsOf(({ p95Nanos }) => p95Nanos), color: '--warn' },
+            { name: 'p99', points: durationsOf(({ p99Nanos }) => p99Nanos), color: '--error' },
           ]}
           format={formatDuration}
         />

@@ -70,10 +70,12 @@ export function TraceHeader(props: {
           <span class="button-label">Metrics then</span>
         </a>
         <CopyButton what="a link" icon="link" text={() => location.href} />
-        <CopyButton what="as JSON" words="JSON" text={() => JSON.stringify(tree.nodes.map(({ span }) => span), undefined, 2)} />
-        <CopyButton what="as curl" words="curl" text={() => curlOf(location.origin, otlpPath({ traceId, tenant }))} />
-        <CopyButton what="as OTLP" words="OTLP" text={() => traceAsOtlp({ traceId, tenant })} />
-        <CopyButton what="for an assistant" words="Text" text={() => traceForReader(tree)} />
+        <div class="segmented" role="group" aria-label="Copy the trace">
+          <CopyButton what="as JSON" words="JSON" text={() => JSON.stringify(tree.nodes.map(({ span }) => span), undefined, 2)} />
+          <CopyButton what="as curl" words="curl" text={() => curlOf(location.origin, otlpPath({ traceId, tenant }))} />
+          <CopyButton what="as OTLP" words="OTLP" text={() => traceAsOtlp({ traceId, tenant })} />
+          <CopyButton what="for an assistant" words="Text" text={() => traceForReader(tree)} />
+        </div>
         <button
           type="button"
           class="icon-button"

@@ -102,7 +102,7 @@ function SpanRow(
       onClick={() => select(node)}
       onKeyDown={(event) => event.key === 'Enter' && select(node)}
     >
-      <span role="gridcell" class="span-name" style={{ paddingLeft: 8 + Math.min(depth, MOST_INDENTS) * INDENT }}>
+      <span role="gridcell" class="span-name" style={{ paddingLeft: `${8 + Math.min(depth, MOST_INDENTS) * INDENT}px` }}>
         {children.length > 0 ? (
           <button
             type="button"
