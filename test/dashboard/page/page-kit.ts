@@ -9,7 +9,10 @@ const executable = findChromium();
 
 /** Groups tests that need a browser; without one they are skipped, and say so. */
 export const describePage = (name: string, tests: () => void): void => {
-  describe.skipIf(executable === undefined)(executable === undefined ? `${name} (there is no Chromium here)` : name, tests);
+  describe.skipIf(executable === undefined)(
+    executable === undefined ? `${name} (there is no Chromium here)` : name,
+    tests,
+  );
 };
 
 export interface PageKit {
@@ -23,7 +26,7 @@ export interface PageKit {
 }
 
 /** One browser and one dashboard for a file. */
-export function usePage(options: DashboardOptions & { readonly seed?: boolean; readonly token?: string } = {}): PageKit {
+export function usePage(options: DashboardOptions & { readonly seed?: boolean } = {}): PageKit {
   const { seed = true, ...dashboardOptions } = options;
   const started: { dashboard?: Dashboard; browser?: Browser; seededAt?: number } = {};
   beforeAll(async () => {
@@ -37,10 +40,7 @@ export function usePage(options: DashboardOptions & { readonly seed?: boolean; r
     await started.dashboard?.close();
   }, 30_000);
   const post: Post = async (signal, json) => {
-    const headers = {
-      'content-type': 'application/json',
-      ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
-    };
+    const headers = { 'content-type': 'application/json' };
     const url = `${started.dashboard?.url}/v1/${signal}`;
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(json) });
     expect(response.status).toBe(200);
@@ -77,7 +77,10 @@ export function usePage(options: DashboardOptions & { readonly seed?: boolean; r
 
 /** What a click on this puts on the clipboard. */
 export async function copied(page: Page, label: string): Promise<string> {
-  await page.getByRole('button', { name: `Copy ${label}`, exact: true }).first().click();
+  await page
+    .getByRole('button', { name: `Copy ${label}`, exact: true })
+    .first()
+    .click();
   await page.getByText(`Copied ${label}`).waitFor();
   return page.evaluate(() => navigator.clipboard.readText());
 }

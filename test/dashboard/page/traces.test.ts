@@ -122,9 +122,14 @@ describePage('the traces on the page', () => {
     await expect.poll(() => rows.count()).toBe(12);
     const levels = await rows.evaluateAll((all) => all.map((row) => Number(row.getAttribute('aria-level'))));
     expect(levels).toEqual([1, 2, 2, 3, 4, 5, 5, 5, 4, 4, 5, 5]);
-    const indents = await page.locator('.span-name').evaluateAll((all) => all.map((name) => Number.parseInt(getComputedStyle(name).paddingLeft, 10)));
+    const indents = await page
+      .locator('.span-name')
+      .evaluateAll((all) => all.map((name) => Number.parseInt(getComputedStyle(name).paddingLeft, 10)));
     expect(indents.slice(0, 5)).toEqual([8, 22, 22, 36, 50]);
-    const [root, login] = [await rows.nth(0).locator('.bar').boundingBox(), await rows.nth(1).locator('.bar').boundingBox()];
+    const [root, login] = [
+      await rows.nth(0).locator('.bar').boundingBox(),
+      await rows.nth(1).locator('.bar').boundingBox(),
+    ];
     expect((login?.width ?? 0) / (root?.width ?? 1)).toBeCloseTo(9 / 190, 1);
     await page.getByRole('button', { name: 'Close PlaceOrder' }).click();
     await expect.poll(() => rows.count()).toBe(4);
@@ -153,7 +158,9 @@ describePage('the traces on the page', () => {
   it('tells all about a span: attributes, events, exception, resource, links', async () => {
     const linked = hexId(501, 32);
     const at = Date.now() - T0 - 3_000;
-    const json = tracesJson({ service: 'linker', tenant: 'acme' }, [{ traceId: linked, spanId: hexId(501, 16), at, attributes: { deep: 'value' } }]) as {
+    const json = tracesJson({ service: 'linker', tenant: 'acme' }, [
+      { traceId: linked, spanId: hexId(501, 16), at, attributes: { deep: 'value' } },
+    ]) as {
       resourceSpans: { scopeSpans: { spans: Record<string, unknown>[] }[] }[];
     };
     Object.assign(json.resourceSpans[0]?.scopeSpans[0]?.spans[0] ?? {}, {
@@ -172,7 +179,9 @@ describePage('the traces on the page', () => {
     await detail.getByRole('link', { name: failedTrace.slice(0, 16) }).click();
     await expect.poll(() => detail.innerText()).toContain('POST /orders');
     await page.getByText('charge card').click();
-    await expect.poll(() => page.getByRole('region', { name: 'Exception' }).innerText()).toMatch(/CardDeclined[\s\S]*charge-card\.ts:48/);
+    await expect
+      .poll(() => page.getByRole('region', { name: 'Exception' }).innerText())
+      .toMatch(/CardDeclined[\s\S]*charge-card\.ts:48/);
     await detail.locator('.key-values > div', { hasText: 'payment.provider' }).hover();
     await detail.getByRole('button', { name: 'Search for payment.provider' }).click();
     await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('attr.payment.provider=stripe');
@@ -185,7 +194,9 @@ describePage('the traces on the page', () => {
     await page.locator('.critical').first().waitFor();
     // What ended before something that began later was not waited for.
     await expect.poll(() => page.locator('.off-path').count()).toBe(2);
-    const stretches = await page.locator('.critical').evaluateAll((all) => all.reduce((sum, one) => sum + one.getBoundingClientRect().width, 0));
+    const stretches = await page
+      .locator('.critical')
+      .evaluateAll((all) => all.reduce((sum, one) => sum + one.getBoundingClientRect().width, 0));
     const root = await page.locator('.bar').first().boundingBox();
     expect(stretches / (root?.width ?? 1)).toBeCloseTo(1, 1);
   });
@@ -228,11 +239,19 @@ describePage('the traces on the page', () => {
     const lines = text.trim().split('\n');
     expect(lines.length).toBeGreaterThan(1);
     const foreign = text.replaceAll('"acme"', '"imported"');
-    await page.setInputFiles('input[type=file]', { name: 'shop.jsonl', mimeType: 'application/json', buffer: Buffer.from(foreign) });
+    await page.setInputFiles('input[type=file]', {
+      name: 'shop.jsonl',
+      mimeType: 'application/json',
+      buffer: Buffer.from(foreign),
+    });
     await page.getByText(`Imported ${lines.length} requests`).waitFor();
     await page.goto(`${kit.dashboard.url}/?tenant=imported&last=24h`);
     await page.getByText(`${lines.length} traces`).waitFor();
-    await page.setInputFiles('input[type=file]', { name: 'x.jsonl', mimeType: 'application/json', buffer: Buffer.from('{"x":1}') });
+    await page.setInputFiles('input[type=file]', {
+      name: 'x.jsonl',
+      mimeType: 'application/json',
+      buffer: Buffer.from('{"x":1}'),
+    });
     await page.getByText('x.jsonl holds no OTLP').waitFor();
   });
 
@@ -253,7 +272,12 @@ describePage('the traces on the page', () => {
     await page.getByText('clocks differ').waitFor();
     await page.getByText('no parent').waitFor();
     // The parent comes late: the trace is read again by itself.
-    await kit.post('traces', tracesJson({ service: 'web', tenant: 'torn' }, [{ traceId, spanId: hexId(99, 16), name: 'late root', at, durationMillis: 30 }]));
+    await kit.post(
+      'traces',
+      tracesJson({ service: 'web', tenant: 'torn' }, [
+        { traceId, spanId: hexId(99, 16), name: 'late root', at, durationMillis: 30 },
+      ]),
+    );
     await page.getByRole('heading', { name: 'late root' }).waitFor();
     await expect.poll(() => page.getByText('spans missing').count()).toBe(0);
     await page.goto(`${kit.dashboard.url}/t/${hexId(1_234_567, 32)}`);
@@ -264,7 +288,9 @@ describePage('the traces on the page', () => {
     const page = await kit.open('/?q=name:live-*');
     await page.getByText('0 traces').waitFor();
     await expect.poll(() => page.locator('.live').getAttribute('class')).toContain('live live');
-    const sender = fork(fileURLToPath(new URL('sender.ts', import.meta.url)), [kit.dashboard.url], { execArgv: ['--import', 'tsx'] });
+    const sender = fork(fileURLToPath(new URL('sender.ts', import.meta.url)), [kit.dashboard.url], {
+      execArgv: ['--import', 'tsx'],
+    });
     onTestFinished(() => {
       sender.kill();
     });

@@ -12,7 +12,12 @@ export interface CompletionPlace {
 /** Fields whose values are numbers: there is nothing to list. */
 const UNLISTED = new Set(['dur', 'duration', 'trace', 'span']);
 const FIXED: Readonly<Record<string, readonly string[]>> = { root: ['true', 'false'] };
-const ALIASES: Readonly<Record<string, string>> = { operation: 'name', metric: 'name', event: 'name', level: 'severity' };
+const ALIASES: Readonly<Record<string, string>> = {
+  operation: 'name',
+  metric: 'name',
+  event: 'name',
+  level: 'severity',
+};
 
 export function completionPlace(text: string, caret: number): CompletionPlace | undefined {
   const before = text.slice(0, caret);
@@ -46,7 +51,9 @@ export function applyCompletion(
   signal: Signal,
 ): { readonly text: string; readonly caret: number } {
   const isField = place.field === undefined;
-  const insert = isField ? `${writtenField(chosen)}${chosen === 'duration' && signal === 'traces' ? '>' : ':'}` : quoteValue(chosen);
+  const insert = isField
+    ? `${writtenField(chosen)}${chosen === 'duration' && signal === 'traces' ? '>' : ':'}`
+    : quoteValue(chosen);
   const rest = text.slice(place.end).replace(/^"/, '');
   const space = isField || rest.startsWith(' ') ? '' : ' ';
   const caret = place.start + insert.length + space.length;

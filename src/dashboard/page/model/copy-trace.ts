@@ -17,7 +17,10 @@ export function traceForReader(tree: SpanTree): string {
     const details = attributes.length > 0 ? ` {${attributes.join(', ')}}` : '';
     const exceptions = span.events
       .filter(({ name }) => name === 'exception')
-      .map(({ attributes: { 'exception.stacktrace': stack, 'exception.message': message } }) => `\n${textOf(stack ?? message)}`);
+      .map(
+        ({ attributes: { 'exception.stacktrace': stack, 'exception.message': message } }) =>
+          `\n${textOf(stack ?? message)}`,
+      );
     const indent = '  '.repeat(depth);
     return `${indent}- ${span.name} [${span.service}] +${formatDuration(start)} ${formatDuration(end - start)}${failed}${details}${exceptions.join('').replaceAll('\n', `\n${indent}    `)}`;
   });

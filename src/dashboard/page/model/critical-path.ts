@@ -14,18 +14,18 @@ export interface CriticalSegment {
  */
 export function criticalPath(root: SpanNode): readonly CriticalSegment[] {
   const segments: CriticalSegment[] = [];
-  const stack: Frame[] = [openFrame(root, root.end)];
+  const stack: Frame[] = [openFrame(root, root.start, root.end)];
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
     const child = nextChild(frame);
     if (child === undefined) {
-      add(segments, frame.node, frame.node.start, frame.at);
+      add(segments, frame.node, frame.low, frame.at);
       stack.pop();
       continue;
     }
     const end = Math.min(child.end, frame.at);
     add(segments, frame.node, end, frame.at);
-    frame.at = Math.max(child.start, frame.node.start);
-    stack.push(openFrame(child, end));
+    frame.at = Math.max(child.start, frame.low);
+    stack.push(openFrame(child, frame.at, end));
   }
   return segments.reverse();
 }
@@ -34,19 +34,27 @@ interface Frame {
   readonly node: SpanNode;
   /** By end, the last one at the end of the list. */
   readonly children: SpanNode[];
+  /** The time of the parents, where it starts before them. */
+  readonly low: number;
   readonly from: number;
   /** Up to here, going back in time, it is not yet explained. */
   at: number;
 }
 
-function openFrame(node: SpanNode, at: number): Frame {
-  return { node, from: at, at, children: [...node.children].sort((left, right) => left.end - right.end) };
+function openFrame(node: SpanNode, low: number, at: number): Frame {
+  return {
+    node,
+    low: Math.max(low, node.start),
+    from: at,
+    at,
+    children: [...node.children].sort((left, right) => left.end - right.end),
+  };
 }
 
 function nextChild(frame: Frame): SpanNode | undefined {
-  const { node, children } = frame;
+  const { low, children } = frame;
   for (let child = children.pop(); child !== undefined; child = children.pop()) {
-    const overlaps = child.start < frame.at && child.end > node.start;
+    const overlaps = child.start < frame.at && child.end > low;
     // One that ended while a later one was waited for held nothing up; one that outlives the parent may have.
     const isLast = child.end <= frame.at || frame.at === frame.from;
     if (overlaps && isLast) return child;
@@ -55,6 +63,5 @@ function nextChild(frame: Frame): SpanNode | undefined {
 }
 
 function add(segments: CriticalSegment[], node: SpanNode, start: number, end: number): void {
-  const from = Math.max(start, node.start);
-  if (end > from) segments.push({ node, start: from, end });
+  if (end > start) segments.push({ node, start, end });
 }

@@ -30,7 +30,10 @@ export interface SpanTree {
   readonly errors: number;
 }
 
-type Draft = { -readonly [K in keyof SpanNode]: SpanNode[K] } & { children: Draft[]; parent: Draft | undefined };
+type Draft = { -readonly [K in keyof Omit<SpanNode, 'children' | 'parent'>]: SpanNode[K] } & {
+  children: Draft[];
+  parent: Draft | undefined;
+};
 
 /** Clocks of one machine differ by less. */
 const SKEW_NANOS = 1e6;
@@ -38,12 +41,12 @@ const SKEW_NANOS = 1e6;
 /** Ties spans together by their ids, each tenant's on their own. Cycles, which hostile ids can make, are cut. */
 export function buildSpanTree(spans: readonly WireSpan[]): SpanTree {
   const starts = spans.map((span) => BigInt(span.startTimeUnixNano));
-  const base = starts.reduce((least, start) => (start < least ? start : least), starts[0] ?? 0n);
+  const base = starts.toSorted((left, right) => (left < right ? -1 : 1))[0] ?? 0n;
   const byId = new Map<string, Draft>();
   const drafts = spans.map((span, at): Draft => {
     const start = Number((starts[at] ?? base) - base);
     const end = Math.max(start, Number(BigInt(span.endTimeUnixNano) - base));
-    const place = { index: 0, depth: 0, parent: undefined, children: [], orphan: false, skewed: false };
+    const place = { index: -1, depth: 0, parent: undefined, children: [], orphan: false, skewed: false };
     const draft: Draft = { span, start, end, ...place };
     const key = spanKey(span.tenant, span.spanId);
     if (!byId.has(key)) byId.set(key, draft);
@@ -58,7 +61,7 @@ export function buildSpanTree(spans: readonly WireSpan[]): SpanTree {
       missing.add(spanKey(tenant, parentSpanId));
       draft.orphan = true;
     }
-    if (parent === undefined || isWithin(parent, draft)) roots.push(draft);
+    if (parent === undefined) roots.push(draft);
     else {
       draft.parent = parent;
       draft.skewed = draft.start + SKEW_NANOS < parent.start;
@@ -66,6 +69,13 @@ export function buildSpanTree(spans: readonly WireSpan[]): SpanTree {
     }
   }
   const nodes = inOrder(roots);
+  // Those that no root leads to hang below a cycle.
+  for (const draft of drafts) {
+    if (draft.index >= 0) continue;
+    const root = cutCycle(draft);
+    roots.push(root);
+    for (const node of inOrder([root], nodes.length)) nodes.push(node);
+  }
   return {
     nodes,
     roots,
@@ -102,18 +112,23 @@ export function descendants(tree: SpanTree, node: SpanNode): number {
   return at - node.index - 1;
 }
 
-/** Whether `inner` is `outer` itself or above it: to hang it below would make a cycle. */
-function isWithin(outer: Draft, inner: Draft): boolean {
-  for (let at: Draft | undefined = outer; at !== undefined; at = at.parent) if (at === inner) return true;
-  return false;
+/** Makes a root of one of the spans of the cycle above this one. */
+function cutCycle(draft: Draft): Draft {
+  const walked = new Set<Draft>();
+  let at = draft;
+  for (; at.parent !== undefined && !walked.has(at); at = at.parent) walked.add(at);
+  const { parent } = at;
+  if (parent !== undefined) parent.children = parent.children.filter((child) => child !== at);
+  at.parent = undefined;
+  return at;
 }
 
-function inOrder(roots: readonly Draft[]): Draft[] {
+function inOrder(roots: readonly Draft[], from = 0): Draft[] {
   const nodes: Draft[] = [];
   const byStart = (left: Draft, right: Draft): number => right.start - left.start || left.end - right.end;
   const stack = [...roots].sort(byStart);
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    node.index = nodes.length;
+    node.index = from + nodes.length;
     node.depth = node.parent === undefined ? 0 : node.parent.depth + 1;
     nodes.push(node);
     for (const child of node.children.sort(byStart)) stack.push(child);

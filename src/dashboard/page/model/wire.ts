@@ -2,13 +2,7 @@ import type { LogRecord, SpanRecord } from '../../otlp/telemetry-model.ts';
 import type { LogPage, TraceSpans } from '../../store/telemetry-store.ts';
 
 /** A value of an attribute as JSON brings it: integers beyond the safe range and bytes are texts. */
-export type WireValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly WireValue[]
-  | { readonly [key: string]: WireValue };
+export type WireValue = string | number | boolean | null | readonly WireValue[] | { readonly [key: string]: WireValue };
 export type WireAttributes = Readonly<Record<string, WireValue>>;
 
 interface WireOrigin {

@@ -3,7 +3,11 @@ import { serviceClass } from '../model/service-hue.ts';
 
 export type Tone = 'error' | 'warn' | 'good' | 'quiet' | 'accent';
 
-export function Badge(props: { readonly tone: Tone; readonly title?: string | undefined; readonly children: ComponentChildren }): JSX.Element {
+export function Badge(props: {
+  readonly tone: Tone;
+  readonly title?: string | undefined;
+  readonly children: ComponentChildren;
+}): JSX.Element {
   return (
     <span class={`badge ${props.tone}`} title={props.title}>
       {props.children}

@@ -49,7 +49,9 @@ export function Chart(props: ChartProps): JSX.Element {
     if (element === null) return undefined;
     const chart = new UPlot(optionsOf(element, newest), dataOf(newest.current), element);
     plot.current = chart;
-    const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: newest.current.height ?? 180 }));
+    const observer = new ResizeObserver(() =>
+      chart.setSize({ width: element.clientWidth, height: newest.current.height ?? 180 }),
+    );
     observer.observe(element);
     return () => {
       observer.disconnect();
@@ -82,7 +84,12 @@ export function Chart(props: ChartProps): JSX.Element {
 function optionsOf(element: HTMLElement, newest: { readonly current: ChartProps }): UPlot.Options {
   const { series, bars, height = 180 } = newest.current;
   const [text, line] = [cssColor('--muted'), cssColor('--line')];
-  const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, font: '11px system-ui' };
+  const axis = {
+    stroke: text,
+    grid: { stroke: line, width: 1 },
+    ticks: { stroke: line, width: 1, size: 4 },
+    font: '11px system-ui',
+  };
   const paths = bars ? UPlot.paths.bars?.({ size: [0.8, 40] }) : undefined;
   return {
     width: Math.max(element.clientWidth, 200),
@@ -93,7 +100,10 @@ function optionsOf(element: HTMLElement, newest: { readonly current: ChartProps 
       y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] },
     },
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-    axes: [{ ...axis, values: (plot, splits) => splits.map((time) => axisTime(time, plot.scales['x'])) }, { ...axis, size: 62, values: (_plot, values) => values.map((value) => newest.current.format(value)) }],
+    axes: [
+      { ...axis, values: (plot, splits) => splits.map((time) => axisTime(time, plot.scales['x'])) },
+      { ...axis, size: 62, values: (_plot, values) => values.map((value) => newest.current.format(value)) },
+    ],
     series: [
       { label: 'Time', value: (_plot: UPlot, millis: number | null) => (millis === null ? '–' : formatTime(millis)) },
       ...series.map(({ name, color }, at) => {
@@ -121,7 +131,9 @@ function optionsOf(element: HTMLElement, newest: { readonly current: ChartProps 
 
 /** Series have their own times; the plot wants one list, with nothing where a series has no value. */
 function dataOf({ series }: ChartProps): UPlot.AlignedData {
-  const times = [...new Set(series.flatMap(({ points }) => points.map(([time]) => time)))].sort((left, right) => left - right);
+  const times = [...new Set(series.flatMap(({ points }) => points.map(([time]) => time)))].sort(
+    (left, right) => left - right,
+  );
   const places = new Map(times.map((time, at) => [time, at]));
   const columns = series.map(({ points }) => {
     const values = new Array<number | null>(times.length).fill(null);
@@ -155,7 +167,9 @@ function placeDots(plot: UPlot, element: HTMLElement, dots: readonly ChartDot[])
 function axisTime(millis: number, scale: UPlot.Scale | undefined): string {
   const length = (scale?.max ?? 0) - (scale?.min ?? 0);
   const date = new Date(millis);
-  const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0'));
+  const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) =>
+    String(part).padStart(2, '0'),
+  );
   if (length > 2 * 86_400_000) return `${date.getMonth() + 1}/${date.getDate()} ${hours}:${minutes}`;
   return length < 600_000 ? `${hours}:${minutes}:${seconds}` : `${hours}:${minutes}`;
 }

@@ -24,7 +24,13 @@ export function CopyButton({ what, text, words, icon = 'copy' }: CopyButtonProps
     setTimeout(() => setDone(false), DONE_MILLIS);
   };
   return (
-    <button type="button" class={words === undefined ? 'icon-button' : 'button'} aria-label={`Copy ${what}`} title={`Copy ${what}`} onClick={(event) => void copy(event)}>
+    <button
+      type="button"
+      class={words === undefined ? 'icon-button' : 'button'}
+      aria-label={`Copy ${what}`}
+      title={`Copy ${what}`}
+      onClick={(event) => void copy(event)}
+    >
       {(words === undefined || done) && <Icon name={done ? 'check' : icon} size={words === undefined ? 16 : 14} />}
       {words}
     </button>

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { address } from '../state/address.ts';
 import type { ApiError } from '../state/api.ts';
+import { chosenTenants } from '../state/scope.ts';
 import { CopyButton } from './copy-button.tsx';
 import { Icon, type IconName } from './icon.tsx';
 
@@ -21,7 +22,7 @@ export function EmptyState(props: {
 /** What to do when nothing has ever come in: the exact lines for this dashboard. */
 export function GetStarted({ icon, title }: { readonly icon: IconName; readonly title: string }): JSX.Element {
   const endpoint = `OTEL_EXPORTER_OTLP_ENDPOINT=${location.origin}`;
-  const tenant = 'OTEL_RESOURCE_ATTRIBUTES=tenant.id=acme';
+  const tenant = `OTEL_RESOURCE_ATTRIBUTES=tenant.id=${chosenTenants()[0] ?? 'acme'}`;
   return (
     <EmptyState icon={icon} title={title}>
       <p>Start your application with these, and what it sends appears here at once.</p>

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
-import { textOf, type WireAttributes, type WireValue } from '../model/wire.ts';
 import { quoteValue } from '../model/complete-query.ts';
+import { textOf, type WireAttributes, type WireValue } from '../model/wire.ts';
 import { CopyButton } from './copy-button.tsx';
 import { Icon } from './icon.tsx';
 

@@ -3,12 +3,12 @@ import { useState } from 'preact/hooks';
 import { formatTime } from '../model/format.ts';
 import { logMillis, textOf, type WireLog } from '../model/wire.ts';
 import { hrefTo } from '../state/address.ts';
+import { useKeys } from '../state/use-keys.ts';
 import { ServiceName, TenantName } from './badge.tsx';
 import { CopyButton } from './copy-button.tsx';
 import { Icon } from './icon.tsx';
 import { KeyValues } from './key-values.tsx';
 import { VirtualList } from './virtual-list.tsx';
-import { useKeys } from '../state/use-keys.ts';
 
 export interface LogListProps {
   readonly id: string;
@@ -91,7 +91,11 @@ export function LogList({ id, logs, onSearch, onSpan }: LogListProps): JSX.Eleme
               </span>
               <span role="gridcell">
                 {log.traceId !== '' && !onSpan && (
-                  <a class="button small" href={hrefTo(`/t/${log.traceId}`, { of: log.tenant, span: log.spanId })} onClick={(event) => event.stopPropagation()}>
+                  <a
+                    class="button small"
+                    href={hrefTo(`/t/${log.traceId}`, { of: log.tenant, span: log.spanId })}
+                    onClick={(event) => event.stopPropagation()}
+                  >
                     <Icon name="traces" size={14} /> Trace
                   </a>
                 )}

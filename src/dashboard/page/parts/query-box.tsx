@@ -73,7 +73,8 @@ export function QueryBox({ signal, value, placeholder, onSearch }: QueryBoxProps
     if (move !== undefined) {
       event.preventDefault();
       if (place === undefined) lookAround();
-      else if (found.length > 0) setChosen((chosen + move + found.length + (chosen < 0 && move < 0 ? 1 : 0)) % found.length);
+      else if (found.length > 0)
+        setChosen((chosen + move + found.length + (chosen < 0 && move < 0 ? 1 : 0)) % found.length);
     } else if ((event.key === 'Enter' || event.key === 'Tab') && place !== undefined && candidate !== undefined) {
       event.preventDefault();
       take(candidate);
@@ -116,7 +117,7 @@ export function QueryBox({ signal, value, placeholder, onSearch }: QueryBoxProps
           <Icon name="close" />
         </button>
       )}
-      <kbd aria-hidden="true">/</kbd>
+      <kbd>/</kbd>
       <div id={LIST_ID} role="listbox" aria-label="Completions" class="completions" hidden={!isOpen}>
         {found.map((completion, at) => (
           <div
@@ -149,11 +150,15 @@ async function complete(signal: Signal, place: CompletionPlace, abort: AbortSign
   const { field, prefix } = place;
   const fixed = fixedValues(field)?.filter((value) => value.startsWith(prefix));
   if (fixed !== undefined) return fixed.map((value) => ({ value, count: 0 }));
-  const asked = field === undefined || !field.includes('.') || /^(?:attr|resource)\./.test(field) ? field : `attr.${field}`;
+  const asked =
+    field === undefined || !field.includes('.') || /^(?:attr|resource)\./.test(field) ? field : `attr.${field}`;
   const answers = await Promise.all(
     // A name with a dot may be written without its `attr.`.
     (field === undefined && prefix !== '' ? [prefix, `attr.${prefix}`] : [prefix]).map((begin) =>
-      ask<FacetAnswer>(apiPath('facets', { ...tenantValues(), signal, field: asked, prefix: begin, limit: MOST }), abort),
+      ask<FacetAnswer>(
+        apiPath('facets', { ...tenantValues(), signal, field: asked, prefix: begin, limit: MOST }),
+        abort,
+      ),
     ),
   );
   return answers.flatMap((answer) => ('value' in answer ? answer.value.values : [])).slice(0, MOST);

@@ -10,9 +10,17 @@ export function Sparkline(props: {
   const { values, tone = 'accent', width = 96, height = 22 } = props;
   const most = Math.max(...values, 1e-9);
   const step = width / Math.max(values.length - 1, 1);
-  const points = values.map((value, at) => `${(at * step).toFixed(1)},${(height - 1.5 - (value / most) * (height - 3)).toFixed(1)}`);
+  const points = values.map(
+    (value, at) => `${(at * step).toFixed(1)},${(height - 1.5 - (value / most) * (height - 3)).toFixed(1)}`,
+  );
   return (
-    <svg class={`sparkline ${tone}`} width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+    <svg
+      class={`sparkline ${tone}`}
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      aria-hidden="true"
+    >
       {points.length > 1 && <path class="area" d={`M0,${height} L${points.join(' L')} L${width},${height}Z`} />}
       {points.length > 1 && <path d={`M${points.join(' L')}`} />}
     </svg>

@@ -3,7 +3,13 @@ import { formatCost, formatCount } from '../model/format.ts';
 import type { ModelUsage } from '../model/usage-rollup.ts';
 import { TenantName } from './badge.tsx';
 
-export function UsageTable({ rows, nameOf = 'Model' }: { readonly rows: readonly ModelUsage[]; readonly nameOf?: string }): JSX.Element {
+export function UsageTable({
+  rows,
+  nameOf = 'Model',
+}: {
+  readonly rows: readonly ModelUsage[];
+  readonly nameOf?: string;
+}): JSX.Element {
   return (
     <table class="table">
       <thead>
@@ -28,7 +34,9 @@ export function UsageTable({ rows, nameOf = 'Model' }: { readonly rows: readonly
             <td class="number">{formatCount(outputTokens)}</td>
             <td class="number">
               {formatCost(cost)}
-              {unpriced > 0 && <small title={`${formatCount(unpriced)} calls did not tell their cost`}> at least</small>}
+              {unpriced > 0 && (
+                <small title={`${formatCount(unpriced)} calls did not tell their cost`}> at least</small>
+              )}
             </td>
           </tr>
         ))}

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { address, go, hrefTo } from '../state/address.ts';
-import { tokenNeeded } from '../state/api.ts';
 import { notice } from '../state/announce.ts';
+import { tokenNeeded } from '../state/api.ts';
 import { helpOpen } from '../state/keys.ts';
 import { togglePause } from '../state/live.ts';
 import { nextTheme } from '../state/theme.ts';

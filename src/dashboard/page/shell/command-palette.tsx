@@ -2,12 +2,12 @@ import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ServiceSummary, TenantSummary } from '../../store/telemetry-store.ts';
+import { quoteValue } from '../model/complete-query.ts';
 import { go, hrefTo } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
 import { tenantValues } from '../state/scope.ts';
 import { nextTheme } from '../state/theme.ts';
 import { useQuestion } from '../state/use-question.ts';
-import { quoteValue } from '../model/complete-query.ts';
 import { VIEWS } from './nav-rail.tsx';
 
 export const paletteOpen = signal(false);

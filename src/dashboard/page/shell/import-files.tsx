@@ -1,10 +1,10 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { importRequests } from '../model/otlp-file.ts';
 import { formatCount } from '../model/format.ts';
+import { importRequests } from '../model/otlp-file.ts';
 import { Icon } from '../parts/icon.tsx';
-import { announce } from '../state/announce.ts';
 import { setParams } from '../state/address.ts';
+import { announce } from '../state/announce.ts';
 
 /** Chooses files with OTLP; they may be dropped anywhere on the page too. */
 export function ImportButton(): JSX.Element {
@@ -42,9 +42,11 @@ async function takeFiles(files: FileList | null): Promise<void> {
     const requests = importRequests(file.name, new Uint8Array(await file.arrayBuffer()));
     if (requests.length === 0) counts.failed ||= `${file.name} holds no OTLP`;
     for (const { signal, contentType, body } of requests) {
-      const response = await fetch(`/v1/${signal}`, { method: 'POST', headers: { 'content-type': contentType }, body }).catch(
-        () => undefined,
-      );
+      const response = await fetch(`/v1/${signal}`, {
+        method: 'POST',
+        headers: { 'content-type': contentType },
+        body,
+      }).catch(() => undefined);
       if (response?.ok) counts.sent += 1;
       else counts.failed ||= `${file.name}: ${await reasonOf(response)}`;
     }

@@ -12,8 +12,7 @@ import { useQuestion } from '../state/use-question.ts';
 export function TenantSwitch(): JSX.Element {
   const chosen = chosenTenants();
   const [first] = chosen;
-  const label =
-    first === undefined ? 'All tenants' : chosen.length === 1 ? first : `${first} + ${chosen.length - 1}`;
+  const label = first === undefined ? 'All tenants' : chosen.length === 1 ? first : `${first} + ${chosen.length - 1}`;
   return (
     <Popover name="Choose tenants" icon="tenants" label={label}>
       {(close) => <TenantChoice chosen={chosen} close={close} />}
@@ -21,7 +20,13 @@ export function TenantSwitch(): JSX.Element {
   );
 }
 
-function TenantChoice({ chosen, close }: { readonly chosen: readonly string[]; readonly close: () => void }): JSX.Element {
+function TenantChoice({
+  chosen,
+  close,
+}: {
+  readonly chosen: readonly string[];
+  readonly close: () => void;
+}): JSX.Element {
   const { value } = useQuestion<{ readonly tenants: readonly TenantSummary[] }>(apiPath('tenants'), { follow: true });
   const [filter, setFilter] = useState('');
   const known = value?.tenants ?? [];

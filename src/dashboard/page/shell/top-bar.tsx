@@ -64,13 +64,24 @@ function LiveSwitch(): JSX.Element {
   const rate = seconds.reduce((sum, count) => sum + count, 0) / Math.max(seconds.length, 1);
   if (!isRolling()) {
     return (
-      <button type="button" class="live" title="This time does not roll: nothing new belongs to it" onClick={() => chooseLast(lastOf())}>
+      <button
+        type="button"
+        class="live"
+        title="This time does not roll: nothing new belongs to it"
+        onClick={() => chooseLast(lastOf())}
+      >
         <i class="dot" />
         Go live
       </button>
     );
   }
-  const words = paused.value ? 'Paused' : state === 'live' ? 'Live' : state === 'broken' ? 'Reconnecting' : 'Connecting';
+  const words = paused.value
+    ? 'Paused'
+    : state === 'live'
+      ? 'Live'
+      : state === 'broken'
+        ? 'Reconnecting'
+        : 'Connecting';
   return (
     <button
       type="button"
@@ -87,7 +98,9 @@ function LiveSwitch(): JSX.Element {
       ) : (
         <>
           <Sparkline values={rates.value} width={54} height={16} />
-          <small title="Spans, log records and points a second, over five seconds">{formatCompact(Math.round(rate))}/s</small>
+          <small title="Spans, log records and points a second, over five seconds">
+            {formatCompact(Math.round(rate))}/s
+          </small>
         </>
       )}
     </button>
@@ -101,7 +114,10 @@ function Honesty(): JSX.Element {
   return (
     <span class="honesty">
       {value?.full && (
-        <Badge tone="warn" title={`Old telemetry makes room for new: ${formatCount(evicted)} spans, log records and points are gone`}>
+        <Badge
+          tone="warn"
+          title={`Old telemetry makes room for new: ${formatCount(evicted)} spans, log records and points are gone`}
+        >
           store full · {formatCompact(evicted)} evicted
         </Badge>
       )}

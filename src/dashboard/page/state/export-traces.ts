@@ -5,7 +5,9 @@ import { apiPath, ask } from './api.ts';
 const AT_A_TIME = 8;
 
 /** OTLP as JSON, one request a line, as the Collector's file exporter writes it. */
-export async function exportTraces(traces: readonly { readonly traceId: string; readonly tenant: string }[]): Promise<void> {
+export async function exportTraces(
+  traces: readonly { readonly traceId: string; readonly tenant: string }[],
+): Promise<void> {
   const lines: string[] = [];
   for (let at = 0; at < traces.length; at += AT_A_TIME) {
     lines.push(...(await Promise.all(traces.slice(at, at + AT_A_TIME).map(traceAsOtlp))).filter((line) => line !== ''));

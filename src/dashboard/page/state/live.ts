@@ -1,8 +1,8 @@
 import { batch, effect, signal } from '@preact/signals';
-import type { TraceSummary, TenantArrivals } from '../../store/telemetry-store.ts';
+import type { TenantArrivals, TraceSummary } from '../../store/telemetry-store.ts';
 import type { WireLog } from '../model/wire.ts';
-import { apiPath, ask } from './api.ts';
 import { param } from './address.ts';
+import { apiPath, ask } from './api.ts';
 import { isRolling } from './scope.ts';
 
 export interface LiveUpdate {
@@ -30,6 +30,8 @@ export const skipped = signal(0);
 export const rates = signal<readonly number[]>([]);
 /** Goes up, at most once a second, when there is something new to ask for. */
 export const pulse = signal(0);
+/** Goes up when something may have been missed: what lists show has to be asked for once more. */
+export const gap = signal(0);
 export const interest = signal<Interest>({ query: '', logs: '' });
 
 const RATE_SECONDS = 30;
@@ -76,7 +78,13 @@ function follow(path: string): () => void {
     source.addEventListener('open', () => {
       liveState.value = 'live';
     });
-    source.addEventListener('update', (event) => receive(JSON.parse(String(event.data)) as LiveUpdate));
+    const first = { now: true };
+    source.addEventListener('update', (event) => {
+      // It follows from here on; what came in since the list was read is in neither.
+      if (first.now) gap.value += 1;
+      first.now = false;
+      receive(JSON.parse(String(event.data)) as LiveUpdate);
+    });
     source.addEventListener('error', () => {
       liveState.value = 'broken';
       // It comes back by itself unless it was refused; why, an ordinary question tells.
@@ -115,6 +123,7 @@ function tick(): void {
 export function togglePause(): void {
   batch(() => {
     paused.value = !paused.value;
+    if (!paused.value) gap.value += 1;
     waiting.value = 0;
     skipped.value = 0;
   });

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { TracePage, TraceSummary } from '../../store/telemetry-store.ts';
-import { apiPath, type ApiError } from './api.ts';
-import { interest, onLive, paused } from './live.ts';
+import { type ApiError, apiPath } from './api.ts';
+import { gap, interest, onLive, paused } from './live.ts';
 import { isRolling, scopeValues } from './scope.ts';
 import { useQuestion } from './use-question.ts';
 
@@ -22,7 +22,7 @@ const MOST = 1_000;
 /** The traces of a search, and those that come in while it is shown. */
 export function useLiveTraces(query: string, order: TraceOrder): LiveTraces {
   const path = apiPath('traces', { ...scopeValues(), query, order, limit: ASKED });
-  const { value, error, loading } = useQuestion<TracePage>(path, { subject: 'traces' });
+  const { value, error, loading } = useQuestion<TracePage>(path, { subject: 'traces', beat: gap.value });
   const [merged, setMerged] = useState<readonly TraceSummary[]>();
   const isPaused = paused.value;
   useEffect(() => {
@@ -35,14 +35,6 @@ export function useLiveTraces(query: string, order: TraceOrder): LiveTraces {
       if (traces.length > 0) setMerged((known) => mergeTraces(known ?? [], traces, order));
     });
   }, [isPaused, path, order]);
-  // What was missed during the pause is asked for.
-  const [wasPaused, setWasPaused] = useState(false);
-  useEffect(() => setWasPaused(isPaused), [isPaused]);
-  const missed = useQuestion<TracePage>(wasPaused && !isPaused ? path : undefined);
-  useEffect(() => {
-    const { value: caught } = missed;
-    if (caught !== undefined) setMerged((known) => mergeTraces(known ?? [], caught.traces, order));
-  }, [missed.value]);
   const page = { more: value?.more ?? false, partial: value?.partial ?? false };
   return { traces: merged, error, loading, ...page };
 }
@@ -54,7 +46,10 @@ export function mergeTraces(
 ): readonly TraceSummary[] {
   const byKey = new Map(known.map((trace) => [traceKey(trace), trace]));
   for (const trace of fresh) byKey.set(traceKey(trace), trace);
-  const rank = order === 'newest' ? ({ startMillis }: TraceSummary) => startMillis : ({ durationNanos }: TraceSummary) => durationNanos;
+  const rank =
+    order === 'newest'
+      ? ({ startMillis }: TraceSummary) => startMillis
+      : ({ durationNanos }: TraceSummary) => durationNanos;
   return [...byKey.values()].sort((left, right) => rank(right) - rank(left)).slice(0, MOST);
 }
 

@@ -41,7 +41,11 @@ export function useQuestion<T>(
     asking.current?.abort.abort();
     const abort = new AbortController();
     asking.current = { path, abort };
-    setState((old) => ({ ...old, loading: true, ...(old.subject !== subject && { value: undefined, error: undefined, subject }) }));
+    setState((old) => ({
+      ...old,
+      loading: true,
+      ...(old.subject !== subject && { value: undefined, error: undefined, subject }),
+    }));
     const done = (answer: Answer<T>): void => {
       asking.current = undefined;
       setState((old) =>

@@ -26,7 +26,12 @@ export function ErrorsView(): JSX.Element {
   return (
     <div class="stack">
       <div class="toolbar">
-        <QueryBox signal="traces" value={query} placeholder='service:api "declined"' onSearch={(q) => setParams({ q })} />
+        <QueryBox
+          signal="traces"
+          value={query}
+          placeholder='service:api "declined"'
+          onSearch={(q) => setParams({ q })}
+        />
       </div>
       {error && <Problem error={error} />}
       {value?.groups.length === 0 && (
@@ -60,7 +65,12 @@ export function ErrorsView(): JSX.Element {
                       </Badge>
                     ))}
                     {group.tenants.slice(0, 8).map(({ tenant, count }) => (
-                      <a key={tenant} class="tenant" href={hrefTo('/errors', { tenant, q: query })} title={`Only tenant ${tenant}`}>
+                      <a
+                        key={tenant}
+                        class="tenant"
+                        href={hrefTo('/errors', { tenant, q: query })}
+                        title={`Only tenant ${tenant}`}
+                      >
                         {tenant} <small>{formatCompact(count)}</small>
                       </a>
                     ))}
@@ -70,10 +80,19 @@ export function ErrorsView(): JSX.Element {
                 <div class="error-when">
                   <span title={formatTime(group.lastMillis)}>Last {formatAgo(group.lastMillis)}</span>
                   <span title={formatTime(group.firstMillis)}>First {formatAgo(group.firstMillis)}</span>
-                  <a class="button small" href={hrefTo(`/t/${group.example.traceId}`, { of: group.example.tenant, span: group.example.spanId })}>
+                  <a
+                    class="button small"
+                    href={hrefTo(`/t/${group.example.traceId}`, {
+                      of: group.example.tenant,
+                      span: group.example.spanId,
+                    })}
+                  >
                     <Icon name="traces" size={14} /> Newest trace
                   </a>
-                  <a class="button small" href={hrefTo('/', { q: `status:error service:${quoteValue(group.service)}` })}>
+                  <a
+                    class="button small"
+                    href={hrefTo('/', { q: `status:error service:${quoteValue(group.service)}` })}
+                  >
                     All traces
                   </a>
                 </div>

@@ -1,6 +1,22 @@
 import type { JSX } from 'preact';
-import { formatAgo, formatBytes, formatCompact, formatCount, formatDuration, formatPercent, threeDigits } from '../model/format.ts';
-import type { Account, DestinationState, TenantState, WireAlerts, WireHealth, WirePending, WireSlos } from '../model/health.ts';
+import {
+  formatAgo,
+  formatBytes,
+  formatCompact,
+  formatCount,
+  formatDuration,
+  formatPercent,
+  threeDigits,
+} from '../model/format.ts';
+import type {
+  Account,
+  DestinationState,
+  TenantState,
+  WireAlerts,
+  WireHealth,
+  WirePending,
+  WireSlos,
+} from '../model/health.ts';
 import { Badge, TenantName, type Tone } from '../parts/badge.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { hrefTo } from '../state/address.ts';
@@ -20,7 +36,8 @@ export function HealthPanel(): JSX.Element | null {
       <header>
         <h2>Tenants of this process</h2>
         <small>
-          {formatCount(value.tenants.length + value.more)} tenants, {formatCount(value.tenants.filter(({ ok }) => !ok).length)} in trouble
+          {formatCount(value.tenants.length + value.more)} tenants,{' '}
+          {formatCount(value.tenants.filter(({ ok }) => !ok).length)} in trouble
         </small>
       </header>
       <table class="table">
@@ -65,7 +82,8 @@ export function HealthPanel(): JSX.Element | null {
 
 function HealthRow({ tenant }: { readonly tenant: TenantState }): JSX.Element {
   const accounts = Object.values(tenant.signals);
-  const sum = (valueOf: (account: Account) => number): number => accounts.reduce((total, account) => total + valueOf(account), 0);
+  const sum = (read: (account: Account) => number): number =>
+    accounts.reduce((total, account) => total + read(account), 0);
   const drops = new Map<string, number>();
   for (const { dropped } of accounts) {
     for (const [reason, count] of Object.entries(dropped)) drops.set(reason, (drops.get(reason) ?? 0) + count);
@@ -142,19 +160,25 @@ export function AlertPanel(): JSX.Element | null {
         <small>{formatCount(value.alerts.filter(({ state }) => state === 'firing').length)} firing</small>
       </header>
       <ul class="plain">
-        {value.alerts.map(({ rule, tenant, state, severity, description, sinceMillis, resolvedMillis, value: figure }) => (
-          <li key={`${rule} ${tenant} ${sinceMillis}`} class={state}>
-            <Icon name="bell" />
-            <Badge tone={state === 'resolved' ? 'quiet' : state === 'pending' ? 'warn' : (SEVERITIES[severity] ?? 'warn')}>
-              {state} · {severity}
-            </Badge>
-            <b>{rule}</b>
-            <TenantName name={tenant} />
-            {figure !== undefined && <span>{threeDigits(figure)}</span>}
-            <small>{state === 'resolved' ? `over ${formatAgo(resolvedMillis)}` : `since ${formatAgo(sinceMillis)}`}</small>
-            {description !== '' && <small>{description}</small>}
-          </li>
-        ))}
+        {value.alerts.map(
+          ({ rule, tenant, state, severity, description, sinceMillis, resolvedMillis, value: figure }) => (
+            <li key={`${rule} ${tenant} ${sinceMillis}`} class={state}>
+              <Icon name="bell" />
+              <Badge
+                tone={state === 'resolved' ? 'quiet' : state === 'pending' ? 'warn' : (SEVERITIES[severity] ?? 'warn')}
+              >
+                {state} · {severity}
+              </Badge>
+              <b>{rule}</b>
+              <TenantName name={tenant} />
+              {figure !== undefined && <span>{threeDigits(figure)}</span>}
+              <small>
+                {state === 'resolved' ? `over ${formatAgo(resolvedMillis)}` : `since ${formatAgo(sinceMillis)}`}
+              </small>
+              {description !== '' && <small>{description}</small>}
+            </li>
+          ),
+        )}
       </ul>
     </section>
   );
@@ -191,7 +215,10 @@ export function SloPanel(): JSX.Element | null {
               </td>
               <td class="number">{threeDigits(slo.target * 100)}%</td>
               <td class="number">
-                <Badge tone={slo.met ? 'good' : 'error'} title={`${formatCount(slo.good)} of ${formatCount(slo.total)} are good`}>
+                <Badge
+                  tone={slo.met ? 'good' : 'error'}
+                  title={`${formatCount(slo.good)} of ${formatCount(slo.total)} are good`}
+                >
                   {Number((slo.value * 100).toFixed(3))}%
                 </Badge>
                 {slo.partial && <Badge tone="warn">partial</Badge>}

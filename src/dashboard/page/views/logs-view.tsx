@@ -9,7 +9,7 @@ import { LogList } from '../parts/log-list.tsx';
 import { QueryBox } from '../parts/query-box.tsx';
 import { param, setParams } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
-import { interest, onLive, paused } from '../state/live.ts';
+import { gap, interest, onLive, paused } from '../state/live.ts';
 import { isRolling, scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 
@@ -22,7 +22,7 @@ export function LogsView(): JSX.Element {
   const least = LEVELS.find((level) => level === param('level'));
   const whole = least === undefined ? query : addTerm(query, `severity>=${least}`);
   const path = apiPath('logs', { ...scopeValues(), query: whole, limit: ASKED });
-  const { value, error } = useQuestion<WireLogPage>(path, { subject: 'logs' });
+  const { value, error } = useQuestion<WireLogPage>(path, { subject: 'logs', beat: gap.value });
   const [logs, setLogs] = useState<readonly WireLog[]>();
   const isPaused = paused.value;
   useEffect(() => {
@@ -38,7 +38,12 @@ export function LogsView(): JSX.Element {
   return (
     <div class="stack">
       <div class="toolbar">
-        <QueryBox signal="logs" value={query} placeholder='service:api severity>=warn "text" attr.user=7' onSearch={(q) => setParams({ q })} />
+        <QueryBox
+          signal="logs"
+          value={query}
+          placeholder='service:api severity>=warn "text" attr.user=7'
+          onSearch={(q) => setParams({ q })}
+        />
         <div class="segmented" role="group" aria-label="Least severity">
           <button type="button" aria-pressed={least === undefined} onClick={() => setParams({ level: undefined })}>
             All
@@ -52,11 +57,15 @@ export function LogsView(): JSX.Element {
       </div>
       {error && <Problem error={error} />}
       <p class="summary" role="status">
-        {logs === undefined ? 'Looking …' : `${formatCount(logs.length)} log ${logs.length === 1 ? 'record' : 'records'}`}
+        {logs === undefined
+          ? 'Looking …'
+          : `${formatCount(logs.length)} log ${logs.length === 1 ? 'record' : 'records'}`}
         {value?.more && <span>, and more: narrow the search or the time</span>}
         {value?.partial && <Badge tone="warn">partial</Badge>}
       </p>
-      {logs?.length === 0 && !error && (whole === '' ? <GetStarted icon="logs" title="No log records yet" /> : <NothingFound what="log records" />)}
+      {logs?.length === 0 &&
+        !error &&
+        (whole === '' ? <GetStarted icon="logs" title="No log records yet" /> : <NothingFound what="log records" />)}
       {logs !== undefined && logs.length > 0 && (
         <LogList id="logs" logs={logs} onSearch={(term) => setParams({ q: addTerm(query, term) })} />
       )}

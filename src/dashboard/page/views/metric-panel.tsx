@@ -18,7 +18,11 @@ const GROUPS = ['', 'tenant', 'service', 'tenant,service'];
 const MOST_SERIES = 24;
 
 /** One metric over time. */
-export function MetricPanel(props: { readonly name: string; readonly query: string; readonly chart: ViewChart }): JSX.Element {
+export function MetricPanel(props: {
+  readonly name: string;
+  readonly query: string;
+  readonly chart: ViewChart;
+}): JSX.Element {
   const { name, query, chart } = props;
   const aggregation = param('agg') || 'auto';
   const by = param('by');
@@ -28,7 +32,10 @@ export function MetricPanel(props: { readonly name: string; readonly query: stri
   const unit = value?.metric?.unit ?? '';
   const format = (number: number): string => formatUnit(number, unit);
   const { start, end } = timeRange();
-  const from = start === 0 ? Math.min(...(value?.series.flatMap(({ points }) => points.map(([time]) => time)) ?? []), end - 1) : start;
+  const from =
+    start === 0
+      ? Math.min(...(value?.series.flatMap(({ points }) => points.map(([time]) => time)) ?? []), end - 1)
+      : start;
   return (
     <section class="panel" aria-label={name}>
       <header>
@@ -40,9 +47,16 @@ export function MetricPanel(props: { readonly name: string; readonly query: stri
           </small>
         )}
         {value?.partial && <Badge tone="warn">partial</Badge>}
-        {(value?.omittedSeries ?? 0) > 0 && <Badge tone="quiet">{formatCompact(value?.omittedSeries ?? 0)} more series</Badge>}
+        {(value?.omittedSeries ?? 0) > 0 && (
+          <Badge tone="quiet">{formatCompact(value?.omittedSeries ?? 0)} more series</Badge>
+        )}
         <span class="spring" />
-        <Choice name="Aggregation" value={aggregation} values={AGGREGATIONS} onChoose={(agg) => setParams({ agg: agg === 'auto' ? undefined : agg })} />
+        <Choice
+          name="Aggregation"
+          value={aggregation}
+          values={AGGREGATIONS}
+          onChoose={(agg) => setParams({ agg: agg === 'auto' ? undefined : agg })}
+        />
         <Choice name="Group by" value={by} values={GROUPS} onChoose={(group) => setParams({ by: group })} />
       </header>
       {error && <Problem error={error} />}
@@ -93,7 +107,13 @@ function Choice(props: {
 }): JSX.Element {
   const { name, value, values, onChoose } = props;
   return (
-    <select class="input" aria-label={name} title={name} value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
+    <select
+      class="input"
+      aria-label={name}
+      title={name}
+      value={value}
+      onChange={(event) => onChoose(event.currentTarget.value)}
+    >
       {values.map((one) => (
         <option key={one} value={one}>
           {one === '' ? 'every series' : one}
@@ -104,7 +124,9 @@ function Choice(props: {
 }
 
 function labelOf({ labels }: MetricSeries): string {
-  const texts = Object.entries(labels).map(([key, value]) => (key === 'tenant' || key === 'service' ? value : `${key}=${value}`));
+  const texts = Object.entries(labels).map(([key, value]) =>
+    key === 'tenant' || key === 'service' ? value : `${key}=${value}`,
+  );
   return texts.length === 0 ? 'all' : texts.join(' · ');
 }
 

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { cssColor } from '../parts/css-color.ts';
 import { serviceClass } from '../model/service-hue.ts';
 import type { SpanTree } from '../model/span-tree.ts';
+import { cssColor } from '../parts/css-color.ts';
 import { isDark } from '../state/theme.ts';
 import { setZoom, zoomOf } from '../state/zoom.ts';
 
@@ -42,7 +42,12 @@ export function Minimap({ tree }: { readonly tree: SpanTree }): JSX.Element {
       }}
       onDblClick={() => setZoom(0, 1)}
     >
-      <canvas ref={canvas} height={HEIGHT} role="img" aria-label="The whole trace. Drag to look at a part of its time" />
+      <canvas
+        ref={canvas}
+        height={HEIGHT}
+        role="img"
+        aria-label="The whole trace. Drag to look at a part of its time"
+      />
       {(zoomed || drag) && (
         <>
           <i class="shade" style={{ left: '0', width: `${Math.min(...shown) * 100}%` }} />
@@ -50,7 +55,12 @@ export function Minimap({ tree }: { readonly tree: SpanTree }): JSX.Element {
         </>
       )}
       {zoomed && (
-        <button type="button" class="button" onPointerDown={(event) => event.stopPropagation()} onClick={() => setZoom(0, 1)}>
+        <button
+          type="button"
+          class="button"
+          onPointerDown={(event) => event.stopPropagation()}
+          onClick={() => setZoom(0, 1)}
+        >
           Whole trace
         </button>
       )}

@@ -35,16 +35,31 @@ export function ServicesView(): JSX.Element {
   return (
     <div class="stack">
       <div class="toolbar">
-        <QueryBox signal="traces" value={query} placeholder="service:api attr.http.route=/x" onSearch={(q) => setParams({ q })} />
+        <QueryBox
+          signal="traces"
+          value={query}
+          placeholder="service:api attr.http.route=/x"
+          onSearch={(q) => setParams({ q })}
+        />
         <div class="segmented" role="group" aria-label="Group by">
           {GROUPS.map((name) => (
-            <button type="button" key={name} aria-pressed={by === name} onClick={() => setParams({ by: name === 'service' ? undefined : name, group: undefined })}>
+            <button
+              type="button"
+              key={name}
+              aria-pressed={by === name}
+              onClick={() => setParams({ by: name === 'service' ? undefined : name, group: undefined })}
+            >
               {name}
             </button>
           ))}
         </div>
         <div class="segmented" role="group" aria-label="Which spans">
-          <button type="button" aria-pressed={spans === 'entry'} title="Roots, servers and consumers" onClick={() => setParams({ spans: undefined })}>
+          <button
+            type="button"
+            aria-pressed={spans === 'entry'}
+            title="Roots, servers and consumers"
+            onClick={() => setParams({ spans: undefined })}
+          >
             Requests
           </button>
           <button type="button" aria-pressed={spans === 'all'} onClick={() => setParams({ spans: 'all' })}>
@@ -54,7 +69,10 @@ export function ServicesView(): JSX.Element {
       </div>
       {error && <Problem error={error} />}
       {value?.partial && <Badge tone="warn">partial</Badge>}
-      {value !== undefined && groups.length === 0 && !error && (query === '' ? <GetStarted icon="services" title="No requests yet" /> : <NothingFound what="requests" />)}
+      {value !== undefined &&
+        groups.length === 0 &&
+        !error &&
+        (query === '' ? <GetStarted icon="services" title="No requests yet" /> : <NothingFound what="requests" />)}
       {chosen !== undefined && value !== undefined && (
         <RedCharts group={chosen} stepMillis={value.stepMillis} start={from} end={end} />
       )}
@@ -79,7 +97,12 @@ export function ServicesView(): JSX.Element {
               {groups.map((group) => (
                 <tr key={keyOf(group)} class={group === chosen ? 'chosen' : undefined}>
                   <td>
-                    <button type="button" class="link" aria-pressed={group === chosen} onClick={() => setParams({ group: keyOf(group) })}>
+                    <button
+                      type="button"
+                      class="link"
+                      aria-pressed={group === chosen}
+                      onClick={() => setParams({ group: keyOf(group) })}
+                    >
                       {by === 'tenant' ? <TenantName name={group.tenant} /> : <ServiceName name={group.service} />}
                       {by === 'operation' && <b>{group.operation}</b>}
                     </button>
@@ -93,7 +116,9 @@ export function ServicesView(): JSX.Element {
                     {rateText(group.count / seconds)}
                   </td>
                   <td>
-                    <Sparkline values={fillSteps(group.steps, value?.stepMillis ?? 60_000, from, end).map(({ count }) => count)} />
+                    <Sparkline
+                      values={fillSteps(group.steps, value?.stepMillis ?? 60_000, from, end).map(({ count }) => count)}
+                    />
                   </td>
                   <td class="number">
                     {group.errors > 0 ? <Badge tone="error">{formatPercent(group.errors, group.count)}</Badge> : '0%'}
@@ -118,14 +143,19 @@ export function ServicesView(): JSX.Element {
   );
 }
 
-function RedCharts(props: { readonly group: RedGroup; readonly stepMillis: number; readonly start: number; readonly end: number }): JSX.Element {
+function RedCharts(props: {
+  readonly group: RedGroup;
+  readonly stepMillis: number;
+  readonly start: number;
+  readonly end: number;
+}): JSX.Element {
   const { group, stepMillis, start, end } = props;
   const name = [group.tenant, group.service, group.operation].filter(Boolean).join(' · ');
   const all = fillSteps(group.steps, stepMillis, start, end);
-  const pointsOf = (valueOf: (step: RedFigures) => number) =>
-    all.map((step): readonly [number, number] => [step.timeMillis, valueOf(step)]);
-  const durationsOf = (valueOf: (step: RedFigures) => number) =>
-    group.steps.map((step): readonly [number, number] => [step.timeMillis, valueOf(step)]);
+  const pointsOf = (read: (step: RedFigures) => number) =>
+    all.map((step): readonly [number, number] => [step.timeMillis, read(step)]);
+  const durationsOf = (read: (step: RedFigures) => number) =>
+    group.steps.map((step): readonly [number, number] => [step.timeMillis, read(step)]);
   const frame = { ...{ start, end, stepMillis }, height: 150, onChoose: chooseRange };
   return (
     <section class="red" aria-label={name}>
@@ -134,7 +164,9 @@ function RedCharts(props: { readonly group: RedGroup; readonly stepMillis: numbe
         <Chart
           {...frame}
           title={`Requests a second of ${name}`}
-          series={[{ name: 'requests', points: pointsOf(({ count }) => (count * 1_000) / stepMillis), color: '--accent' }]}
+          series={[
+            { name: 'requests', points: pointsOf(({ count }) => (count * 1_000) / stepMillis), color: '--accent' },
+          ]}
           format={rateText}
         />
       </div>
@@ -144,7 +176,13 @@ function RedCharts(props: { readonly group: RedGroup; readonly stepMillis: numbe
           {...frame}
           bars
           title={`Share of failed requests of ${name}`}
-          series={[{ name: 'failed', points: pointsOf(({ count, errors }) => (count === 0 ? 0 : errors / count)), color: '--error' }]}
+          series={[
+            {
+              name: 'failed',
+              points: pointsOf(({ count, errors }) => (count === 0 ? 0 : errors / count)),
+              color: '--error',
+            },
+          ]}
           format={(value) => `${threeDigits(value * 100)}%`}
         />
       </div>
@@ -174,6 +212,9 @@ function keyOf({ tenant, service, operation }: RedGroup): string {
 }
 
 function tracesOf({ tenant, service, operation }: RedGroup): string {
-  const terms = [service === '' ? '' : `service:${quoteValue(service)}`, operation === '' ? '' : `name:${quoteValue(operation)}`];
+  const terms = [
+    service === '' ? '' : `service:${quoteValue(service)}`,
+    operation === '' ? '' : `name:${quoteValue(operation)}`,
+  ];
   return hrefTo('/', { tenant, q: terms.filter(Boolean).join(' ') });
 }

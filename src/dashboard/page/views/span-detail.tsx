@@ -31,7 +31,12 @@ export function SpanDetail(props: {
         <h2>{span.name === '' ? 'no name' : span.name}</h2>
         <CopyButton what="the span as JSON" text={() => JSON.stringify(span, undefined, 2)} />
         <CopyButton what="a link to the span" icon="link" text={() => location.href} />
-        <button type="button" class="icon-button" aria-label="Close the detail" onClick={() => setParams({ span: undefined }, { replace: true })}>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Close the detail"
+          onClick={() => setParams({ span: undefined }, { replace: true })}
+        >
           <Icon name="close" />
         </button>
       </header>
@@ -75,7 +80,12 @@ export function SpanDetail(props: {
         value={filter}
         onInput={(event) => setFilter(event.currentTarget.value)}
       />
-      <Section title="Attributes" count={Object.keys(span.attributes).length} dropped={span.droppedAttributesCount} open>
+      <Section
+        title="Attributes"
+        count={Object.keys(span.attributes).length}
+        dropped={span.droppedAttributesCount}
+        open
+      >
         <KeyValues values={span.attributes} prefix="attr." filter={filter} onSearch={search} />
       </Section>
       <Section title="Events" count={span.events.length} dropped={span.droppedEventsCount} open>

@@ -13,10 +13,13 @@ import { AlertPanel, HealthPanel, SloPanel } from './health-panels.tsx';
 
 /** What is kept of each tenant, and how it does. */
 export function TenantsView(): JSX.Element {
-  const { value, error } = useQuestion<{ readonly tenants: readonly TenantSummary[] }>(apiPath('tenants', tenantValues()), {
-    follow: true,
-    subject: 'tenants',
-  });
+  const { value, error } = useQuestion<{ readonly tenants: readonly TenantSummary[] }>(
+    apiPath('tenants', tenantValues()),
+    {
+      follow: true,
+      subject: 'tenants',
+    },
+  );
   const stats = useQuestion<StoreStats>(apiPath('stats', tenantValues()), { follow: true });
   useEffect(() => {
     interest.value = { query: '', logs: '' };
@@ -30,7 +33,9 @@ export function TenantsView(): JSX.Element {
         <AlertPanel />
         <HealthPanel />
         <SloPanel />
-        {value !== undefined && tenants.length === 0 && <GetStarted icon="tenants" title="No tenant has sent anything yet" />}
+        {value !== undefined && tenants.length === 0 && (
+          <GetStarted icon="tenants" title="No tenant has sent anything yet" />
+        )}
         {tenants.length > 0 && (
           <section class="panel" aria-label="Stored telemetry">
             <header>
@@ -60,7 +65,9 @@ export function TenantsView(): JSX.Element {
                     <td class="number">{formatCount(stored.traces)}</td>
                     <td class="number">{formatCount(stored.logs)}</td>
                     <td class="number">{formatCount(stored.metrics)}</td>
-                    <td class="number">{sumOf(evicted) > 0 ? <Badge tone="warn">{formatCompact(sumOf(evicted))}</Badge> : '0'}</td>
+                    <td class="number">
+                      {sumOf(evicted) > 0 ? <Badge tone="warn">{formatCompact(sumOf(evicted))}</Badge> : '0'}
+                    </td>
                     <td class="number">{rejected > 0 ? <Badge tone="error">{formatCompact(rejected)}</Badge> : '0'}</td>
                     <td>
                       <span class="share">

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { curlOf, traceForReader } from '../model/copy-trace.ts';
 import { formatCount, formatDuration, formatTime } from '../model/format.ts';
 import type { SpanNode, SpanTree } from '../model/span-tree.ts';
 import { plus, type UsageSum } from '../model/usage-rollup.ts';
@@ -8,7 +9,6 @@ import { Icon } from '../parts/icon.tsx';
 import { UsageBadge } from '../parts/usage-badge.tsx';
 import { hrefTo } from '../state/address.ts';
 import { otlpPath, saveFile, traceAsOtlp } from '../state/export-traces.ts';
-import { curlOf, traceForReader } from '../model/copy-trace.ts';
 
 export function TraceHeader(props: {
   readonly traceId: string;
@@ -52,7 +52,12 @@ export function TraceHeader(props: {
       <div class="honesty">
         {total && <UsageBadge sum={total} />}
         {tree.missing > 0 && (
-          <button type="button" class="badge warn" title="Spans name parents that have not come in, or had to make room. Press to read the trace again" onClick={reload}>
+          <button
+            type="button"
+            class="badge warn"
+            title="Spans name parents that have not come in, or had to make room. Press to read the trace again"
+            onClick={reload}
+          >
             {formatCount(tree.missing)} spans missing
           </button>
         )}
@@ -71,7 +76,17 @@ export function TraceHeader(props: {
         </a>
         <CopyButton what="a link" icon="link" text={() => location.href} />
         <div class="segmented" role="group" aria-label="Copy the trace">
-          <CopyButton what="as JSON" words="JSON" text={() => JSON.stringify(tree.nodes.map(({ span }) => span), undefined, 2)} />
+          <CopyButton
+            what="as JSON"
+            words="JSON"
+            text={() =>
+              JSON.stringify(
+                tree.nodes.map(({ span }) => span),
+                undefined,
+                2,
+              )
+            }
+          />
           <CopyButton what="as curl" words="curl" text={() => curlOf(location.origin, otlpPath({ traceId, tenant }))} />
           <CopyButton what="as OTLP" words="OTLP" text={() => traceAsOtlp({ traceId, tenant })} />
           <CopyButton what="for an assistant" words="Text" text={() => traceForReader(tree)} />

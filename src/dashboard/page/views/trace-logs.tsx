@@ -6,7 +6,10 @@ import { apiPath } from '../state/api.ts';
 import { useQuestion } from '../state/use-question.ts';
 
 /** The log records of a trace, in the order they were written. */
-export function TraceLogs(props: { readonly traceId: string; readonly onSelect: (spanId: string) => void }): JSX.Element {
+export function TraceLogs(props: {
+  readonly traceId: string;
+  readonly onSelect: (spanId: string) => void;
+}): JSX.Element {
   const path = apiPath('logs', { query: `trace:${props.traceId}`, start: 0, limit: 2_000 });
   const { value, error } = useQuestion<WireLogPage>(path, { follow: true });
   if (error) return <Problem error={error} />;

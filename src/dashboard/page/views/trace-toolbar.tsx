@@ -30,7 +30,12 @@ export function TraceToolbar(props: {
     <div class="toolbar">
       <div class="segmented" role="group" aria-label="Parts of the trace">
         {TABS.map(([name, words]) => (
-          <button type="button" key={name} aria-pressed={tab === name} onClick={() => setParams({ tab: name === 'waterfall' ? undefined : name })}>
+          <button
+            type="button"
+            key={name}
+            aria-pressed={tab === name}
+            onClick={() => setParams({ tab: name === 'waterfall' ? undefined : name })}
+          >
             {words}
           </button>
         ))}
@@ -52,12 +57,25 @@ export function TraceToolbar(props: {
           }}
         />
         {find !== '' && <small role="status">{matches === 0 ? 'no match' : `${formatCount(matches)} match`}</small>}
-        <kbd aria-hidden="true">/</kbd>
+        <kbd>/</kbd>
       </search>
       <Pair name="match" disabled={matches === 0} keys={['N', 'n']} go={actions.nextMatch} />
-      <Pair name="failed span" disabled={tree.errors === 0} keys={['E', 'e']} go={actions.nextError} tone="error" words={`${formatCount(tree.errors)} failed`} />
+      <Pair
+        name="failed span"
+        disabled={tree.errors === 0}
+        keys={['E', 'e']}
+        go={actions.nextError}
+        tone="error"
+        words={`${formatCount(tree.errors)} failed`}
+      />
       <span class="spring" />
-      <button type="button" class="button" aria-pressed={param('path') !== ''} title="What the trace waited for (x)" onClick={actions.togglePath}>
+      <button
+        type="button"
+        class="button"
+        aria-pressed={param('path') !== ''}
+        title="What the trace waited for (x)"
+        onClick={actions.togglePath}
+      >
         <Icon name="path" />
         <span class="button-label">Critical path</span>
       </button>
@@ -82,13 +100,25 @@ function Pair(props: {
   const { name, disabled, keys, go, tone = '', words } = props;
   return (
     <div class={`segmented ${tone}`} role="group" aria-label={`Go to a ${name}`}>
-      <button type="button" disabled={disabled} aria-label={`Previous ${name}`} title={`Previous ${name} (${keys[0]})`} onClick={() => go(-1)}>
+      <button
+        type="button"
+        disabled={disabled}
+        aria-label={`Previous ${name}`}
+        title={`Previous ${name} (${keys[0]})`}
+        onClick={() => go(-1)}
+      >
         <span class="upwards">
           <Icon name="down" size={14} />
         </span>
       </button>
       {words !== undefined && <span>{words}</span>}
-      <button type="button" disabled={disabled} aria-label={`Next ${name}`} title={`Next ${name} (${keys[1]})`} onClick={() => go(1)}>
+      <button
+        type="button"
+        disabled={disabled}
+        aria-label={`Next ${name}`}
+        title={`Next ${name} (${keys[1]})`}
+        onClick={() => go(1)}
+      >
         <Icon name="down" size={14} />
       </button>
     </div>

@@ -22,7 +22,9 @@ export function TraceUsage(props: {
       </EmptyState>
     );
   }
-  const calls = tree.nodes.filter((node) => usageOf(node) !== undefined && !node.children.some((child) => usage.has(child)));
+  const calls = tree.nodes.filter(
+    (node) => usageOf(node) !== undefined && !node.children.some((child) => usage.has(child)),
+  );
   return (
     <div class="scroll">
       <h2>By tenant and model</h2>

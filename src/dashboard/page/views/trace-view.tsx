@@ -8,8 +8,8 @@ import { rollUpUsage } from '../model/usage-rollup.ts';
 import type { WireSpan, WireTrace } from '../model/wire.ts';
 import { EmptyState, Problem } from '../parts/empty-state.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
-import { apiPath } from '../state/api.ts';
 import { announce } from '../state/announce.ts';
+import { apiPath } from '../state/api.ts';
 import { interest, onLive, paused } from '../state/live.ts';
 import { tenantValues } from '../state/scope.ts';
 import { useKeys } from '../state/use-keys.ts';
@@ -53,12 +53,19 @@ function useTrace(traceId: string, tenant: string | number | undefined) {
   return { value: kept, error: question.error, reload: () => setVersion((number) => number + 1) };
 }
 
-function LoadedTrace(props: { readonly traceId: string; readonly trace: WireTrace; readonly reload: () => void }): JSX.Element {
+function LoadedTrace(props: {
+  readonly traceId: string;
+  readonly trace: WireTrace;
+  readonly reload: () => void;
+}): JSX.Element {
   const { traceId, trace, reload } = props;
   const tree = useMemo(() => buildSpanTree(trace.spans), [trace]);
   const usage = useMemo(() => rollUpUsage(tree), [tree]);
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
-  const closedSpans = useMemo(() => new Set(tree.nodes.filter(({ span }) => closed.has(span.spanId)).map(({ span }) => span)), [tree, closed]);
+  const closedSpans = useMemo(
+    () => new Set(tree.nodes.filter(({ span }) => closed.has(span.spanId)).map(({ span }) => span)),
+    [tree, closed],
+  );
   const rows = useMemo(() => visibleNodes(tree, closedSpans), [tree, closedSpans]);
   const onPath = useMemo(() => (param('path') === '' ? undefined : pathOf(tree)), [tree, param('path')]);
   const find = param('find');
@@ -96,7 +103,12 @@ function LoadedTrace(props: { readonly traceId: string; readonly trace: WireTrac
   const actions = {
     nextError: (by: 1 | -1) => goTo(isError, by, 'failed span'),
     nextMatch: (by: 1 | -1) => goTo((node) => matches.has(node), by, 'span that matches'),
-    collapseAll: () => setClosed(new Set(tree.nodes.filter(({ children, depth }) => depth > 0 && children.length > 0).map(({ span }) => span.spanId))),
+    collapseAll: () =>
+      setClosed(
+        new Set(
+          tree.nodes.filter(({ children, depth }) => depth > 0 && children.length > 0).map(({ span }) => span.spanId),
+        ),
+      ),
     expandAll: () => setClosed(new Set()),
     togglePath: () => setParams({ path: param('path') === '' ? '1' : undefined }, { replace: true }),
   };
@@ -123,8 +135,16 @@ function LoadedTrace(props: { readonly traceId: string; readonly trace: WireTrac
     <div class="stack trace">
       <TraceHeader traceId={traceId} tree={tree} more={trace.more} usage={usage} reload={reload} />
       <TraceToolbar tree={tree} matches={matches.size} actions={actions} />
-      {tab === 'logs' && <TraceLogs traceId={traceId} onSelect={(spanId) => setParams({ tab: undefined, span: spanId })} />}
-      {tab === 'usage' && <TraceUsage tree={tree} usage={usage} onSelect={(node) => setParams({ tab: undefined, span: node.span.spanId })} />}
+      {tab === 'logs' && (
+        <TraceLogs traceId={traceId} onSelect={(spanId) => setParams({ tab: undefined, span: spanId })} />
+      )}
+      {tab === 'usage' && (
+        <TraceUsage
+          tree={tree}
+          usage={usage}
+          onSelect={(node) => setParams({ tab: undefined, span: node.span.spanId })}
+        />
+      )}
       {tab === 'waterfall' && (
         <div class="split">
           <div class="stack">
@@ -134,7 +154,15 @@ function LoadedTrace(props: { readonly traceId: string; readonly trace: WireTrac
               searching={find !== ''}
             />
           </div>
-          {selected && <SpanDetail key={selected.span.spanId} node={selected} tree={tree} usage={usage.get(selected)} onSelect={select} />}
+          {selected && (
+            <SpanDetail
+              key={selected.span.spanId}
+              node={selected}
+              tree={tree}
+              usage={usage.get(selected)}
+              onSelect={select}
+            />
+          )}
         </div>
       )}
       <span class="off-screen" role="status">
@@ -162,7 +190,11 @@ function pathOf(tree: SpanTree) {
   return found;
 }
 
-function openAncestors(node: SpanNode, closed: ReadonlySet<string>, setClosed: (next: ReadonlySet<string>) => void): void {
+function openAncestors(
+  node: SpanNode,
+  closed: ReadonlySet<string>,
+  setClosed: (next: ReadonlySet<string>) => void,
+): void {
   const next = new Set(closed);
   for (let at = node.parent; at !== undefined; at = at.parent) next.delete(at.span.spanId);
   if (next.size !== closed.size) setClosed(next);
@@ -172,8 +204,8 @@ function GoneTrace({ traceId }: { readonly traceId: string }): JSX.Element {
   return (
     <EmptyState icon="traces" title="This trace is not here">
       <p>
-        <code>{traceId}</code> has not come in, had to make room for newer traces, or belongs to a tenant that you may not
-        see.
+        <code>{traceId}</code> has not come in, had to make room for newer traces, or belongs to a tenant that you may
+        not see.
       </p>
       <p>
         <a class="button" href={hrefTo('/')}>

@@ -9,12 +9,12 @@ import { Icon } from '../parts/icon.tsx';
 import { QueryBox } from '../parts/query-box.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
 import { go, hrefTo, param, setParams } from '../state/address.ts';
-import { apiPath } from '../state/api.ts';
 import { announce } from '../state/announce.ts';
+import { apiPath } from '../state/api.ts';
 import { exportTraces } from '../state/export-traces.ts';
 import { scopeValues, tenantValues } from '../state/scope.ts';
-import { traceKey, useLiveTraces } from '../state/use-live-traces.ts';
 import { useKeys } from '../state/use-keys.ts';
+import { traceKey, useLiveTraces } from '../state/use-live-traces.ts';
 import { useQuestion } from '../state/use-question.ts';
 
 const ROW_HEIGHT = 44;
@@ -42,8 +42,13 @@ export function TracesView(): JSX.Element {
     if (trace !== undefined) go(traceHref(trace));
   };
   const nextError = (by: number): void => {
-    const found = (by > 0 ? list.slice(at + 1) : list.slice(0, Math.max(at, 0)).reverse()).find(({ errors }) => errors > 0);
-    if (found === undefined) return announce('No other failed trace in the list');
+    const found = (by > 0 ? list.slice(at + 1) : list.slice(0, Math.max(at, 0)).reverse()).find(
+      ({ errors }) => errors > 0,
+    );
+    if (found === undefined) {
+      announce('No other failed trace in the list');
+      return;
+    }
     setActive(traceKey(found));
     setReveal((number) => number + 1);
   };
@@ -74,7 +79,12 @@ export function TracesView(): JSX.Element {
         />
         <div class="segmented" role="group" aria-label="Order">
           {(['newest', 'longest'] as const).map((name) => (
-            <button type="button" key={name} aria-pressed={order === name} onClick={() => setParams({ order: name === 'newest' ? undefined : name })}>
+            <button
+              type="button"
+              key={name}
+              aria-pressed={order === name}
+              onClick={() => setParams({ order: name === 'newest' ? undefined : name })}
+            >
               {name === 'newest' ? 'Newest' : 'Longest'}
             </button>
           ))}
@@ -84,7 +94,13 @@ export function TracesView(): JSX.Element {
           class="button"
           title="Spans that failed"
           aria-pressed={query.includes('status:error')}
-          onClick={() => setParams({ q: query.includes('status:error') ? query.replace(/ ?status:error/, '').trim() : `${query} status:error`.trim() })}
+          onClick={() =>
+            setParams({
+              q: query.includes('status:error')
+                ? query.replace(/ ?status:error/, '').trim()
+                : `${query} status:error`.trim(),
+            })
+          }
         >
           <Icon name="errors" />
           <span class="button-label">Errors only</span>
@@ -107,9 +123,15 @@ export function TracesView(): JSX.Element {
           <Histogram answer={rates.value} />
           {error && <Problem error={error} />}
           <p class="summary" role="status">
-            {traces === undefined ? 'Looking …' : `${formatCount(list.length)} ${list.length === 1 ? 'trace' : 'traces'}`}
+            {traces === undefined
+              ? 'Looking …'
+              : `${formatCount(list.length)} ${list.length === 1 ? 'trace' : 'traces'}`}
             {more && <span>, and more: narrow the search or the time</span>}
-            {partial && <Badge tone="warn" title="The search ended at its budget: some may be missing">partial</Badge>}
+            {partial && (
+              <Badge tone="warn" title="The search ended at its budget: some may be missing">
+                partial
+              </Badge>
+            )}
           </p>
           {traces !== undefined && list.length === 0 && error === undefined && <NothingFound what="traces" />}
           {list.length > 0 && (
@@ -162,13 +184,24 @@ function Row(props: {
   const { trace, index, active, longest } = props;
   const { service, name, tenant, services, spans, errors, durationNanos, startMillis, rootMissing } = trace;
   return (
-    <div role="row" id={`traces-${index}`} aria-rowindex={index + 1} aria-selected={active} class="trace-row" data-trace={trace.traceId}>
+    <div
+      role="row"
+      id={`traces-${index}`}
+      aria-rowindex={index + 1}
+      aria-selected={active}
+      class="trace-row"
+      data-trace={trace.traceId}
+    >
       <span role="gridcell" class="trace-name">
         <a href={traceHref(trace)} tabIndex={-1}>
           {name === '' ? 'no name' : name}
         </a>
         <ServiceName name={service} />
-        {rootMissing && <Badge tone="warn" title="The root span has not come in">no root</Badge>}
+        {rootMissing && (
+          <Badge tone="warn" title="The root span has not come in">
+            no root
+          </Badge>
+        )}
       </span>
       <span role="gridcell">
         <TenantName name={tenant} />

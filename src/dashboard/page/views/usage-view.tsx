@@ -47,15 +47,20 @@ export function UsageView(): JSX.Element {
   return (
     <div class="stack">
       <div class="toolbar">
-        <QueryBox signal="traces" value={query} placeholder="service:agent attr.gen_ai.request.model=*" onSearch={(q) => setParams({ q })} />
+        <QueryBox
+          signal="traces"
+          value={query}
+          placeholder="service:agent attr.gen_ai.request.model=*"
+          onSearch={(q) => setParams({ q })}
+        />
       </div>
       {error && <Problem error={error} />}
       {used?.length === 0 && (
         <EmptyState icon="usage" title="No tokens in this time">
           <p>
-            Spans with <code>gen_ai.usage.input_tokens</code> and <code>gen_ai.usage.output_tokens</code> are added up here, by
-            tenant and model, with <code>isotrace.usage.cost</code>. <code>tracer.traceModel</code> and the option{' '}
-            <code>agents</code> set them.
+            Spans with <code>gen_ai.usage.input_tokens</code> and <code>gen_ai.usage.output_tokens</code> are added up
+            here, by tenant and model, with <code>isotrace.usage.cost</code>. <code>tracer.traceModel</code> and the
+            option <code>agents</code> set them.
           </p>
         </EmptyState>
       )}

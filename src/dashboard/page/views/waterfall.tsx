@@ -74,13 +74,20 @@ export function Waterfall(props: WaterfallProps): JSX.Element {
           </span>
         </div>
       }
-      row={(index) => <SpanRow {...props} node={rows[index] as SpanNode} at={index} active={index === active} zoom={zoom} />}
+      row={(index) => (
+        <SpanRow {...props} node={rows[index] as SpanNode} at={index} active={index === active} zoom={zoom} />
+      )}
     />
   );
 }
 
 function SpanRow(
-  props: WaterfallProps & { readonly node: SpanNode; readonly at: number; readonly active: boolean; readonly zoom: Zoom },
+  props: WaterfallProps & {
+    readonly node: SpanNode;
+    readonly at: number;
+    readonly active: boolean;
+    readonly zoom: Zoom;
+  },
 ): JSX.Element {
   const { node, at, active, tree, closed, matches, searching, usage, toggle, select } = props;
   const { span, depth, children } = node;
@@ -102,7 +109,11 @@ function SpanRow(
       onClick={() => select(node)}
       onKeyDown={(event) => event.key === 'Enter' && select(node)}
     >
-      <span role="gridcell" class="span-name" style={{ paddingLeft: `${8 + Math.min(depth, MOST_INDENTS) * INDENT}px` }}>
+      <span
+        role="gridcell"
+        class="span-name"
+        style={{ paddingLeft: `${8 + Math.min(depth, MOST_INDENTS) * INDENT}px` }}
+      >
         {children.length > 0 ? (
           <button
             type="button"
@@ -130,14 +141,23 @@ function SpanRow(
         )}
         {sum && <UsageBadge sum={sum} />}
       </span>
-      <span role="gridcell" class="lane" aria-label={`Starts at ${formatDuration(node.start)}, takes ${formatDuration(node.end - node.start)}`}>
+      <span
+        role="gridcell"
+        class="lane"
+        aria-label={`Starts at ${formatDuration(node.start)}, takes ${formatDuration(node.end - node.start)}`}
+      >
         <Bars {...props} />
       </span>
     </div>
   );
 }
 
-function Bars({ node, tree, zoom, onPath }: WaterfallProps & { readonly node: SpanNode; readonly zoom: Zoom }): JSX.Element {
+function Bars({
+  node,
+  tree,
+  zoom,
+  onPath,
+}: WaterfallProps & { readonly node: SpanNode; readonly zoom: Zoom }): JSX.Element {
   const whole = Math.max(tree.durationNanos, 1);
   const placeOf = (nanos: number): number => (100 * (nanos / whole - zoom.from)) / (zoom.to - zoom.from);
   const [left, right] = [placeOf(node.start), placeOf(node.end)];
@@ -148,19 +168,41 @@ function Bars({ node, tree, zoom, onPath }: WaterfallProps & { readonly node: Sp
   const inside = width > 55;
   return (
     <>
-      <i class={`bar${onPath && !stretches ? ' off-path' : ''}`} style={{ left: `${clippedLeft}%`, width: `${width}%` }} />
+      <i
+        class={`bar${onPath && !stretches ? ' off-path' : ''}`}
+        style={{ left: `${clippedLeft}%`, width: `${width}%` }}
+      />
       {stretches?.map(({ start, end }) => {
         const from = Math.min(Math.max(placeOf(start), 0), 100);
-        return <i key={start} class="critical" style={{ left: `${from}%`, width: `${Math.max(Math.min(placeOf(end), 100) - from, 0.1)}%` }} />;
+        return (
+          <i
+            key={start}
+            class="critical"
+            style={{ left: `${from}%`, width: `${Math.max(Math.min(placeOf(end), 100) - from, 0.1)}%` }}
+          />
+        );
       })}
       {node.span.events.slice(0, 20).map((event, at) => {
         const place = placeOf(Number(BigInt(event.timeUnixNano) - BigInt(node.span.startTimeUnixNano)) + node.start);
         if (place < 0 || place > 100) return null;
-        return <i key={at} class={`event${event.name === 'exception' ? ' bad' : ''}`} title={event.name} style={{ left: `${place}%` }} />;
+        return (
+          <i
+            key={at}
+            class={`event${event.name === 'exception' ? ' bad' : ''}`}
+            title={event.name}
+            style={{ left: `${place}%` }}
+          />
+        );
       })}
       <small
         class={inside ? 'inside' : clippedLeft + width > 70 ? 'before' : 'after'}
-        style={inside ? { left: `${clippedLeft}%` } : clippedLeft + width > 70 ? { right: `${100 - clippedLeft}%` } : { left: `${clippedLeft + width}%` }}
+        style={
+          inside
+            ? { left: `${clippedLeft}%` }
+            : clippedLeft + width > 70
+              ? { right: `${100 - clippedLeft}%` }
+              : { left: `${clippedLeft + width}%` }
+        }
       >
         {formatDuration(node.end - node.start)}
       </small>
