@@ -11,7 +11,8 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { listPublicApi } from './public-api.ts';
 
-const MAX_PACKED_BYTES = 1024 * 1024;
+/** Of these the dashboard's page, which is packed as it is served, takes less than 100 KiB. */
+const MAX_PACKED_BYTES = 1280 * 1024;
 const REQUIRED_FILES = [
   'package.json',
   'README.md',

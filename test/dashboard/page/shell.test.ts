@@ -161,7 +161,9 @@ describePage('the page itself', () => {
       await page.evaluate(async () => {
         for (let step = 0; step < 100; step += 1) {
           document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'j', bubbles: true, cancelable: true }));
-          await new Promise((resolve) => void requestAnimationFrame(resolve));
+          await new Promise((resolve) => {
+            requestAnimationFrame(resolve);
+          });
         }
       });
       await expect.poll(() => page.locator('[role=row][aria-selected=true]').getAttribute('aria-rowindex')).toBe('100');
@@ -274,7 +276,12 @@ describePage('the page behind a token', () => {
 async function settled(page: Page): Promise<void> {
   await page.locator('.view > *').first().waitFor();
   await page.waitForFunction(() => !/Looking …|Reading the trace/.test(document.body.innerText));
-  await page.evaluate(() => new Promise((resolve) => void requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        requestAnimationFrame(() => requestAnimationFrame(resolve));
+      }),
+  );
 }
 
 function luminance(color: string): number {
