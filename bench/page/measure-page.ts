@@ -6,9 +6,11 @@ import { type Dashboard, startDashboard } from 'isotrace/dashboard';
 import type { Page } from 'playwright-core';
 import { findChromium, launch } from '../../test/dashboard/page/browser.ts';
 
-const PROBE_MILLIS = 100;
+/** Seldom enough that each is among the rows that are seen. */
+const PROBE_MILLIS = 200;
 const WARM_UP_MILLIS = 3_000;
 const SPANS = 10_000;
+const PATIENCE_SECONDS = 20;
 
 /** What the sender tells about its probes: when each was ended, in milliseconds since the epoch. */
 interface Sent {
@@ -44,8 +46,7 @@ export function measureLatency(short: boolean): Promise<Record<string, number>> 
     const reply = once(sender, 'message');
     sender.send('stop');
     const [{ probes }] = (await reply) as [Sent];
-    await sleep(2_000);
-    const seen = new Map(await page.evaluate(() => (globalThis as unknown as { seen: [string, number][] }).seen));
+    const seen = await rowsOf(page, probes.length);
     sender.kill();
     const measured = probes.filter(([, endedAt]) => endedAt >= from);
     const lost = measured.filter(([name]) => !seen.has(name));
@@ -96,6 +97,15 @@ export function measureWaterfall(short: boolean): Promise<Record<string, number>
       'frame while scrolling, longest': Math.max(...frames),
     };
   });
+}
+
+/** When each probe became a row; those of all, unless that takes too long. */
+async function rowsOf(page: Page, count: number): Promise<ReadonlyMap<string, number>> {
+  for (let tries = 0; ; tries += 1) {
+    const seen = await page.evaluate(() => (globalThis as unknown as { seen: [string, number][] }).seen);
+    if (seen.length >= count || tries >= PATIENCE_SECONDS) return new Map(seen);
+    await sleep(1_000);
+  }
 }
 
 async function withPage<T>(address: string, use: (page: Page, dashboard: Dashboard) => Promise<T>): Promise<T> {

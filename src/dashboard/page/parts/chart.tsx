@@ -101,7 +101,7 @@ function optionsOf(element: HTMLElement, newest: { readonly current: ChartProps 
     },
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     axes: [
-      { ...axis, values: (plot, splits) => splits.map((time) => axisTime(time, plot.scales['x'])) },
+      { ...axis, size: 26, values: (plot, splits) => splits.map((time) => axisTime(time, plot.scales['x'])) },
       { ...axis, size: 62, values: (_plot, values) => values.map((value) => newest.current.format(value)) },
     ],
     series: [

@@ -22,21 +22,26 @@ const MOST = 1_000;
 /** The traces of a search, and those that come in while it is shown. */
 export function useLiveTraces(query: string, order: TraceOrder): LiveTraces {
   const path = apiPath('traces', { ...scopeValues(), query, order, limit: ASKED });
-  const { value, error, loading } = useQuestion<TracePage>(path, { subject: 'traces', beat: gap.value });
-  const [merged, setMerged] = useState<readonly TraceSummary[]>();
+  const { value, error, loading, answered } = useQuestion<TracePage>(path, { subject: 'traces', beat: gap.value });
+  const [merged, setMerged] = useState<{ readonly path: string; readonly traces: readonly TraceSummary[] }>();
   const isPaused = paused.value;
   useEffect(() => {
     interest.value = { query, logs: '' };
   }, [query]);
-  useEffect(() => setMerged(value?.traces), [value]);
+  const add = (fresh: readonly TraceSummary[]): void =>
+    setMerged((known) => ({ path, traces: mergeTraces(known?.path === path ? known.traces : [], fresh, order) }));
+  useEffect(() => {
+    // What came in since it was asked for is newer than the answer, and stays.
+    if (value !== undefined && answered === path) add(value.traces);
+  }, [value, answered]);
   useEffect(() => {
     if (isPaused || !isRolling()) return undefined;
     return onLive(({ traces }) => {
-      if (traces.length > 0) setMerged((known) => mergeTraces(known ?? [], traces, order));
+      if (traces.length > 0) add(traces);
     });
   }, [isPaused, path, order]);
   const page = { more: value?.more ?? false, partial: value?.partial ?? false };
-  return { traces: merged, error, loading, ...page };
+  return { traces: merged?.traces, error, loading, ...page };
 }
 
 export function mergeTraces(

@@ -7,6 +7,8 @@ export interface Question<T> {
   readonly value: T | undefined;
   readonly error: ApiError | undefined;
   readonly loading: boolean;
+  /** What the value answers. */
+  readonly answered: string | undefined;
 }
 
 interface QuestionOptions {
@@ -30,6 +32,7 @@ export function useQuestion<T>(
     value: undefined,
     error: undefined,
     loading: true,
+    answered: undefined,
     subject,
   });
   const beat = follow ? pulse.value : given;
@@ -50,7 +53,7 @@ export function useQuestion<T>(
       asking.current = undefined;
       setState((old) =>
         'value' in answer
-          ? { subject, value: answer.value, error: undefined, loading: false }
+          ? { subject, value: answer.value, error: undefined, loading: false, answered: path }
           : { ...old, error: answer.error, loading: false },
       );
     };

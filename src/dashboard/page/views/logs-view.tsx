@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { addTerm } from '../model/complete-query.ts';
 import { formatCount } from '../model/format.ts';
 import { logMillis, type WireLog, type WireLogPage } from '../model/wire.ts';
@@ -22,17 +22,24 @@ export function LogsView(): JSX.Element {
   const least = LEVELS.find((level) => level === param('level'));
   const whole = least === undefined ? query : addTerm(query, `severity>=${least}`);
   const path = apiPath('logs', { ...scopeValues(), query: whole, limit: ASKED });
+  const since = useRef<readonly WireLog[]>([]);
   const { value, error } = useQuestion<WireLogPage>(path, { subject: 'logs', beat: gap.value });
   const [logs, setLogs] = useState<readonly WireLog[]>();
   const isPaused = paused.value;
   useEffect(() => {
     interest.value = { query: '', logs: whole };
   }, [whole]);
-  useEffect(() => setLogs(value?.logs), [value]);
+  const missed = gap.value;
+  useEffect(() => {
+    since.current = [];
+  }, [path, missed]);
+  useEffect(() => setLogs(value && mergeLogs(value.logs, notAmong(since.current, value.logs))), [value]);
   useEffect(() => {
     if (isPaused || !isRolling()) return undefined;
     return onLive((update) => {
-      if (update.logs.length > 0) setLogs((known) => mergeLogs(known ?? [], update.logs));
+      if (update.logs.length === 0) return;
+      since.current = [...update.logs, ...since.current].slice(0, MOST);
+      setLogs((known) => mergeLogs(known ?? [], update.logs));
     });
   }, [isPaused, path]);
   return (
@@ -71,6 +78,23 @@ export function LogsView(): JSX.Element {
       )}
     </div>
   );
+}
+
+/** Those that came in after the answer was made. Records have no id: of equal ones as many are left as are too many. */
+function notAmong(fresh: readonly WireLog[], answered: readonly WireLog[]): readonly WireLog[] {
+  if (fresh.length === 0) return fresh;
+  const counts = new Map<string, number>();
+  for (const log of answered) counts.set(textOfLog(log), (counts.get(textOfLog(log)) ?? 0) + 1);
+  return fresh.filter((log) => {
+    const key = textOfLog(log);
+    const left = counts.get(key) ?? 0;
+    counts.set(key, left - 1);
+    return left <= 0;
+  });
+}
+
+function textOfLog({ timeUnixNano, observedTimeUnixNano, tenant, spanId, body }: WireLog): string {
+  return JSON.stringify([timeUnixNano, observedTimeUnixNano, tenant, spanId, body]);
 }
 
 /** Newest first; those that came in are told newest first too. */

@@ -78,7 +78,7 @@ function draw(canvas: HTMLCanvasElement, tree: SpanTree): void {
   pen.scale(ratio, ratio);
   const step = Math.min((HEIGHT - 4) / Math.max(tree.nodes.length, 1), 6);
   const scale = width / Math.max(tree.durationNanos, 1);
-  const bad = cssColor('--error');
+  const bad = cssColor('--error-bar');
   const colors = new Map<string, string>();
   for (const { span, start, end, index } of tree.nodes) {
     const name = serviceClass(span.service);
