@@ -29,6 +29,8 @@ const PAGE = 'dist/dashboard/page/';
 
 interface Manifest {
   readonly name: string;
+  readonly version: string;
+  readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
 }
 
@@ -49,6 +51,7 @@ try {
   run('attw', 'node_modules/@arethetypeswrong/cli/dist/index.js', [tarball, '--profile', 'esm-only', '--no-emoji']);
   checkDeclarations(entries);
   await checkPublicApi(manifest, entries);
+  checkCommandLine(manifest);
 } finally {
   rmSync(workspace, { recursive: true, force: true });
 }
@@ -122,11 +125,24 @@ async function checkPublicApi(manifest: Manifest, entries: readonly string[]): P
   if (listings.join('\n') !== snapshot) problems.push('the built exports differ from test/public-api.snapshot');
 }
 
-function run(name: string, script: string, args: readonly string[]): void {
+/** The command line starts from the packed files and knows its own version. */
+function checkCommandLine({ bin, version }: Manifest): void {
+  for (const [name, file] of Object.entries(bin)) {
+    const printed = run(name, path.join(installed, file), ['--version']);
+    if (printed?.trim() !== version) problems.push(`${name} --version printed ${JSON.stringify(printed)}`);
+  }
+}
+
+function run(name: string, script: string, args: readonly string[]): string | undefined {
   try {
-    execFileSync(process.execPath, [path.join(root, script), ...args], { cwd: root, encoding: 'utf8', stdio: 'pipe' });
+    return execFileSync(process.execPath, [path.resolve(root, script), ...args], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    });
   } catch (error: unknown) {
     const { stdout = '', stderr = '' } = error as { readonly stdout?: string; readonly stderr?: string };
     problems.push(`${name}: ${stdout}${stderr}`);
+    return undefined;
   }
 }

@@ -11,7 +11,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Hono } from 'hono';
 import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ENVIRONMENT_VARIABLES } from '../src/infra/environment.ts';
+import { BUILDER_CONVENTIONS } from '../src/core/builder-conventions.ts';
+import { BUILDER_VARIABLES } from '../src/core/builder-variables.ts';
+import { ENVIRONMENT_VARIABLES } from '../src/infra/environment-variables.ts';
 import { PROFILES } from '../src/processing/profiles.ts';
 import { INTEGER_OPTIONS } from '../src/utils/integer-options.ts';
 import { type OtlpReceiver, startReceiver } from './support/otlp-receiver.ts';
@@ -52,6 +54,10 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'README-1': { printed: ['true 4'], spans: ['pay', 'checkout'], others: ['pay', 'checkout'] },
   'README-2': { spans: ['GET /orders/:id', 'GET /orders/:id', 'load order', 'load order'], use: useApp },
   'agents-1': { printed: ['1 1000 0.0045'], spans: ['invoke_agent planner', 'chat gpt-x', 'execute_tool search'] },
+  'builder-1': { spans: ['built'] },
+  'builder-2': { spans: ['of acme', 'of globex'] },
+  'builder-3': { printed: ['Credentials(tfk_0123…, [REDACTED])'] },
+  'builder-4': { spans: ['with the second'] },
   'concepts-1': { printed: ['true', 'true'], spans: ['inner', 'innermost', 'outer'] },
   'configuration-1': { printed: ['config_invalid batch.maxSize destination.endpoint destination.timeoutMillis'] },
   'context-1': { spans: ['job done'] },
@@ -94,7 +100,13 @@ const expectations: Readonly<Record<string, Expectation>> = {
   },
   'instrumentation-1': { printed: ['own'], spans: ['GET'] },
   'instrumentation-2': { printed: ['join opentelemetry'], spans: ['decode', 'query'] },
+  'logs-1': { printed: ['3'], spans: ['checkout'] },
+  'logs-2': { printed: ['1', 'trace_id span_id trace_flags tenant'], spans: ['work'] },
+  'logs-3': { printed: ['paid %d 5', '1'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
+  'outgoing-1': { printed: ['200'], spans: ['GET', 'POST'] },
+  'outgoing-2': { spans: ['load order', 'shop.Orders/Find', 'shop.Orders/Find'] },
+  'outgoing-3': { printed: ['1'], spans: ['SELECT orders'] },
   'platform-1': { spans: ['warm up'], others: ['checkout'] },
   'platform-2': { spans: ['failed'], others: ['fine', 'failed'] },
   'platform-3': { printed: ['0'] },
@@ -105,10 +117,29 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'sampling-1': { printed: ['{ sampled: 2 }'], spans: ['bad', 'inside bad'] },
   'sampling-2': { printed: ['{ sampled: 4 }'], spans: ['inside 1', 'trace 1'] },
   'spool-1': { printed: ['true 0 1', '1 1'], spans: ['work'] },
+  'libraries-1': {
+    printed: ['Three are left.'],
+    spans: ['ai.generateText', 'ai.generateText.doGenerate', 'request'],
+  },
+  'libraries-2': {},
+  'libraries-3': {},
+  'messaging-1': {},
+  'messaging-2': {},
+  'messaging-3': {},
+  'messaging-4': {
+    printed: ['acme traceparent,isotrace-mark'],
+    spans: ['process tasks', 'request', 'send tasks', 'work'],
+  },
   'sessions-1': { printed: ['visit-7', 'true'], spans: ['answer', 'session'] },
   'testing-1': { printed: ['250'] },
   'tracing-1': { printed: ['42'], spans: ['checkout'] },
   'tracing-2': { printed: ['3 charged 42 placed o-1', 'one', 'two'], spans: ['add', 'charge', 'place', 'read lines'] },
+  'workers-1': {},
+  'workers-2': {},
+  'workers-3': {
+    printed: ['closed 1 0'],
+    spans: ['request', 'resize'],
+  },
 };
 
 const SESSION = { authorization: 's-1' };
@@ -194,6 +225,13 @@ describe('the documentation', () => {
     expect(missing).toEqual([]);
   });
 
+  it('names every variable that a builder reads', () => {
+    const page = readFileSync(new URL('docs/builder.md', root), 'utf8');
+    const { variablePrefix } = BUILDER_CONVENTIONS;
+    const names = Object.keys(BUILDER_VARIABLES).map((name) => `\`${variablePrefix}${name}\``);
+    expect(names.filter((name) => !page.includes(name))).toEqual([]);
+  });
+
   it('shows the values of all profiles as they are', () => {
     const page = readFileSync(new URL('docs/profiles.md', root), 'utf8');
     const number = (value: number): string => value.toLocaleString('en');
@@ -205,7 +243,11 @@ describe('the documentation', () => {
 
   it('has only blocks that compile', () => {
     const extended = fileURLToPath(new URL('tsconfig.json', root));
-    const config = { extends: extended, compilerOptions: { noUnusedLocals: false }, include: ['*.ts'] };
+    const config = {
+      extends: extended,
+      compilerOptions: { noUnusedLocals: false, skipLibCheck: true },
+      include: ['*.ts'],
+    };
     writeFileSync(new URL('tsconfig.json', snippets), JSON.stringify(config));
     const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root));
     let output = '';

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { type Attributes, type Span, SpanKind } from '@opentelemetry/api';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as isotrace from '../src/index.ts';
 import { createTracer, Tracer, TracerRegistry, WithAgents } from '../src/index.ts';
 import { settle } from './support/fake-clock.ts';
@@ -19,6 +19,7 @@ const FOR_BUILDING = new Set([
   'WithContext',
   'WithEnrichment',
   'WithOperations',
+  'WithOutgoing',
 ]);
 /** Starts processes: attacked with a `git` of the test's in test/infra/vcs.test.ts. */
 const STARTS_PROCESSES = new Set(['detectVcs']);
@@ -46,6 +47,11 @@ afterAll(async () => {
   process.off('unhandledRejection', noteUnhandled);
   await registry.shutdown();
   await receiver.close();
+});
+
+// What the process's fetch makes of such arguments is its own.
+beforeEach(() => {
+  vi.stubGlobal('fetch', () => Promise.resolve(new Response()));
 });
 
 describe('the public surface under hostile arguments', () => {

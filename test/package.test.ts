@@ -23,7 +23,7 @@ const sourceOf = (entry: string): string => `src/${entry === '.' ? 'index' : ent
 
 describe('the package', () => {
   it('publishes exactly the files directly in src, each with its types', () => {
-    const files = [...sources.keys()].filter((file) => file.split('/').length === 2);
+    const files = [...sources.keys()].filter((file) => file.split('/').length === 2 && file !== 'src/cli.ts');
     expect(entries.map(sourceOf).sort()).toEqual(files.sort());
     for (const entry of entries) {
       const output = sourceOf(entry).replace(/^src/, './dist').replace(/\.ts$/, '');
@@ -38,7 +38,15 @@ describe('the package', () => {
   });
 
   it('has few runtime dependencies', () => {
-    expect(Object.keys(manifest.dependencies)).toEqual(['lru-cache', 'pino', 'undici']);
+    expect(Object.keys(manifest.dependencies)).toEqual([
+      '@clack/prompts',
+      'commander',
+      'lru-cache',
+      'moo',
+      'pino',
+      'semver',
+      'undici',
+    ]);
   });
 
   it('takes OpenTelemetry from the host and develops against each peer', () => {
@@ -52,6 +60,7 @@ describe('the package', () => {
     const optional = Object.keys(manifest.peerDependenciesMeta);
     expect(optional).toEqual([
       '@grpc/grpc-js',
+      '@opentelemetry/api-logs',
       '@opentelemetry/auto-instrumentations-node',
       '@opentelemetry/instrumentation',
       '@nestjs/common',
@@ -63,6 +72,7 @@ describe('the package', () => {
     ]);
     for (const name of optional) expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
     const frameworks: Readonly<Record<string, readonly string[]>> = {
+      'src/grpc.ts': ['@grpc/grpc-js'],
       'src/hono.ts': ['hono'],
       'src/nestjs.ts': ['@nestjs/common', '@nestjs/core', 'rxjs'],
     };

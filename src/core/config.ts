@@ -17,7 +17,7 @@ import type {
   EndpointPolicy,
   RegistryOptions,
   TracerClass,
-} from './options.ts';
+} from './registry-options.ts';
 import {
   BUILT_IN_DEFAULTS,
   DEFAULT_CLOCK,

@@ -2,7 +2,7 @@ import { readHostPlatform } from '../infra/environment.ts';
 import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import { configError, resolveStandaloneSettings } from './config.ts';
 import { House } from './house.ts';
-import type { CreateTracerOptions } from './options.ts';
+import type { CreateTracerOptions } from './registry-options.ts';
 import type { Tracer } from './tracer.ts';
 
 /**

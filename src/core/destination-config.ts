@@ -2,34 +2,29 @@ import { findGrpcIssue } from '../infra/grpc-library.ts';
 import { type ProxyRules, proxyFor } from '../infra/proxy-rules.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
-import {
-  appendPath,
-  describeEndpoint,
-  ENDPOINT_ACCEPTED,
-  isUrlPath,
-  parseEndpoint,
-  replacePath,
-} from '../utils/endpoint.ts';
+import { describeEndpoint, ENDPOINT_ACCEPTED, isUrlPath, parseEndpoint } from '../utils/endpoint.ts';
 import { type Headers, sanitizeHeaders } from '../utils/headers.ts';
 import { integer, oneOf } from '../utils/option-checks.ts';
 import { type Check, elementsOf, type IssueLog, OptionReader, REFUSED } from '../utils/option-reader.ts';
 import { describeProxy, PROXY_ACCEPTED, parseProxy } from '../utils/proxy-url.ts';
 import { describeKind, Secret } from '../utils/secret.ts';
+import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { DestinationOptions, DestinationPaths, HeaderFunction } from './destination-options.ts';
+import { DestinationUrls, type SignalPaths } from './destination-urls.ts';
 import { isAllowed, isExposed } from './endpoint-rules.ts';
-import type { EndpointPolicy } from './options.ts';
 import { readRedact } from './redact-config.ts';
+import type { EndpointPolicy } from './registry-options.ts';
 import type { DestinationSettings } from './settings.ts';
 import { TENANT_HEADER } from './tenant-header.ts';
 import { readTls } from './tls-config.ts';
 
 const MAX_DESTINATIONS = 16;
-const TRACES_PATH = '/v1/traces';
 
 const KNOWN: ReadonlySet<string> = new Set(
   Object.keys({
     endpoint: true,
     protocol: true,
+    signals: true,
     paths: true,
     headers: true,
     tenantHeader: true,
@@ -43,7 +38,7 @@ const KNOWN: ReadonlySet<string> = new Set(
   } satisfies Record<keyof DestinationOptions, true>),
 );
 const KNOWN_PATHS: ReadonlySet<string> = new Set(
-  Object.keys({ traces: true } satisfies Record<keyof DestinationPaths, true>),
+  Object.keys({ traces: true, metrics: true, logs: true } satisfies Record<keyof DestinationPaths, true>),
 );
 
 const ENDPOINT: Check<URL> = { accepted: ENDPOINT_ACCEPTED, parse: parseEndpoint, describe: describeEndpoint };
@@ -52,6 +47,7 @@ const PATH: Check<string> = {
   parse: (value) => (isUrlPath(value) ? value : undefined),
   describe: describeKind,
 };
+const SIGNAL = oneOf(...TELEMETRY_SIGNALS);
 const PROTOCOL = oneOf('http/protobuf', 'http/json', 'grpc');
 const FLAG = oneOf(true, false);
 const COMPRESSION = oneOf('gzip', 'none');
@@ -64,6 +60,7 @@ const PROXY: Check<Secret<URL>> = {
   describe: describeProxy,
 };
 const TIMEOUT = integer('destination.timeoutMillis');
+const NO_PATHS: SignalPaths = Object.freeze({});
 const NO_HEADERS: Secret<Headers> = new Secret(Object.freeze(Object.create(null)));
 
 export interface DestinationRules {
@@ -96,7 +93,7 @@ export function resolveDestinations(
 }
 
 /**
- * A destination, or `undefined` when it has no acceptable endpoint, or spans could not be sent there as was asked for:
+ * A destination, or `undefined` when it has no acceptable endpoint, or nothing could be sent there as was asked for:
  * under the tenant's name, with the TLS identity, without showing credentials. Never throws, whatever the value is.
  */
 function resolveDestination(
@@ -113,7 +110,8 @@ function resolveDestination(
   if (reader === undefined) return undefined;
   const endpoint = readEndpoint(reader);
   const protocol = reader.read('protocol', PROTOCOL) ?? 'http/protobuf';
-  const tracesPath = reader.open('paths', KNOWN_PATHS)?.read('traces', PATH);
+  const signals = readSignals(reader);
+  const paths = readPaths(reader);
   const headers = readHeaders(reader);
   const tenantHeader = reader.readOrRefused('tenantHeader', TENANT_HEADER);
   const tls = readTls(reader);
@@ -124,16 +122,19 @@ function resolveDestination(
   const isolateConnections = (reader.readOrRefused('isolateConnections', FLAG) ?? false) !== false;
   const proxy = mayProxy ? readProxy(reader, protocol) : refuseProxy(reader);
   const redact = readRedact(reader);
-  if (protocol === 'grpc') reportGrpc(reader, endpoint, tracesPath);
-  if (endpoint === undefined) return undefined;
-  const traces = protocol === 'grpc' ? new URL(endpoint.origin) : tracesUrl(endpoint, tracesPath);
-  const allowed = isAllowed(traces, policy, reader);
-  const exposed = isExposed(traces, headers, insecure, reader);
+  if (protocol === 'grpc') reportGrpc(reader, endpoint, paths);
+  if (endpoint === undefined || signals.length === 0) return undefined;
+  const targets = new DestinationUrls(endpoint, signals, protocol === 'grpc' ? undefined : paths);
+  const urls = signals.map((signal) => new URL(targets.of(signal)?.reveal() ?? endpoint));
+  const [first = endpoint] = urls;
+  const asked = protocol === 'grpc' || policy === 'public' ? [first] : urls;
+  const allowed = asked.every((url) => isAllowed(url, policy, reader));
+  const exposed = isExposed(first, headers, insecure, reader);
   if (!allowed || exposed || tenantHeader === REFUSED || tls === REFUSED || proxy === REFUSED) return undefined;
   return Object.freeze({
-    endpoint: protocol === 'grpc' ? traces.origin : `${traces.origin}${traces.pathname}`,
+    endpoint: protocol === 'grpc' ? first.origin : `${first.origin}${first.pathname}`,
     protocol,
-    urls: Object.freeze({ traces: new Secret(protocol === 'grpc' ? traces.origin : traces.href) }),
+    urls: targets,
     headers,
     tenantHeader,
     tls,
@@ -147,15 +148,29 @@ function resolveDestination(
   });
 }
 
-function tracesUrl(endpoint: URL, tracesPath: string | undefined): URL {
-  return tracesPath === undefined ? appendPath(endpoint, TRACES_PATH) : replacePath(endpoint, tracesPath);
+/** In the order of their names' list, each once. Of a list that is not acceptable nothing is taken: nothing may be sent. */
+function readSignals(reader: OptionReader): readonly TelemetrySignal[] {
+  if (reader.get('signals') === undefined) return TELEMETRY_SIGNALS;
+  const given = reader.readList('signals', SIGNAL, MAX_DESTINATIONS);
+  const signals = TELEMETRY_SIGNALS.filter((signal) => given?.includes(signal) === true);
+  if (given !== undefined && signals.length === 0) {
+    reader.issues.add(reader.pathOf('signals'), 'at least one signal', 'none');
+  }
+  return signals;
+}
+
+function readPaths(reader: OptionReader): SignalPaths {
+  const paths = reader.open('paths', KNOWN_PATHS);
+  if (paths === undefined) return NO_PATHS;
+  return { traces: paths.read('traces', PATH), metrics: paths.read('metrics', PATH), logs: paths.read('logs', PATH) };
 }
 
 /** gRPC needs its package, and asks for a method by name: a path or query that was given would go nowhere. */
-function reportGrpc(reader: OptionReader, endpoint: URL | undefined, tracesPath: string | undefined): void {
+function reportGrpc(reader: OptionReader, endpoint: URL | undefined, paths: SignalPaths): void {
   const missing = findGrpcIssue(reader.pathOf('protocol'));
   if (missing !== undefined) reader.issues.add(missing.option, missing.accepted, missing.received);
-  if (tracesPath !== undefined) reader.issues.add(reader.pathOf('paths'), 'no path for grpc', describeKind(tracesPath));
+  const path = paths.traces ?? paths.metrics ?? paths.logs;
+  if (path !== undefined) reader.issues.add(reader.pathOf('paths'), 'no path for grpc', describeKind(path));
   if (endpoint === undefined || (endpoint.pathname === '/' && endpoint.search === '')) return;
   reader.issues.add(
     reader.pathOf('endpoint'),
@@ -191,8 +206,8 @@ export function withProxies(
 ): readonly DestinationSettings[] {
   if (rules === undefined) return destinations;
   const proxied = destinations.map((destination) => {
-    const { protocol, urls } = destination;
-    const proxy = destination.proxy ?? proxyFor(new URL(urls.traces.reveal()), protocol === 'grpc', rules);
+    const { endpoint, protocol } = destination;
+    const proxy = destination.proxy ?? proxyFor(new URL(endpoint), protocol === 'grpc', rules);
     if (proxy === undefined) return destination;
     return isUsable(proxy, protocol, 'platform.destination.proxy', issues)
       ? Object.freeze({ ...destination, proxy })

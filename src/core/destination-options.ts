@@ -1,25 +1,34 @@
 import type { TlsOptions } from '../infra/transport.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 
 export interface DestinationOptions {
   /**
-   * Base URL of an OTLP receiver, `http` or `https`; `/v1/traces` is appended, except for `grpc`, which has no path.
-   * Without user name and password: credentials belong in `headers`. Required. Variables:
-   * `OTEL_EXPORTER_OTLP_ENDPOINT`, and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, which is used as it is.
+   * Base URL of an OTLP receiver, `http` or `https`; `/v1/traces`, `/v1/metrics` and `/v1/logs` are appended, except for
+   * `grpc`, which has no path. Without user name and password: credentials belong in `headers`. Required. Variables:
+   * `OTEL_EXPORTER_OTLP_ENDPOINT`, and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`,
+   * `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, which are used as they are; all variables for one signal make a destination for
+   * that signal alone.
    */
   endpoint: string;
   /**
-   * How spans are sent; `grpc` needs the package `@grpc/grpc-js`. Default: `'http/protobuf'`. Variables:
-   * `OTEL_EXPORTER_OTLP_PROTOCOL`, `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`.
+   * How requests are sent; `grpc` needs the package `@grpc/grpc-js`. Default: `'http/protobuf'`. Variables:
+   * `OTEL_EXPORTER_OTLP_PROTOCOL`, `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL`,
+   * `OTEL_EXPORTER_OTLP_LOGS_PROTOCOL`.
    */
   protocol?: OtlpProtocol | undefined;
+  /**
+   * What is sent there: a list of at least one of `'traces'`, `'metrics'` and `'logs'`. Default: all three.
+   */
+  signals?: readonly TelemetrySignal[] | undefined;
   /** Replaces the path of the endpoint, with what was appended, for one signal. Not for `grpc`. */
   paths?: DestinationPaths | undefined;
   /**
    * Credentials and other headers, or a function that is asked when they are needed. Names are tokens, values latin1
    * text without line breaks; others, and those that the transport sets itself, are left out. Default: none.
-   * Variables: `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TRACES_HEADERS`.
+   * Variables: `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_METRICS_HEADERS`,
+   * `OTEL_EXPORTER_OTLP_LOGS_HEADERS`.
    */
   headers?: HeaderOptions | undefined;
   /**
@@ -36,17 +45,20 @@ export interface DestinationOptions {
   /**
    * Whether `headers` may be sent over `http:` to a host that is not loopback, where others may read them; if not, such
    * a destination is not acceptable. Default: `false`. Variables: `OTEL_EXPORTER_OTLP_INSECURE`,
-   * `OTEL_EXPORTER_OTLP_TRACES_INSECURE`.
+   * `OTEL_EXPORTER_OTLP_TRACES_INSECURE`, `OTEL_EXPORTER_OTLP_METRICS_INSECURE`,
+   * `OTEL_EXPORTER_OTLP_LOGS_INSECURE`.
    */
   insecure?: boolean | undefined;
   /**
    * Compression of requests. Default: `'none'`. Variables: `OTEL_EXPORTER_OTLP_COMPRESSION`,
-   * `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`.
+   * `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_METRICS_COMPRESSION`,
+   * `OTEL_EXPORTER_OTLP_LOGS_COMPRESSION`.
    */
   compression?: 'gzip' | 'none' | undefined;
   /**
    * Deadline of one attempt in milliseconds, with the body of the answer: 1 to 600,000. Default: 10,000. Variables:
-   * `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_BSP_EXPORT_TIMEOUT`.
+   * `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT`,
+   * `OTEL_EXPORTER_OTLP_LOGS_TIMEOUT`, `OTEL_BSP_EXPORT_TIMEOUT`.
    */
   timeoutMillis?: number | undefined;
   /**
@@ -68,6 +80,10 @@ export interface DestinationOptions {
 export interface DestinationPaths {
   /** Begins with `/`; may have a query. Default: the path of the endpoint and `/v1/traces`. */
   traces?: string | undefined;
+  /** As `traces`. Default: the path of the endpoint and `/v1/metrics`. */
+  metrics?: string | undefined;
+  /** As `traces`. Default: the path of the endpoint and `/v1/logs`. */
+  logs?: string | undefined;
 }
 
 export type HeaderRecord = Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import { callable } from '../utils/option-checks.ts';
 import { type Check, type OptionReader, REFUSED } from '../utils/option-reader.ts';
 import { Secret } from '../utils/secret.ts';
 import type { HeaderFunction } from './destination-options.ts';
-import type { EndpointPolicy } from './options.ts';
+import type { EndpointPolicy } from './registry-options.ts';
 
 const POLICY_FUNCTION = callable<Exclude<EndpointPolicy, string>>('');
 const POLICY: Check<EndpointPolicy> = {

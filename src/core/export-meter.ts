@@ -2,9 +2,11 @@ import { type Attributes, type Histogram, type Meter, ROOT_CONTEXT } from '@open
 import type { ExportComponent, ExportRecorder, FinishedExport } from '../processing/export-recorder.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { Guard } from '../utils/guard.ts';
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 
 /** What a destination, or all beyond the first hundred of a kind, did. */
 export interface ExportTally {
+  readonly signal: TelemetrySignal;
   readonly attributes: Attributes;
   exported: number;
   /** By reason. */
@@ -48,12 +50,13 @@ export class ExportMeter implements ExportRecorder {
   }
 
   tallyOf(component: ExportComponent = { type: 'span_exporter' }): ExportTally {
-    const { address, port, type } = component;
+    const { address, port, signal = 'traces', type } = component;
     const known = this.#tallies.get(keyOf(type, address, port));
     if (known !== undefined) return known;
     const isNamed = address !== undefined && this.#tallies.size < MAX_SERVERS;
     const key = isNamed ? keyOf(type, address, port) : keyOf(type);
     const tally = this.#tallies.get(key) ?? {
+      signal,
       attributes: {
         'otel.component.type': type,
         'otel.component.name': `${type}/isotrace`,

@@ -5,7 +5,8 @@ import type { RedactOptions } from '../processing/redaction.ts';
 import type { AgentSettings } from '../processing/usage.ts';
 import { Secret } from '../utils/secret.ts';
 import { REDACTED } from '../utils/secret-shapes.ts';
-import type { DestinationSettings, TracerDefaults } from './settings.ts';
+import { TELEMETRY_SIGNALS } from '../utils/telemetry-signal.ts';
+import type { DestinationSettings, PropagationSettings, TracerDefaults } from './settings.ts';
 
 /**
  * Makes a function that answers the same text for settings that behave the same, and another when an endpoint, a
@@ -34,7 +35,14 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
     const { isolateConnections } = destination;
     const credentials = headers instanceof Secret ? sorted(headers.reveal()) : identify(headers);
     return [
-      [urls.traces.reveal(), protocol, compression, timeoutMillis, addresses, isolateConnections],
+      [
+        TELEMETRY_SIGNALS.map((signal) => urls.of(signal)?.reveal()),
+        protocol,
+        compression,
+        timeoutMillis,
+        addresses,
+        isolateConnections,
+      ],
       [credentials, tenantHeader, tls && describeTls(tls.reveal())],
       describeRedact(redact),
     ];
@@ -51,19 +59,27 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
     return [sides, identify(aggregate), maxBytes, maxDepth];
   }
 
+  function describePropagation({ baggage, propagateTo }: PropagationSettings): unknown {
+    return [
+      typeof baggage === 'function' ? identify(baggage) : baggage.toSorted(),
+      typeof propagateTo === 'function' ? identify(propagateTo) : propagateTo?.map(({ text }) => text).sort(),
+    ];
+  }
+
   return (settings) => {
     const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation, profile } =
       settings;
-    const { agents, capture, destinations, redact, sessions, spanProcessors, exporter, idGenerator, spool } = settings;
+    const { agents, capture, destinations, logs, redact, retry, signals } = settings;
+    const { sessions, spanProcessors, exporter, idGenerator, spool } = settings;
     const description = JSON.stringify([
       [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
       [destinations.map(describeDestination), describeRedact(redact)],
       sampling.kind === 'rules' ? sorted(sampling) : identify(sampling.sampler),
-      [sorted(limits), sorted(batch), boundary, resilience, profile],
-      spool && sorted(spool),
+      [sorted(limits), sorted(batch), sorted(retry), boundary, resilience, profile],
+      [spool && sorted(spool), sorted(signals), sorted(logs)],
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       [sessions, describeCapture(capture), agents && describeAgents(agents)],
-      typeof propagation.baggage === 'function' ? identify(propagation.baggage) : propagation.baggage.toSorted(),
+      describePropagation(propagation),
     ]);
     return createHmac('sha256', key).update(description).digest('base64url');
   };

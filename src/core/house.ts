@@ -7,9 +7,10 @@ import { createDefaultLogger } from '../infra/logger.ts';
 import { baseResourceAttributes, readProcessFacts } from '../infra/resources.ts';
 import { within } from '../lifecycle/deadline.ts';
 import { originCapacity } from '../processing/dispatcher.ts';
-import { Ledger } from '../processing/ledger.ts';
+import { Ledgers } from '../processing/ledger.ts';
 import { createPipeline, type Pipeline } from '../processing/pipeline.ts';
 import { PROFILES } from '../processing/profiles.ts';
+import { ScopeTable } from '../processing/scope-table.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
@@ -19,8 +20,9 @@ import { VERSION } from '../utils/version.ts';
 import { configError } from './config.ts';
 import { ExportMeter } from './export-meter.ts';
 import { HookLeases } from './hook-leases.ts';
-import type { TracerClass } from './options.ts';
+import { OWN_SCOPE } from './own-scope.ts';
 import { PlatformCopies } from './platform-copies.ts';
+import type { TracerClass } from './registry-options.ts';
 import { BUILT_IN_DEFAULTS, PLATFORM_TENANT_ID, type TracerDefaults, type TracerSettings } from './settings.ts';
 import { Tracer } from './tracer.ts';
 import type { TracerBase, TracerInit } from './tracer-base.ts';
@@ -60,7 +62,8 @@ const PROCESS_RESOURCE = baseResourceAttributes(readProcessFacts(VERSION));
 /** What the tracers of a registry, or the one tracer of `createTracer`, live in: pipeline, account, guard, resource. */
 export class House implements TracerHouse<TracerRuntime> {
   readonly pipeline: Pipeline;
-  readonly ledger = new Ledger();
+  readonly ledgers = new Ledgers();
+  readonly logScopes = new ScopeTable(OWN_SCOPE);
   readonly guard: Guard;
   issues: readonly ConfigIssue[];
   readonly leases: HookLeases;
@@ -101,7 +104,7 @@ export class House implements TracerHouse<TracerRuntime> {
       capacity,
       transport: createHttpTransport({ clock, connectionsPerOrigin: capacity.connectionsPerOrigin }),
       grpc: createGrpcTransport({ clock }),
-      spool: { guard: this.guard, ledger: this.ledger, wake: events.wake },
+      spool: { guard: this.guard, ledger: this.ledgers.traces, wake: events.wake },
     });
     if (defaults.spool !== undefined) this.pipeline.spools.open(defaults.spool.directory);
     this.leases = new HookLeases(this.guard);

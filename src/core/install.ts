@@ -1,6 +1,8 @@
 import { propagation, type TracerProvider, trace } from '@opentelemetry/api';
+import { registerLoggerProvider } from '../infra/global-logs.ts';
 import { detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
 import { registerSlot } from '../infra/register-slot.ts';
+import type { ApiLoggerProvider } from './log-provider.ts';
 import type { IncomingTrust } from './propagation.ts';
 import { RoutingPropagator } from './routing-propagator.ts';
 import type { SpanRouter } from './span-router.ts';
@@ -8,7 +10,8 @@ import type { SpanRouter } from './span-router.ts';
 /**
  * How a registry takes part in a process in which others may have registered an SDK.
  *
- * - `'own'`: its routing provider and propagator become OpenTelemetry's global ones, in place of what was there.
+ * - `'own'`: its routing provider and propagator become OpenTelemetry's global ones, in place of what was there; so does
+ *   its provider of `@opentelemetry/api-logs`, if that package is there and nobody else has registered one.
  * - `'join'`: the SDK that owns the globals keeps them; the host adds `createSpanProcessor(registry)` to it.
  * - `'isolated'`: nothing global changes; only the given instrumentations go through the registry.
  * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry, and beside Datadog, whose own
@@ -67,7 +70,7 @@ export interface Installed extends Omit<InstallationHealth, 'advice'> {
 }
 
 /** Puts a registry's router where instrumentations look for a provider. Never throws. */
-export function install(router: SpanRouter, options: InstallOptions): Installed {
+export function install(router: SpanRouter, options: InstallOptions, logs: ApiLoggerProvider): Installed {
   const { guard } = router;
   const found = detectGlobalSdk();
   const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found);
@@ -78,6 +81,7 @@ export function install(router: SpanRouter, options: InstallOptions): Installed 
   const slot = registerSlot();
   const given = guard.run('api', 'instrumentations', () => listOf(options.instrumentations), []);
   if (strategy === 'own') step('install', () => takeGlobals(router, oneOf(options.incoming, TRUSTS, 'parent'), found));
+  if (strategy === 'own') step('install logs', () => registerLoggerProvider(logs));
   if (strategy !== 'join') {
     router.isOpen = true;
     undo.push(() => {

@@ -2,6 +2,7 @@ import type { Pipeline } from '../processing/pipeline.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { Guard } from '../utils/guard.ts';
 import { House } from './house.ts';
+import type { SpanEngine } from './operations.ts';
 import type { TracerRegistry } from './registry.ts';
 import { TracerBase } from './tracer-base.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
@@ -38,4 +39,18 @@ export function runtimeOf(registry: TracerRegistry<TracerBase>, tenantId: string
 /** The engine of the process owner's own tracer. */
 export function platformRuntimeOf(registry: TracerRegistry<TracerBase>): TracerRuntime {
   return TracerBase.runtimeOf(registry.platform);
+}
+
+/**
+ * Who makes spans for what was given, at the time of each call: a tracer's tenant, or, of a registry, the tenant that the
+ * code runs for, also if that is not known yet. Never throws.
+ */
+export function integrationEngine(given: TracerBase | TracerRegistry<TracerBase>): () => SpanEngine | undefined {
+  return () => {
+    try {
+      return given instanceof TracerBase ? TracerBase.runtimeOf(given) : given.routing.starterIn();
+    } catch {
+      return undefined;
+    }
+  };
 }

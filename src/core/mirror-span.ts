@@ -83,13 +83,13 @@ function tie(source: HostSpan, twin: Span): void {
   Object.defineProperty(source, SPAN_OWNER, { get: () => ownerOfSpan(twin) });
 }
 
-/** A tenant's engine, but for the ids and the sampling of one span that stands for the host's. */
-class TwinStarter implements SpanStarter {
+/** A tenant's engine, but for the ids and the sampling of one span that somebody else has made. */
+export class TwinStarter implements SpanStarter {
   readonly hostIds: SpanStarter['hostIds'];
   readonly #target: SpanStarter;
   readonly #isSampled: boolean;
 
-  constructor(target: SpanStarter, source: HostSpan) {
+  constructor(target: SpanStarter, source: Pick<HostSpan, 'spanContext' | 'parentSpanContext'>) {
     const { spanId, traceFlags, traceId } = source.spanContext();
     const { parentSpanContext: parent } = source;
     const isLocal = parent !== undefined && parent.isRemote !== true;

@@ -232,7 +232,7 @@ export function startGuarded(
  * The context in which the span is active. Also a tracer that does nothing is entered: what runs inside belongs to its
  * tenant and must not be recorded by another one around it.
  */
-function enterGuarded(runtime: SpanEngine, context: Context, span: Span): Context {
+export function enterGuarded(runtime: SpanEngine, context: Context, span: Span): Context {
   try {
     return span === NOOP_SPAN ? enterScope(context, runtime) : enterSpan(context, runtime, span);
   } catch (error) {

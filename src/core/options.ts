@@ -1,11 +1,10 @@
-import type { Attributes, MeterProvider } from '@opentelemetry/api';
+import type { Attributes } from '@opentelemetry/api';
 import type { IdGenerator, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { CaptureOptions } from '../processing/capture.ts';
+import type { LogLevel } from '../processing/log-record.ts';
 import type { ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { AgentOptions } from '../processing/usage.ts';
-import type { Clock } from '../utils/clock.ts';
-import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ResilienceLevel } from '../utils/guard.ts';
 import type { DestinationOptions } from './destination-options.ts';
 
@@ -31,13 +30,13 @@ export interface TracerOptions {
    */
   attributes?: Attributes | undefined;
   /**
-   * Where spans are sent; all of up to 16 destinations get every span. A tenant's own destinations replace the
-   * registry's, also when one of its own is not acceptable: spans are never sent where the tenant did not say.
-   * Default: none, and spans are counted as dropped.
+   * Where spans, metrics and log records are sent; all of up to 16 destinations get everything of the signals that they
+   * take. A tenant's own destinations replace the registry's, also when one of its own is not acceptable: nothing is ever
+   * sent where the tenant did not say. Default: none, and spans and log records are counted as dropped.
    */
   destination?: DestinationOptions | readonly DestinationOptions[] | undefined;
   /**
-   * What is hidden in spans before they are queued for anyone; `true` is short for `{}`. What is not acceptable in it
+   * What is hidden in spans, log records and the attributes of metrics before they are queued for anyone; `true` is short for `{}`. What is not acceptable in it
    * never switches it off. A tenant cannot switch off the registry's. Default: none.
    */
   redact?: RedactOptions | true | undefined;
@@ -46,10 +45,12 @@ export interface TracerOptions {
    * place of the registry's. A sampler given to the registry is shared by its tenants. Default: all traces. Variables: `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
    */
   sampling?: SamplingOptions | Sampler | undefined;
-  /** Bounds on waiting spans and on what one span may hold. */
+  /** Bounds on what waits, for each signal, and on what one span or log record may hold. */
   limits?: LimitOptions | undefined;
-  /** How spans are gathered into requests. */
+  /** How spans and log records are gathered into requests. */
   batch?: BatchOptions | undefined;
+  /** When a request that failed in a way that may pass is sent again. */
+  retry?: RetryOptions | undefined;
   /**
    * Other defaults for `batch`, the size of queues, `timeoutMillis`, `flush` and `shutdown`; whatever is given itself
    * wins, here, in the registry's options or by a variable. The registry's own profile also says how many requests at
@@ -57,6 +58,10 @@ export interface TracerOptions {
    * Vercel, Netlify), else `'default'`. Default: `'auto'`.
    */
   profile?: ProfileOption | undefined;
+  /** Which signals there are; one that is switched off costs nothing and is counted nowhere. */
+  signals?: SignalOptions | undefined;
+  /** Which log records are taken. */
+  logs?: LogOptions | undefined;
   /**
    * What a new root span knows of the other tenant's span around it: nothing (`'isolate'`) or a span link
    * (`'link'`, for workflows of one owner). Default: `'isolate'`.
@@ -96,8 +101,8 @@ export interface TracerOptions {
   /** Makes trace and span ids. Default: random ids. */
   idGenerator?: IdGenerator | undefined;
   /**
-   * Keeps what waits for the destinations on disk too, so that it survives the process and outages that are longer than
-   * memory lasts. Spans for an `exporter` are not kept there. Default: none.
+   * Keeps the spans that wait for the destinations on disk too, so that they survive the process and outages that are
+   * longer than memory lasts. Spans for an `exporter`, metrics and log records are not kept there. Default: none.
    */
   spool?: SpoolOptions | undefined;
   /** What crosses the border of the process. */
@@ -143,16 +148,21 @@ export interface SamplingOptions {
 }
 
 export interface LimitOptions {
-  /** Most spans that wait to be sent; more are dropped and counted. 1 to 1,000,000. Default: 10,000. Variable: `OTEL_BSP_MAX_QUEUE_SIZE`. */
+  /** Most spans, log records or data points, each by themselves, that wait to be sent; more are dropped and counted. 1 to 1,000,000. Default: 10,000. Variable: `OTEL_BSP_MAX_QUEUE_SIZE`. */
   maxQueueSize?: number | undefined;
-  /** Most bytes of encoded spans that wait to be sent. 1 KiB to 1 GiB. Default: 4 MiB. */
+  /** Most bytes of encoded spans, and of each other signal, that wait to be sent. 1 KiB to 1 GiB. Default: 4 MiB. */
   maxQueueBytes?: number | undefined;
   /**
    * Most spans a second that are accepted, on average; more are dropped and counted. More than 0, up to 1,000,000.
    * Default: no limit.
    */
   spansPerSecond?: number | undefined;
-  /** Most attributes of a span. 0 to 65,536. Default: 128. Variables: `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT`. */
+  /**
+   * Most log records a second that are accepted, on average; more are dropped and counted. More than 0, up to 1,000,000.
+   * Default: no limit.
+   */
+  logsPerSecond?: number | undefined;
+  /** Most attributes of a span or a log record. 0 to 65,536. Default: 128. Variables: `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT`. */
   attributeCountLimit?: number | undefined;
   /**
    * Longest string in an attribute, in UTF-16 units; longer ones are cut. 0 to 1,048,576. Default: 8,192. Variables:
@@ -169,16 +179,46 @@ export interface LimitOptions {
   attributePerLinkCountLimit?: number | undefined;
 }
 
+/** Exponential backoff with full jitter, by the OTLP specification. A receiver's own wish (`Retry-After`) wins. */
+export interface RetryOptions {
+  /** Upper end of the first delay in milliseconds: 1 to 3,600,000; no delay is below 500. Default: 1,000. */
+  initialMillis?: number | undefined;
+  /** Upper end of every delay in milliseconds: 1 to 3,600,000. Default: 30,000. */
+  maxMillis?: number | undefined;
+  /**
+   * How long after its first attempt a request is still sent again, in milliseconds: 0 (never) to 86,400,000. With a
+   * spool it does not count: what is on the disk stays there. Default: 300,000.
+   */
+  giveUpMillis?: number | undefined;
+}
+
 export interface BatchOptions {
   /** Longest wait for a batch to fill, in milliseconds. 0 to 3,600,000. Default: 5,000. Variable: `OTEL_BSP_SCHEDULE_DELAY`. */
   delayMillis?: number | undefined;
   /**
-   * Most spans in a request, and how many waiting spans start one. 1 to 65,536, never more than `limits.maxQueueSize`.
+   * Most spans or log records in a request, and how many waiting ones start one. 1 to 65,536, never more than `limits.maxQueueSize`.
    * Default: 512. Variable: `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
    */
   maxSize?: number | undefined;
-  /** Most bytes of encoded spans in a request. 1 KiB to 64 MiB, never more than `limits.maxQueueBytes`. Default: 512 KiB. */
+  /** Most bytes of encoded spans or log records in a request. 1 KiB to 64 MiB, never more than `limits.maxQueueBytes`. Default: 512 KiB. */
   maxBytes?: number | undefined;
+}
+
+export interface SignalOptions {
+  /** Default: `true`. */
+  traces?: boolean | undefined;
+  /** Default: `true`. */
+  metrics?: boolean | undefined;
+  /** Default: `true`. */
+  logs?: boolean | undefined;
+}
+
+export interface LogOptions {
+  /**
+   * Records of a lower severity are left out and not counted: `'trace'`, `'debug'`, `'info'`, `'warn'`, `'error'` or
+   * `'fatal'`. Those without a severity are taken. Default: `'trace'`.
+   */
+  minSeverity?: LogLevel | undefined;
 }
 
 export interface SpoolOptions {
@@ -205,101 +245,15 @@ export interface PropagationOptions {
    * Default: none.
    */
   baggage?: readonly string[] | BaggageFilter | undefined;
+  /**
+   * Where outgoing calls (`tracer.fetch`, `isotrace/grpc`, and HTTP and gRPC clients of OpenTelemetry's instrumentations
+   * after `install()`) take the trace and the allowed baggage along: up to 128 hosts (`api.example.com`,
+   * `*.example.com`, `host:8080`, `https://api.example.com`, `*`), or a function that answers `true` for a URL. Nothing
+   * is sent anywhere else. What is not acceptable counts as no host. Default: the trace goes to every host, and baggage
+   * to none.
+   */
+  propagateTo?: readonly string[] | PropagationFilter | undefined;
 }
 
+export type PropagationFilter = (url: URL) => boolean;
 export type BaggageFilter = (key: string) => boolean;
-
-/**
- * Which endpoints a tenant's own destinations may have: any; those on public addresses (the literal one, and whatever
- * the name leads to when it is connected to); or those for which a function answers `true`.
- */
-export type EndpointPolicy = 'any' | 'public' | ((url: URL) => boolean);
-
-/** The options of a registry; those of {@link TracerOptions} are the defaults of its tenants. */
-export interface RegistryOptions<T extends object = object> extends TracerOptions {
-  /**
-   * The options of a tenant, asked once when the tenant is first used. `undefined` or `null`: the tenant is unknown and
-   * gets a tracer that does nothing. Default: every tenant has the registry's options.
-   */
-  configure?: ConfigureFunction | undefined;
-  /**
-   * Holds for the destinations that `configure` returns, not for the registry's own and the platform's. One that it
-   * refuses is not acceptable. Default: `'any'`; when what is given is not acceptable, `'public'`.
-   */
-  endpointPolicy?: EndpointPolicy | undefined;
-  /** Most tenants that are live at a time; the least recently used is evicted and loses no span. 1 to 1,000,000. Default: 1,000. */
-  maxTenants?: number | undefined;
-  /** A tenant unused for so long is evicted, in milliseconds. 1 to 86,400,000. Default: 1,800,000 (30 minutes). */
-  idleTimeoutMillis?: number | undefined;
-  /** Longest time that an evicted tenant may take to end its spans and deliver its queue, in milliseconds. 0 to 3,600,000. Default: 60,000. */
-  drainTimeoutMillis?: number | undefined;
-  /** Most bytes that wait in the queues of all tenants together. 1 KiB to 64 GiB. Default: 256 MiB. */
-  maxTotalBytes?: number | undefined;
-  /**
-   * The process owner's own tracer: its options, over the registry's and the `OTEL_*` variables, or `false` for none.
-   * Default: the registry's options. Variable: `OTEL_SDK_DISABLED` (`true` means none, whatever is given here).
-   */
-  platform?: TracerOptions | false | undefined;
-  /**
-   * A copy of the spans that tenants send goes to the platform tracer's destinations: of all, of those with an error
-   * status, or of a share of the traces (0 to 1, by trace id). It has the tenant's resource with its id as `tenant.id`,
-   * and shows what the tenant's and then the platform's `redact` leave. Copies are counted for the platform tracer, and
-   * never cost a tenant anything but time. An issue without a platform tracer that has a destination. Default: `false`.
-   */
-  platformCopy?: 'all' | 'errors' | number | false | undefined;
-  /**
-   * Where isotrace measures itself: OpenTelemetry's `otel.sdk.*` metrics, and `isotrace.*` for what those do not have.
-   * Not shut down with the registry. Default: none.
-   */
-  meterProvider?: MeterProvider | undefined;
-  /** What is measured beside totals. */
-  selfMetrics?: SelfMetricsOptions | undefined;
-  /**
-   * After `install()`: what becomes of spans whose code runs for no tenant, and whose request has named none. Default:
-   * `'platform'`.
-   */
-  unassigned?: 'platform' | 'drop' | undefined;
-  /** After `install()`: how spans wait whose request has not named its tenant yet. */
-  lateBinding?: LateBindingBounds | undefined;
-  /** The class of the tenants' tracers, composed of mixins. Default: `Tracer`. */
-  tracer?: TracerClass<T> | undefined;
-  /** Where isotrace writes about itself, such as a pino logger. Default: a pino logger at level `warn`. */
-  logger?: DiagnosticLogger | undefined;
-  /** Whether unacceptable options throw an `IsotraceError` with code `config_invalid` from the constructor. Default: `false`. */
-  strict?: boolean | undefined;
-  /** Time and randomness, for tests. Default: the system's. */
-  clock?: Clock | undefined;
-}
-
-export interface SelfMetricsOptions {
-  /**
-   * Tenants that have metrics of their own (`isotrace.tenant.span.*` with `tenant.id`), the most recently used first: as
-   * many series more. 0 to 10,000. Default: 0.
-   */
-  tenants?: number | undefined;
-}
-
-export interface LateBindingBounds {
-  /** Most spans that wait, of all requests; the oldest request is then treated as one without a tenant. 0 to 1,000,000. Default: 10,000. */
-  maxSpans?: number | undefined;
-  /** Longest wait, in milliseconds. 1 to 3,600,000. Default: 30,000. */
-  maxMillis?: number | undefined;
-}
-
-export type ConfigureFunction = (tenantId: string) => ConfigureAnswer | Promise<ConfigureAnswer>;
-/** The options of a tenant; `undefined` or `null`: there is no such tenant. */
-export type ConfigureAnswer = TracerOptions | undefined | null;
-/** A class that the registry makes tracers with; only the registry calls it. */
-export type TracerClass<T extends object = object> = new (...args: never[]) => T;
-
-/** The options of a tracer without a registry. No `OTEL_*` variable applies to it. */
-export interface CreateTracerOptions extends TracerOptions {
-  /** Names the tenant in diagnostics and for `headers`: 1 to 128 printable characters. Default: `default`. */
-  tenantId?: string | undefined;
-  /** As in {@link RegistryOptions}. */
-  logger?: DiagnosticLogger | undefined;
-  /** As in {@link RegistryOptions}. */
-  strict?: boolean | undefined;
-  /** As in {@link RegistryOptions}. */
-  clock?: Clock | undefined;
-}

@@ -17,17 +17,19 @@ export type IncomingTrust =
   /** It is not looked at, nor is its baggage. */
   | 'ignore';
 
-/** Writes the tenant's active span and allowed baggage into a carrier. */
+/** Writes the tenant's active span and, unless told not to, its allowed baggage into a carrier. */
 export function injectContext(
   runtime: TracerRuntime,
   context: Context,
   carrier: unknown,
   setter?: TextMapSetter,
+  withBaggage = true,
 ): void {
   // A tracer that does nothing is shared by tenants that do not exist: what one put there is not for another.
   if (runtime.state === 'disabled') return;
   const scope = scopeOfOwner(context, runtime);
   injectSpan(scope?.ownSpan?.spanContext(), carrier, setter);
+  if (!withBaggage) return;
   const allowed = baggageFilter(runtime);
   const sessionId = sessionIn(runtime, scope)?.id;
   const withSession =

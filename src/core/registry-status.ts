@@ -37,6 +37,8 @@ export interface RegistryStats {
   readonly lateBinding: LateBindingCounts;
   /** The account of all tenants together, evicted ones included. */
   readonly traces: LedgerSnapshot;
+  readonly logs: LedgerSnapshot;
+  readonly metrics: LedgerSnapshot;
 }
 
 /** How a registry and its tenants do. */
@@ -62,7 +64,7 @@ export interface RegistryHealth {
 export type RegistryCounts = Pick<RegistryStats, 'created' | 'evicted' | 'revived' | 'unknown' | 'refused'>;
 
 export function registryStats(
-  { ledger, pipeline }: House,
+  { ledgers, pipeline }: House,
   { draining, live, maxTenants, waiting }: TenantTable,
   counts: RegistryCounts,
   routing: Routing,
@@ -70,6 +72,8 @@ export function registryStats(
 ): RegistryStats {
   const { budget, dispatcher, grpc, spools, transport } = pipeline;
   const queued = runtimes.reduce((sum, { path }) => sum + path.queued, 0);
+  const logs = runtimes.reduce((sum, { path }) => sum + path.others.queuedLogs, 0);
+  const metrics = runtimes.reduce((sum, { path }) => sum + path.others.queuedMetrics, 0);
   const held = runtimes.flatMap(({ path }) => path.lanes).reduce((sum, { spooled }) => sum + spooled, 0);
   return {
     ...{ live, waiting, draining: draining.size, maxTenants },
@@ -79,7 +83,9 @@ export function registryStats(
     sockets: transport.openSockets() + grpc.openSockets(),
     lateBinding: routing.counts,
     // What the disk holds of tenants that are not in use is nobody's among the runtimes.
-    traces: ledger.snapshot(queued, held + spools.spooled()),
+    traces: ledgers.snapshot('traces', queued, held + spools.spooled()),
+    logs: ledgers.snapshot('logs', logs),
+    metrics: ledgers.snapshot('metrics', metrics),
   };
 }
 

@@ -1,9 +1,10 @@
 import type { Context, Link, TextMapGetter, TextMapPropagator, TextMapSetter } from '@opentelemetry/api';
 import { createContextKey, trace } from '@opentelemetry/api';
-import { enterScope, ownerIn, scopeOf } from '../processing/scope.ts';
+import { enterScope, ownerIn } from '../processing/scope.ts';
 import { readHeader } from '../utils/carrier.ts';
 import type { Guard } from '../utils/guard.ts';
-import { extractContext, type IncomingTrust, injectContext, injectSpan, readRemoteSpan } from './propagation.ts';
+import { destinationIn, injectOutgoing } from './outgoing-context.ts';
+import { extractContext, type IncomingTrust, readRemoteSpan } from './propagation.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
 
 /** What arrived with a request beside the trace that it continues. */
@@ -23,7 +24,7 @@ export function arrivedIn(context: Context): Arrived | undefined {
 
 /**
  * W3C Trace Context and Baggage for code that knows nothing of tenants. What it writes is the tenant's that the code
- * runs for: its span, and of its baggage what its own settings let out. Inbound baggage waits for the tenant, and for
+ * runs for: its span, and of its baggage what its own settings let out, both only where they may go. Inbound baggage waits for the tenant, and for
  * what its settings let in.
  */
 export class RoutingPropagator implements TextMapPropagator {
@@ -36,11 +37,7 @@ export class RoutingPropagator implements TextMapPropagator {
   }
 
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
-    const inject = (): void => {
-      const owner = ownerIn(context);
-      if (owner instanceof TracerRuntime) injectContext(owner, context, carrier, setter);
-      else injectSpan((scopeOf(context)?.ownSpan ?? trace.getSpan(context))?.spanContext(), carrier, setter);
-    };
+    const inject = (): void => injectOutgoing(context, destinationIn(context), carrier, setter);
     this.#guard.run('propagation', 'inject', inject, undefined);
   }
 

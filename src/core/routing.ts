@@ -3,6 +3,7 @@ import { context as contextApi } from '@opentelemetry/api';
 import type { House } from './house.ts';
 import { type Installation, type InstallationHealth, type Installed, type InstallOptions, install } from './install.ts';
 import { type LateBindingCounts, LateBindings } from './late-binding.ts';
+import { LogRouter } from './log-router.ts';
 import type { RegistrySettings } from './settings.ts';
 import { SpanRouter } from './span-router.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
@@ -28,6 +29,7 @@ const INSTALLED_NOWHERE: Installation = Object.freeze({
 export class Routing {
   readonly lateBindings: LateBindings;
   readonly router: SpanRouter;
+  readonly logs: LogRouter;
   /** Whether the host was given a span processor for an SDK of its own. */
   hasSpanProcessor = false;
   #installed: Installed | undefined;
@@ -46,6 +48,11 @@ export class Routing {
         isOwn(tenant) && !isPlatform(tenant) && tenant.state !== 'closed' && tenant.state !== 'disabled',
     });
     this.router = new SpanRouter({ guard: house.guard, lateBindings: this.lateBindings, isOwn });
+    this.logs = new LogRouter({
+      router: this.router,
+      nobody,
+      unassigned: () => (unassigned === 'platform' ? platform() : undefined),
+    });
   }
 
   /** Whether the registry is shut down. */
@@ -69,7 +76,7 @@ export class Routing {
   install(options: InstallOptions): Installation {
     if (this.#installation !== undefined) return this.#installation;
     if (this.#closed) return INSTALLED_NOWHERE;
-    const installed = install(this.router, options);
+    const installed = install(this.router, options, this.logs.provider);
     const uninstall = (): void => {
       if (this.#installed !== installed) return;
       this.#installed = undefined;

@@ -1,5 +1,6 @@
 import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { LedgerSnapshot } from '../processing/ledger.ts';
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { ExportMeter } from './export-meter.ts';
 import type { House } from './house.ts';
 import type { RegistryStats } from './registry-status.ts';
@@ -92,6 +93,7 @@ export class SelfMetrics {
     for (const { path } of this.#source.all()) {
       size += path.queued;
       for (const { inflight } of path.lanes) {
+        if ((inflight.component?.signal ?? 'traces') !== 'traces') continue;
         size -= inflight.count;
         room += path.settings.limits.maxQueueSize;
       }
@@ -107,7 +109,6 @@ export class SelfMetrics {
   }
 
   #observeExports(result: BatchObservableResult): void {
-    const { exported, inflight } = this.#instruments;
     const { exports } = this.#source;
     const held = new Map<Attributes, number>();
     for (const { path } of this.#source.all()) {
@@ -116,11 +117,20 @@ export class SelfMetrics {
         held.set(attributes, (held.get(attributes) ?? 0) + now.count);
       }
     }
-    for (const { attributes, exported: count, failed } of exports.tallies) {
+    for (const { attributes, exported: count, failed, signal } of exports.tallies) {
+      const { exported, inflight } = this.#exporterOf(signal);
       result.observe(inflight, held.get(attributes) ?? 0, attributes);
       result.observe(exported, count, attributes);
       for (const [reason, lost] of failed) result.observe(exported, lost, { ...attributes, 'error.type': reason });
     }
+  }
+
+  #exporterOf(signal: TelemetrySignal): { readonly exported: Observable; readonly inflight: Observable } {
+    const { exported, inflight, logsExported, logsInflight, pointsExported, pointsInflight } = this.#instruments;
+    if (signal === 'traces') return { exported, inflight };
+    return signal === 'logs'
+      ? { exported: logsExported, inflight: logsInflight }
+      : { exported: pointsExported, inflight: pointsInflight };
   }
 
   #observeRegistry(result: BatchObservableResult, stats: RegistryStats): void {
@@ -141,9 +151,9 @@ export class SelfMetrics {
     const { tenantCreated, tenantDropped, tenantExported, tenantQueued } = this.#instruments;
     let left = this.#source.tenants;
     if (left === 0) return;
-    for (const { ledger, path, tenantId } of this.#source.runtimes()) {
+    for (const { ledgers, path, tenantId } of this.#source.runtimes()) {
       const tenant = { 'tenant.id': tenantId };
-      const { created, dropped, exported, queued } = ledger.snapshot(path.queued);
+      const { created, dropped, exported, queued } = ledgers.snapshot('traces', path.queued);
       result.observe(tenantCreated, created, tenant);
       result.observe(tenantExported, exported, tenant);
       result.observe(tenantQueued, queued, tenant);
@@ -187,6 +197,22 @@ function createInstruments(meter: Meter) {
     processed: counter('otel.sdk.processor.span.processed', '{span}', 'Spans that left a queue, or never came to it.'),
     inflight: level('otel.sdk.exporter.span.inflight', '{span}', 'Spans in requests, or between two attempts.'),
     exported: counter('otel.sdk.exporter.span.exported', '{span}', 'Spans whose export is over.'),
+    logsInflight: level(
+      'otel.sdk.exporter.log.inflight',
+      '{log_record}',
+      'Log records in requests, or between attempts.',
+    ),
+    logsExported: counter('otel.sdk.exporter.log.exported', '{log_record}', 'Log records whose export is over.'),
+    pointsInflight: level(
+      'otel.sdk.exporter.metric_data_point.inflight',
+      '{data_point}',
+      'Data points in requests, or between attempts.',
+    ),
+    pointsExported: counter(
+      'otel.sdk.exporter.metric_data_point.exported',
+      '{data_point}',
+      'Data points whose export is over.',
+    ),
     tenants: level('isotrace.tenant.count', '{tenant}', 'Tenants by state.'),
     transitions: counter('isotrace.tenant.transitions', '{transition}', 'What became of tenants.'),
     bytes: level('isotrace.queue.bytes', 'By', 'Bytes that wait or are under way, of all tenants.'),

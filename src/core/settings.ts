@@ -4,8 +4,10 @@ import { type HostPlatform, isFunctionPlatform } from '../infra/host-platform.ts
 import type { ResourceSettings } from '../infra/resources.ts';
 import type { AddressRule, TlsOptions } from '../infra/transport.ts';
 import type { CaptureSettings } from '../processing/capture.ts';
+import type { LogLevel } from '../processing/log-record.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
+import type { RetrySettings } from '../processing/retry-policy.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { AgentSettings } from '../processing/usage.ts';
@@ -13,10 +15,14 @@ import { type Clock, systemClock } from '../utils/clock.ts';
 import type { DiagnosticLogger } from '../utils/diagnostics.ts';
 import type { ResilienceLevel } from '../utils/guard.ts';
 import type { Headers } from '../utils/headers.ts';
+import type { HostPattern } from '../utils/host-pattern.ts';
 import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import type { Secret } from '../utils/secret.ts';
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { HeaderFunction } from './destination-options.ts';
-import type { BaggageFilter, ConfigureFunction, EndpointPolicy, TracerClass } from './options.ts';
+import type { DestinationUrls } from './destination-urls.ts';
+import type { BaggageFilter, PropagationFilter } from './options.ts';
+import type { ConfigureFunction, EndpointPolicy, TracerClass } from './registry-options.ts';
 
 /** {@link TracerOptions} complete, checked, copied and frozen; what was not given is shared with the defaults. */
 export interface TracerDefaults extends ResourceSettings {
@@ -28,6 +34,9 @@ export interface TracerDefaults extends ResourceSettings {
   readonly sampling: SamplingSettings;
   readonly limits: LimitSettings;
   readonly batch: BatchSettings;
+  readonly signals: SignalSettings;
+  readonly logs: LogSettings;
+  readonly retry: RetrySettings;
   readonly boundary: 'isolate' | 'link';
   readonly capture: CaptureSettings;
   readonly sessions: 'explicit' | 'per-root';
@@ -58,11 +67,11 @@ export interface TracerSettings extends TracerDefaults {
 export type ServiceSettings = ResourceSettings['service'];
 
 export interface DestinationSettings {
-  /** Origin and path that spans are sent to, for people; without the query, which may carry a key. */
+  /** Origin and path that the first signal is sent to, for people; without the query, which may carry a key. */
   readonly endpoint: string;
   readonly protocol: OtlpProtocol;
-  /** For `grpc` the origin alone. */
-  readonly urls: { readonly traces: Secret };
+  /** For `grpc` the origin alone. A signal that is not sent there has none. */
+  readonly urls: DestinationUrls;
   readonly headers: Secret<Headers> | HeaderFunction;
   /** Name, in lower case, of the header for the tenant's id. */
   readonly tenantHeader: string | undefined;
@@ -97,6 +106,8 @@ export interface LimitSettings {
   readonly maxQueueBytes: number;
   /** `Infinity`: no limit. */
   readonly spansPerSecond: number;
+  /** `Infinity`: no limit. */
+  readonly logsPerSecond: number;
   readonly attributeCountLimit: number;
   readonly attributeValueLengthLimit: number;
   readonly eventCountLimit: number;
@@ -111,6 +122,13 @@ export interface BatchSettings {
   readonly maxBytes: number;
 }
 
+/** Which signals there are at all. */
+export type SignalSettings = { readonly [Signal in TelemetrySignal]: boolean };
+
+export interface LogSettings {
+  readonly minSeverity: LogLevel;
+}
+
 export interface SpoolSettings {
   readonly directory: string;
   readonly maxBytes: number;
@@ -119,6 +137,8 @@ export interface SpoolSettings {
 
 export interface PropagationSettings {
   readonly baggage: readonly string[] | BaggageFilter;
+  /** `undefined`: the trace goes to every host, and baggage to none. */
+  readonly propagateTo: readonly HostPattern[] | PropagationFilter | undefined;
 }
 
 export interface RegistrySettings extends HostSettings {
@@ -182,6 +202,7 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
     maxQueueSize: INTEGER_OPTIONS['limits.maxQueueSize'].default,
     maxQueueBytes: INTEGER_OPTIONS['limits.maxQueueBytes'].default,
     spansPerSecond: Number.POSITIVE_INFINITY,
+    logsPerSecond: Number.POSITIVE_INFINITY,
     attributeCountLimit: INTEGER_OPTIONS['limits.attributeCountLimit'].default,
     attributeValueLengthLimit: INTEGER_OPTIONS['limits.attributeValueLengthLimit'].default,
     eventCountLimit: INTEGER_OPTIONS['limits.eventCountLimit'].default,
@@ -193,6 +214,13 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
     delayMillis: INTEGER_OPTIONS['batch.delayMillis'].default,
     maxSize: INTEGER_OPTIONS['batch.maxSize'].default,
     maxBytes: INTEGER_OPTIONS['batch.maxBytes'].default,
+  }),
+  signals: Object.freeze({ traces: true, metrics: true, logs: true }),
+  logs: Object.freeze({ minSeverity: 'trace' }),
+  retry: Object.freeze({
+    initialMillis: INTEGER_OPTIONS['retry.initialMillis'].default,
+    maxMillis: INTEGER_OPTIONS['retry.maxMillis'].default,
+    giveUpMillis: INTEGER_OPTIONS['retry.giveUpMillis'].default,
   }),
   boundary: 'isolate',
   capture: Object.freeze({
@@ -208,7 +236,7 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
   spanProcessors: Object.freeze([]),
   exporter: undefined,
   idGenerator: undefined,
-  propagation: Object.freeze({ baggage: Object.freeze([]) }),
+  propagation: Object.freeze({ baggage: Object.freeze([]), propagateTo: undefined }),
   spool: undefined,
   profile: 'default',
   given: Object.freeze([]),

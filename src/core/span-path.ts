@@ -17,8 +17,10 @@ import type { TokenBucket } from '../processing/token-bucket.ts';
 import { TraceHold } from '../processing/trace-hold.ts';
 import type { AgentSettings, TenantUsage } from '../processing/usage.ts';
 import type { HookSwitch } from '../utils/guard.ts';
+import { OtherSignals, type SignalPlace } from './other-signals.ts';
 import type { TracerDefaults } from './settings.ts';
-import { SpanRoute, type SpanRouteOptions } from './span-route.ts';
+import { SpanRoute } from './span-route.ts';
+import type { SpanRouteOptions } from './span-route-options.ts';
 import { rateOf, samplerOf } from './span-sampling.ts';
 
 export interface SpanPathOptions extends SpanRouteOptions {
@@ -33,8 +35,12 @@ export interface SpanPathOptions extends SpanRouteOptions {
  * What a tenant's spans go through: the hold while there is no configuration, then the route that the configuration
  * opens. A change of configuration opens a new route and lets the old one deliver what it has.
  */
-export class SpanPath {
-  readonly #options: SpanPathOptions;
+export class SpanPath implements SignalPlace {
+  /** Whether there are spans at all. */
+  tracing = true;
+  /** Logs and metrics. */
+  readonly others = new OtherSignals(this);
+  readonly options: SpanPathOptions;
   #route: SpanRoute | undefined;
   #retiring: SpanRoute[] = [];
   #sampler: SpanSampler = unconfiguredSampler;
@@ -50,8 +56,8 @@ export class SpanPath {
   #hurried = false;
 
   constructor(options: SpanPathOptions) {
-    this.#options = options;
-    this.#setRootSessions(options.defaults);
+    this.options = options;
+    this.#follow(options.defaults);
   }
 
   /** The sessions of server spans; none when sessions are only entered. */
@@ -70,7 +76,7 @@ export class SpanPath {
   }
 
   get settings(): TracerDefaults {
-    return this.#route?.settings ?? this.#options.defaults;
+    return this.#route?.settings ?? this.options.defaults;
   }
 
   /** Whether the settings are the tenant's own. */
@@ -88,18 +94,18 @@ export class SpanPath {
 
   get hooks(): SpanHooks {
     if (this.#route !== undefined) return this.#route.hooks;
-    const { defaults, guard } = this.#options;
+    const { defaults, guard } = this.options;
     this.#defaultHooks ??= new SpanHooks(defaults.spanProcessors, guard, this.agentWatch);
     return this.#defaultHooks;
   }
 
   get lanes(): readonly Lane[] {
-    return this.#routes.flatMap((route) => route.lanes);
+    return this.routes.flatMap((route) => route.lanes);
   }
 
-  /** Whether spans wait for a configuration. */
+  /** Whether spans or log records wait for a configuration. */
   get holds(): boolean {
-    return this.#hold !== undefined && this.#hold.size > 0;
+    return (this.#hold?.size ?? 0) + this.others.held > 0;
   }
 
   /** Ended spans of open traces that the tail rules of sampling have still to decide. */
@@ -110,12 +116,12 @@ export class SpanPath {
   /** Spans that are neither delivered nor dropped. */
   get queued(): number {
     const waiting = (this.#hold?.size ?? 0) + this.undecided;
-    return this.#routes.reduce((sum, route) => sum + route.queued, waiting);
+    return this.routes.reduce((sum, route) => sum + route.queued, waiting);
   }
 
   /** Spans that are only on the disk, those included that wait there for a configuration or for their tenant to be used again. */
   get spooled(): number {
-    return this.#spooled + this.#options.pipeline.spools.spooled(this.#options.ledger);
+    return this.#spooled + this.options.pipeline.spools.spooled(this.options.ledgers.traces);
   }
 
   get spoolProblem(): string | undefined {
@@ -123,36 +129,47 @@ export class SpanPath {
   }
 
   get #spooled(): number {
-    return this.#routes.reduce((sum, route) => sum + route.spooled, 0);
+    return this.routes.reduce((sum, route) => sum + route.spooled, 0);
   }
 
   get bytes(): number {
-    const waiting = (this.#hold?.bytes ?? 0) + (this.#traces?.bytes ?? 0);
-    return this.#routes.reduce((sum, route) => sum + route.bytes, waiting);
+    const waiting = (this.#hold?.bytes ?? 0) + (this.#traces?.bytes ?? 0) + this.others.heldBytes;
+    return this.routes.reduce((sum, route) => sum + route.bytes, waiting);
   }
 
   get empty(): boolean {
-    return this.queued + this.#spooled === 0 && this.#retiring.length === 0;
+    return !this.holds && this.undecided === 0 && this.#retiring.length === 0 && this.#route?.empty !== false;
   }
 
-  get #routes(): readonly SpanRoute[] {
+  get route(): SpanRoute | undefined {
+    return this.#route;
+  }
+
+  get routes(): readonly SpanRoute[] {
     return this.#route === undefined ? this.#retiring : [this.#route, ...this.#retiring];
   }
 
   /** Puts a configuration in force: the first one, or a changed one. */
   configure(settings: TracerDefaults): void {
-    const { guard, pipeline } = this.#options;
+    const { guard, pipeline } = this.options;
     const { sampling, idGenerator } = settings;
     const previous = this.#route;
+    if (!settings.signals.traces) this.#traces?.settleAll();
     guard.forgetHooks();
-    this.#route = new SpanRoute(this.#options, settings, settings.agents && this.#watchFor(settings.agents));
-    this.#setRootSessions(settings);
+    this.#route = new SpanRoute(
+      this.options,
+      settings,
+      this.others,
+      settings.agents && this.#watchFor(settings.agents),
+    );
+    this.#follow(settings);
     if (previous !== undefined) this.#retire(previous);
     if (this.#hurried) this.#route.hurry();
     this.#rate = rateOf(sampling, this.#rate, pipeline.clock);
     this.#sampler = samplerOf(sampling, this.#rate, guard);
     this.#hostIds = idGenerator && { generator: idGenerator, hook: guard.hook('idGenerator', 'idGenerator') };
     this.#releaseHold();
+    this.others.release();
     this.#route.attach();
   }
 
@@ -160,17 +177,18 @@ export class SpanPath {
   unconfigure(): void {
     this.#traces?.settleAll();
     const previous = this.#route;
-    this.#options.guard.forgetHooks();
+    this.options.guard.forgetHooks();
     this.#route = undefined;
     this.#hostIds = undefined;
     this.#hurried = false;
     this.#sampler = unconfiguredSampler;
-    this.#setRootSessions(this.#options.defaults);
+    this.#follow(this.options.defaults);
     if (previous !== undefined) this.#retire(previous);
   }
 
   /** Takes an ended span. */
   keep(span: RecordingSpan): void {
+    if (!this.tracing) return;
     const { localTrace } = span;
     if (localTrace !== undefined) this.#keepTentative(span, localTrace);
     else if (this.#route !== undefined) this.#push(this.#route, span);
@@ -180,7 +198,7 @@ export class SpanPath {
 
   /** Where copies of tenants' spans go, of the platform tracer; `undefined` once it is closed. */
   copyOutlet(): CopyOutlet | undefined {
-    return this.#route?.copyOutlet();
+    return this.tracing ? this.#route?.copyOutlet() : undefined;
   }
 
   /** Sends without waiting for batches to fill, until `relax`. */
@@ -200,7 +218,7 @@ export class SpanPath {
    */
   async deliver(until: 'attempted' | 'empty'): Promise<void> {
     if (until === 'empty') this.#traces?.settleAll();
-    await Promise.all(this.#routes.map((route) => route.deliver(until)));
+    await Promise.all(this.routes.map((route) => route.deliver(until)));
   }
 
   /**
@@ -209,7 +227,7 @@ export class SpanPath {
    */
   async close(reason: DropReason): Promise<void> {
     this.#traces?.settleAll();
-    const routes = this.#routes;
+    const routes = this.routes;
     this.discardHold(reason);
     this.#watch?.close();
     this.#route = undefined;
@@ -221,27 +239,30 @@ export class SpanPath {
 
   discardHold(reason: DropReason): void {
     this.#drop(reason, this.#takeHeld().length);
+    this.others.discard(reason);
   }
 
   /** Counts spans that never reach a queue. */
   discard(reason: DropReason, count: number): void {
-    this.#options.ledger.countCreated(count);
+    if (!this.tracing) return;
+    this.options.ledgers.traces.countCreated(count);
     this.#drop(reason, count);
   }
 
-  #setRootSessions({ sessions }: TracerDefaults): void {
+  #follow({ sessions, signals }: TracerDefaults): void {
+    this.tracing = signals.traces;
     this.#rootSessions = sessions === 'per-root' ? (this.#rootSessions ?? new RootSessions()) : undefined;
   }
 
   #watchFor(settings: AgentSettings): AgentWatch {
-    const { emitPending, pipeline } = this.#options;
+    const { emitPending, pipeline } = this.options;
     this.#watch ??= new AgentWatch({ agenda: pipeline.agenda, emitPending }, settings);
     this.#watch.settings = settings;
     return this.#watch;
   }
 
   #drop(reason: DropReason, count: number): void {
-    recordDrop(this.#options.ledger, this.#options.tenantId, reason, count);
+    recordDrop(this.options.ledgers.traces, this.options.tenantId, reason, count);
   }
 
   #push(route: SpanRoute, span: RecordingSpan): void {
@@ -265,10 +286,10 @@ export class SpanPath {
   }
 
   #openTraceHold(): TraceHold {
-    const { ledger, pipeline, tenantId } = this.#options;
+    const { ledgers, pipeline, tenantId } = this.options;
     return new TraceHold({
       tenantId,
-      ledger,
+      ledger: ledgers.traces,
       limits: () => this.settings.limits,
       budget: pipeline.budget,
       clock: pipeline.clock,
@@ -284,13 +305,13 @@ export class SpanPath {
 
   /** A held span counts as one that is queued; how many destinations it has is not known yet. */
   #holdBack(span: RecordingSpan): void {
-    const { ledger, pipeline } = this.#options;
+    const { ledgers, pipeline } = this.options;
     this.#hold ??= new SpanHold({
       limits: this.settings.limits,
       budget: pipeline.budget,
       crowdedOut: (count) => this.#drop('queue_full', count),
     });
-    ledger.countCreated(1);
+    ledgers.traces.countCreated(1);
     if (!this.#hold.push(span)) this.#drop('queue_full', 1);
   }
 
@@ -303,13 +324,13 @@ export class SpanPath {
   /** Spans from before the configuration meet what it says: its sampling, its processors, its destinations. */
   #releaseHold(): void {
     const held = this.#takeHeld();
-    this.#options.ledger.countCreated(-held.length);
+    this.options.ledgers.traces.countCreated(-held.length);
     for (const span of held) this.keep(span);
   }
 
   /** A route that is no longer in force delivers what it has, with its own credentials, within the grace. */
   #retire(route: SpanRoute): void {
-    const { drainTimeoutMillis, pipeline, progressed } = this.#options;
+    const { drainTimeoutMillis, pipeline, progressed } = this.options;
     const finish = (): void => {
       pipeline.agenda.cancel(graceOver);
       void route.close('evicted');
@@ -317,10 +338,9 @@ export class SpanPath {
       progressed();
     };
     const graceOver: Job = { due: finish };
-    route.detach();
     this.#retiring.push(route);
     pipeline.agenda.schedule(graceOver, pipeline.agenda.now() + drainTimeoutMillis);
-    void route.deliver('empty').then(finish);
+    void route.retire().then(finish);
   }
 }
 

@@ -1,51 +1,29 @@
-import type { Attributes } from '@opentelemetry/api';
 import { tenantResource } from '../infra/resources.ts';
 import { untraced } from '../infra/untraced.ts';
 import type { AgentWatch } from '../processing/agent-watch.ts';
 import { CopyOutlet } from '../processing/copy-outlet.ts';
+import type { LaneSettings, OutletTenant } from '../processing/destination-lane.ts';
 import type { Lane } from '../processing/lane.ts';
-import type { DropReason, Ledger } from '../processing/ledger.ts';
-import type { Pipeline } from '../processing/pipeline.ts';
-import { createRedactor, type RedactOptions } from '../processing/redaction.ts';
+import type { DropReason } from '../processing/ledger.ts';
+import { LogOutlet } from '../processing/log-outlet.ts';
+import { SEVERITIES } from '../processing/log-record.ts';
+import { MetricOutlet, type MetricSource } from '../processing/metric-outlet.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanCopier } from '../processing/span-copier.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
-import {
-  type OutletDestination,
-  type OutletSettings,
-  type OutletTenant,
-  type Redactor,
-  SpanOutlet,
-} from '../processing/span-outlet.ts';
+import { type OutletSettings, SpanOutlet } from '../processing/span-outlet.ts';
 import type { Spool } from '../processing/spool.ts';
 import type { SpoolSegment } from '../processing/spool-segment.ts';
 import { TenantCopier } from '../processing/tenant-copier.ts';
-import type { Guard } from '../utils/guard.ts';
-import { resolveHeaders } from './destination-headers.ts';
-import type { HookLeases } from './hook-leases.ts';
-import type { PlatformCopies } from './platform-copies.ts';
-import type { DestinationSettings, TracerDefaults } from './settings.ts';
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
+import { RouteDestinations } from './route-destinations.ts';
+import type { TracerDefaults } from './settings.ts';
+import type { SpanRouteOptions } from './span-route-options.ts';
 
-export interface SpanRouteOptions {
-  readonly tenantId: string;
-  /** Whose the spans are in a spool. */
-  readonly spoolName: string;
-  /** Whether these are the spans of the process owner, not of a tenant that may have the same id. */
-  readonly isPlatform: boolean;
-  readonly pipeline: Pipeline;
-  readonly leases: HookLeases;
-  readonly guard: Guard;
-  readonly ledger: Ledger;
-  /** Resource attributes of the process. */
-  readonly baseResource: Readonly<Attributes>;
-  /** Where copies of a tenant's spans go; absent for the platform tracer itself. */
-  readonly copies: PlatformCopies | undefined;
-  /** Told when something that waited was delivered or dropped. */
-  readonly progressed: () => void;
+/** What measures for the tenant, if anything does. */
+export interface Measuring {
+  readonly metricSource: MetricSource | undefined;
 }
-
-/** No tenant's id: those have no control characters. */
-const PLATFORM_CONNECTIONS = '\0platform';
 
 /**
  * What one configuration of a tenant opens: its span processors and its ways out, made when the first span needs them.
@@ -55,6 +33,13 @@ export class SpanRoute {
   readonly settings: TracerDefaults;
   readonly #options: SpanRouteOptions;
   readonly #watch: AgentWatch | undefined;
+  readonly #measuring: Measuring;
+  #routeDestinations: RouteDestinations | undefined;
+  #logs: LogOutlet | undefined;
+  #metrics: MetricOutlet | undefined;
+  /** What still pushes data points. */
+  #collecting = 0;
+  #retired = false;
   #hooks: SpanHooks | undefined;
   #outlet: SpanOutlet | undefined;
   #copies: CopyOutlet | undefined;
@@ -62,7 +47,8 @@ export class SpanRoute {
   #closing: Promise<void> | undefined;
   #detach: (() => void) | undefined;
 
-  constructor(options: SpanRouteOptions, settings: TracerDefaults, watch?: AgentWatch) {
+  constructor(options: SpanRouteOptions, settings: TracerDefaults, measuring: Measuring, watch?: AgentWatch) {
+    this.#measuring = measuring;
     this.#options = options;
     this.#watch = watch;
     this.settings = settings;
@@ -75,7 +61,7 @@ export class SpanRoute {
   }
 
   get lanes(): readonly Lane[] {
-    return [...(this.#outlet?.lanes ?? []), ...(this.#copies?.lanes ?? [])];
+    return [this.#outlet, this.#copies, this.#logs, this.#metrics].flatMap((outlet) => outlet?.lanes ?? []);
   }
 
   /** Spans that are neither delivered nor dropped. */
@@ -93,8 +79,21 @@ export class SpanRoute {
     return this.#spool?.store.problem;
   }
 
+  get queuedLogs(): number {
+    return queuedIn(this.#logs);
+  }
+
+  get queuedMetrics(): number {
+    return queuedIn(this.#metrics);
+  }
+
+  /** Whether nothing of any signal waits, or is about to. */
+  get empty(): boolean {
+    return this.queued + this.spooled + this.queuedLogs + this.queuedMetrics + this.#collecting === 0;
+  }
+
   get bytes(): number {
-    return (this.#outlet?.bytes ?? 0) + (this.#copies?.bytes ?? 0);
+    return this.lanes.reduce((sum, lane) => sum + lane.bytes, 0);
   }
 
   push(span: RecordingSpan): void {
@@ -102,10 +101,40 @@ export class SpanRoute {
     this.#outlet.push(span);
   }
 
+  /** Where log records go; nowhere when logs are switched off. */
+  logOutlet(): LogOutlet | undefined {
+    if (this.#logs === undefined && this.settings.signals.logs) {
+      const { limits, logs } = this.settings;
+      this.#logs = new LogOutlet(this.#options.pipeline, this.#tenant('logs'), {
+        ...this.#laneSettings,
+        limits,
+        destinations: this.#destinations.of('logs'),
+        redaction: this.#destinations.redaction,
+        minSeverityNumber: SEVERITIES[logs.minSeverity],
+        resource: () => tenantResource(this.#options.baseResource, this.settings),
+      });
+      this.#opened(this.#logs);
+    }
+    return this.#logs;
+  }
+
+  /** Where metrics go; nowhere when they are switched off. */
+  metricOutlet(): MetricOutlet | undefined {
+    if (this.#metrics === undefined && this.settings.signals.metrics) {
+      this.#metrics = new MetricOutlet(this.#options.pipeline, this.#tenant('metrics'), {
+        ...this.#laneSettings,
+        destinations: this.#destinations.of('metrics'),
+        redaction: this.#destinations.redaction,
+      });
+      this.#opened(this.#metrics);
+    }
+    return this.#metrics;
+  }
+
   /** Where copies of all tenants' spans go; of the platform tracer only. */
   copyOutlet(): CopyOutlet {
     if (this.#copies === undefined) {
-      this.#copies = new CopyOutlet(this.#options.pipeline, this.#tenant, this.#outletSettings());
+      this.#copies = new CopyOutlet(this.#options.pipeline, this.#tenant('traces'), this.#outletSettings());
       this.#opened(this.#copies);
     }
     return this.#copies;
@@ -128,11 +157,20 @@ export class SpanRoute {
     this.#detach = undefined;
   }
 
+  /** Is no longer in force: takes what was measured until now, delivers everything, and takes nothing any more. */
+  retire(): Promise<void> {
+    this.detach();
+    const delivered = this.deliver('empty');
+    this.#retired = true;
+    return delivered;
+  }
+
   /** Sends without waiting for batches to fill, until `relax`. */
   hurry(): void {
     if (this.#hurried) return;
     this.#hurried = true;
     for (const lane of this.lanes) lane.hurry();
+    void this.#collect();
   }
 
   relax(): void {
@@ -146,7 +184,7 @@ export class SpanRoute {
    * the exporter flush. None of them waits for another. Never rejects, may never resolve.
    */
   async deliver(until: 'attempted' | 'empty'): Promise<void> {
-    await untraced(() => Promise.all([this.#hooks?.flush(), this.#deliverLanes(until)]));
+    await untraced(() => Promise.all([this.#hooks?.flush(), this.#deliverAll(until)]));
   }
 
   /** Gives up what is left, under `reason`, and lets go of processors and exporter. Never rejects, may never resolve. */
@@ -155,9 +193,15 @@ export class SpanRoute {
       this.detach();
       this.#outlet?.close(reason);
       this.#copies?.close(reason);
+      for (const outlet of [this.#logs, this.#metrics]) for (const lane of outlet?.lanes ?? []) lane.close(reason);
       this.#closing = this.#options.leases.giveBack(this.settings);
     }
     return this.#closing;
+  }
+
+  #deliverAll(until: 'attempted' | 'empty'): Promise<void> {
+    if (this.#measuring.metricSource === undefined) return this.#deliverLanes(until);
+    return this.#collect().then(() => this.#deliverLanes(until));
   }
 
   async #deliverLanes(until: 'attempted' | 'empty'): Promise<void> {
@@ -179,14 +223,40 @@ export class SpanRoute {
   }
 
   #open(): SpanOutlet {
-    const outlet = new SpanOutlet(this.#options.pipeline, this.#tenant, this.#outletSettings());
+    const outlet = new SpanOutlet(this.#options.pipeline, this.#tenant('traces'), this.#outletSettings());
     this.#opened(outlet);
     return outlet;
   }
 
-  get #tenant(): OutletTenant {
-    const { tenantId, guard, ledger, progressed } = this.#options;
-    return { tenantId, guard, ledger, progressed };
+  #tenant(signal: TelemetrySignal): OutletTenant {
+    const { tenantId, guard, ledgers, progressed } = this.#options;
+    return { tenantId, guard, ledger: ledgers[signal], progressed };
+  }
+
+  get #destinations(): RouteDestinations {
+    this.#routeDestinations ??= new RouteDestinations(this.#options, this.settings);
+    return this.#routeDestinations;
+  }
+
+  get #laneSettings(): LaneSettings {
+    const { batch, limits, retry } = this.settings;
+    return { batch, limits, retry };
+  }
+
+  /** Lets whoever measures push what is not pushed yet. Never rejects. */
+  async #collect(): Promise<void> {
+    const { guard, progressed } = this.#options;
+    const source = this.#retired || this.#closing !== undefined ? undefined : this.#measuring.metricSource;
+    const outlet = source && this.metricOutlet();
+    if (source === undefined || outlet === undefined) return;
+    this.#collecting += 1;
+    try {
+      await source.collect(outlet);
+    } catch (error) {
+      guard.report('metrics', 'collect', error);
+    }
+    this.#collecting -= 1;
+    progressed();
   }
 
   #opened({ lanes }: { readonly lanes: readonly Lane[] }): void {
@@ -195,14 +265,15 @@ export class SpanRoute {
 
   #outletSettings(): OutletSettings {
     const { guard, baseResource, spoolName } = this.#options;
-    const { batch, destinations, exporter, limits, redact, spool } = this.settings;
+    const { batch, exporter, limits, retry, spool } = this.settings;
     const home = this.#spool;
     return {
-      destinations: destinations.map((destination, index) => this.#outletDestination(destination, index)),
+      destinations: this.#destinations.of('traces'),
       exporter: exporter && { exporter, hook: guard.hook('exporter', 'export') },
-      redact: this.#redactor(redact, 'redact'),
+      redact: this.#destinations.redaction?.span,
       limits,
       batch,
+      retry,
       resource: () => tenantResource(baseResource, this.settings),
       spool: spool && home && { home, name: spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync },
       copier: this.#copier(),
@@ -216,30 +287,10 @@ export class SpanRoute {
     const resource = () => ({ ...tenantResource(baseResource, this.settings), 'tenant.id': tenantId });
     return new TenantCopier({ tenantId, share: copies.share, target: copies, resource });
   }
+}
 
-  #outletDestination(settings: DestinationSettings, index: number): OutletDestination {
-    const { addresses, compression, headers, protocol, redact, tenantHeader, timeoutMillis, tls, urls } = settings;
-    const { isolateConnections, proxy } = settings;
-    const { tenantId, isPlatform, pipeline, guard } = this.#options;
-    const request = { tenantId, tenantHeader, guard, timeoutMillis, clock: pipeline.clock };
-    return {
-      url: new URL(urls.traces.reveal()),
-      protocol,
-      compression,
-      tls: tls?.reveal(),
-      addresses,
-      isolationKey: isolateConnections ? (isPlatform ? PLATFORM_CONNECTIONS : tenantId) : undefined,
-      proxy,
-      timeoutMillis,
-      headers: () => resolveHeaders(headers, request),
-      redact: this.#redactor(redact, `destination[${index}].redact`),
-    };
-  }
-
-  #redactor(options: RedactOptions | undefined, name: string): Redactor | undefined {
-    const { guard, pipeline } = this.#options;
-    return options && createRedactor(options, guard.hook('redactor', name), pipeline.clock);
-  }
+function queuedIn(outlet: { readonly lanes: readonly Lane[] } | undefined): number {
+  return outlet === undefined ? 0 : outlet.lanes.reduce((sum, lane) => sum + lane.queued, 0);
 }
 
 async function deliverLane(lane: Lane, until: 'attempted' | 'empty'): Promise<void> {

@@ -20,6 +20,10 @@ export interface TracerStats {
   readonly bytes: number;
   /** The account of the traces signal: `created = exported + queued + spooled + sum of dropped`. */
   readonly traces: LedgerSnapshot;
+  /** The account of the logs signal, in log records. */
+  readonly logs: LedgerSnapshot;
+  /** The account of the metrics signal, in data points. */
+  readonly metrics: LedgerSnapshot;
   /** What agents spent, with the option `agents`. */
   readonly usage?: TenantUsage;
 }
@@ -62,10 +66,19 @@ export interface TracerHealth {
 }
 
 export function tracerStats(runtime: TracerRuntime): TracerStats {
-  const { tenantId, state, started, open, path, ledger } = runtime;
-  const traces = ledger.snapshot(path.queued, path.spooled);
-  const { usage } = path;
-  return { tenantId, state, started, open, bytes: path.bytes, traces, ...(usage !== undefined && { usage }) };
+  const { tenantId, state, started, open, path, ledgers } = runtime;
+  const { others, usage } = path;
+  return {
+    tenantId,
+    state,
+    started,
+    open,
+    bytes: path.bytes,
+    traces: ledgers.snapshot('traces', path.queued, path.spooled),
+    logs: ledgers.snapshot('logs', others.queuedLogs),
+    metrics: ledgers.snapshot('metrics', others.queuedMetrics),
+    ...(usage !== undefined && { usage }),
+  };
 }
 
 export function tracerHealth(runtime: TracerRuntime): TracerHealth {

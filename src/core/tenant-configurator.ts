@@ -4,7 +4,7 @@ import type { Agenda, Job } from '../processing/agenda.ts';
 import type { Clock } from '../utils/clock.ts';
 import { type ConfigIssue, describeError } from '../utils/errors.ts';
 import { resolveTracerSettings } from './config.ts';
-import type { ConfigureFunction, EndpointPolicy } from './options.ts';
+import type { ConfigureFunction, EndpointPolicy } from './registry-options.ts';
 import type { TracerDefaults } from './settings.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 

@@ -1,5 +1,5 @@
 import { isComplete, type TenantReport } from '../lifecycle/report.ts';
-import type { Ledger } from '../processing/ledger.ts';
+import type { Ledgers } from '../processing/ledger.ts';
 import type { SpanPath } from './span-path.ts';
 
 /**
@@ -8,20 +8,20 @@ import type { SpanPath } from './span-path.ts';
  * @param work resolves with the reason why not everything was delivered, when that is known; must not reject
  */
 export async function reportWhile(
-  { tenantId, ledger, path }: { readonly tenantId: string; readonly ledger: Ledger; readonly path: SpanPath },
+  { tenantId, ledgers, path }: { readonly tenantId: string; readonly ledgers: Ledgers; readonly path: SpanPath },
   work: () => Promise<string | undefined>,
 ): Promise<TenantReport> {
-  const exportedBefore = ledger.exported;
-  const droppedBefore = new Map(ledger.dropped);
+  const exportedBefore = ledgers.exported;
+  const droppedBefore = new Map(ledgers.dropped);
   const failure = await work();
   const dropped: Record<string, number> = {};
-  for (const [reason, count] of ledger.dropped) {
+  for (const [reason, count] of ledgers.dropped) {
     const more = count - (droppedBefore.get(reason) ?? 0);
     if (more > 0) dropped[reason] = more;
   }
-  const { undecided, queued, spooled } = path;
-  const pending = queued - undecided;
-  const report = { tenantId, delivered: ledger.exported - exportedBefore, pending, spooled, dropped };
+  const { others, undecided, queued, spooled } = path;
+  const pending = queued - undecided + others.queuedLogs + others.queuedMetrics;
+  const report = { tenantId, delivered: ledgers.exported - exportedBefore, pending, spooled, dropped };
   const isDone = isComplete(report) && spooled === 0;
   return isDone || failure === undefined ? report : { ...report, error: failure };
 }

@@ -1,12 +1,15 @@
 import type { IdGenerator, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
-import { ENVIRONMENT_VARIABLES, type EnvironmentDestination, type EnvironmentOptions } from '../infra/environment.ts';
-import { integer, numberAbove0, objectWith, oneOf, text } from '../utils/option-checks.ts';
+import type { EnvironmentDestination, EnvironmentOptions } from '../infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../infra/environment-variables.ts';
+import type { RetrySettings } from '../processing/retry-policy.ts';
+import { integer, numberAbove0, objectWith, oneOf } from '../utils/option-checks.ts';
 import { defineGroup, IssueLog, OptionReader, readGroup } from '../utils/option-reader.ts';
 import { readAgents } from './agents-config.ts';
 import { readCapture } from './capture-config.ts';
 import { type DestinationRules, resolveDestinations } from './destination-config.ts';
 import type { DestinationOptions } from './destination-options.ts';
-import type { PropagationOptions, TracerOptions } from './options.ts';
+import type { TracerOptions } from './options.ts';
+import { readPropagation } from './propagation-config.ts';
 import { readRedact } from './redact-config.ts';
 import { readResource } from './resource-config.ts';
 import { readSampling } from './sampling-config.ts';
@@ -17,7 +20,8 @@ import {
   DEFAULT_SAMPLING,
   type GivenOption,
   type LimitSettings,
-  type PropagationSettings,
+  type LogSettings,
+  type SignalSettings,
   type TracerDefaults,
   type TracerSettings,
 } from './settings.ts';
@@ -33,7 +37,10 @@ export const TRACER_KEYS = {
   sampling: true,
   limits: true,
   batch: true,
+  retry: true,
   profile: true,
+  signals: true,
+  logs: true,
   boundary: true,
   capture: true,
   sessions: true,
@@ -47,14 +54,12 @@ export const TRACER_KEYS = {
 } satisfies Record<keyof TracerOptions, true>;
 
 export const KNOWN_TRACER: ReadonlySet<string> = new Set(Object.keys(TRACER_KEYS));
-const KNOWN_PROPAGATION: ReadonlySet<string> = new Set(
-  Object.keys({ baggage: true } satisfies Record<keyof PropagationOptions, true>),
-);
 
 const LIMITS = defineGroup<LimitSettings>({
   maxQueueSize: integer('limits.maxQueueSize'),
   maxQueueBytes: integer('limits.maxQueueBytes'),
   spansPerSecond: numberAbove0(1_000_000),
+  logsPerSecond: numberAbove0(1_000_000),
   attributeCountLimit: integer('limits.attributeCountLimit'),
   attributeValueLengthLimit: integer('limits.attributeValueLengthLimit'),
   eventCountLimit: integer('limits.eventCountLimit'),
@@ -66,6 +71,17 @@ const BATCH = defineGroup<BatchSettings>({
   delayMillis: integer('batch.delayMillis'),
   maxSize: integer('batch.maxSize'),
   maxBytes: integer('batch.maxBytes'),
+});
+const SIGNALS = defineGroup<SignalSettings>({
+  traces: oneOf(true, false),
+  metrics: oneOf(true, false),
+  logs: oneOf(true, false),
+});
+const LOGS = defineGroup<LogSettings>({ minSeverity: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal') });
+const RETRY = defineGroup<RetrySettings>({
+  initialMillis: integer('retry.initialMillis'),
+  maxMillis: integer('retry.maxMillis'),
+  giveUpMillis: integer('retry.giveUpMillis'),
 });
 const BOUNDARY = oneOf('isolate', 'link');
 const PROFILE = oneOf('auto', 'default', 'low-latency', 'throughput', 'serverless');
@@ -83,9 +99,7 @@ const TUNED: ReadonlySet<string> = new Set(
     maxQueueBytes: true,
   } satisfies Record<GivenOption, true>),
 );
-const BAGGAGE_KEY = text(256);
 const MAX_SPAN_PROCESSORS = 32;
-const MAX_BAGGAGE_KEYS = 128;
 
 /** `base` with what the options give; its parts are shared where they give nothing. `rules` hold for what they give. */
 export function applyOptions(
@@ -109,6 +123,9 @@ export function applyOptions(
     sampling: readSampling(reader, base.sampling),
     limits: readGroup(reader, 'limits', LIMITS, base.limits, (name) => noteGiven(name, given)),
     batch: readGroup(reader, 'batch', BATCH, base.batch, (name) => noteGiven(name, given)),
+    signals: readGroup(reader, 'signals', SIGNALS, base.signals),
+    logs: readGroup(reader, 'logs', LOGS, base.logs),
+    retry: readGroup(reader, 'retry', RETRY, base.retry),
     boundary: reader.read('boundary', BOUNDARY) ?? base.boundary,
     capture: readCapture(reader, base.capture),
     sessions: reader.read('sessions', SESSIONS) ?? base.sessions,
@@ -146,16 +163,19 @@ export function applyEnvironment(
   const options: TracerOptions = {
     service: { name: environment.serviceName },
     attributes: environment.attributes,
-    destination: environment.destination && toDestinationOptions(environment.destination),
+    destination: environment.destinations.length > 0 ? environment.destinations.map(toDestinationOptions) : undefined,
     limits: integersUnder('limits.', environment),
     batch: integersUnder('batch.', environment),
   };
   const reader = OptionReader.open(options, '', KNOWN_TRACER, found);
   const settings = reader === undefined ? base : applyOptions(reader, base);
   // The variables were checked one by one; only attributes, and credentials over http, can still be refused.
+  let isExposed = false;
   for (const { option, accepted, received } of found.list()) {
-    if (option === 'destination.insecure') issues.add('OTEL_EXPORTER_OTLP_INSECURE', accepted, received);
-    else {
+    if (/^destination\[\d\]\.insecure$/.test(option)) {
+      if (!isExposed) issues.add('OTEL_EXPORTER_OTLP_INSECURE', accepted, received);
+      isExposed = true;
+    } else {
       const attributes = ENVIRONMENT_VARIABLES.OTEL_RESOURCE_ATTRIBUTES;
       issues.add('OTEL_RESOURCE_ATTRIBUTES', attributes.accepted, `${option}: ${received}`);
     }
@@ -186,6 +206,9 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     sampling: defaults.sampling,
     limits,
     batch: fitted,
+    signals: defaults.signals,
+    logs: defaults.logs,
+    retry: defaults.retry,
     boundary: defaults.boundary,
     capture: defaults.capture,
     sessions: defaults.sessions,
@@ -202,24 +225,18 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
   });
 }
 
-function readPropagation(reader: OptionReader, base: PropagationSettings): PropagationSettings {
-  const own = reader.open('propagation', KNOWN_PROPAGATION);
-  const given = own?.get('baggage');
-  if (own === undefined || given === undefined) return base;
-  if (typeof given === 'function') return Object.freeze({ baggage: given as PropagationSettings['baggage'] });
-  const baggage = own.readList('baggage', BAGGAGE_KEY, MAX_BAGGAGE_KEYS);
-  return baggage === undefined ? base : Object.freeze({ baggage });
-}
-
-function toDestinationOptions(destination: EnvironmentDestination): DestinationOptions {
-  const { endpoint, endpointKind, protocol, headers, insecure, compression, timeoutMillis } = destination;
+/** A destination that variables name, as an option. */
+export function toDestinationOptions(destination: EnvironmentDestination): DestinationOptions {
+  const { endpoint, endpointKind, protocol, headers, insecure, compression, signals, timeoutMillis } = destination;
   const url = new URL(endpoint.reveal());
   // A path is what other exporters ignore as well.
   if (protocol === 'grpc') url.href = url.origin;
   return {
     endpoint: url.href,
     protocol,
-    paths: endpointKind === 'traces' && protocol !== 'grpc' ? { traces: `${url.pathname}${url.search}` } : undefined,
+    signals,
+    paths:
+      endpointKind === 'base' || protocol === 'grpc' ? undefined : { [endpointKind]: `${url.pathname}${url.search}` },
     headers: headers?.reveal(),
     insecure,
     compression,

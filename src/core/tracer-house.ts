@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
-import type { Ledger } from '../processing/ledger.ts';
+import type { Ledgers } from '../processing/ledger.ts';
 import type { Pipeline } from '../processing/pipeline.ts';
+import type { ScopeTable } from '../processing/scope-table.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { HookLeases } from './hook-leases.ts';
 import type { PlatformCopies } from './platform-copies.ts';
@@ -9,7 +10,9 @@ import type { TracerDefaults } from './settings.ts';
 /** What the tracers of a registry share, and what their engines, each a `Runtime`, tell it. */
 export interface TracerHouse<Runtime> {
   readonly pipeline: Pipeline;
-  readonly ledger: Ledger;
+  readonly ledgers: Ledgers;
+  /** Instrumentation scopes of log records. */
+  readonly logScopes: ScopeTable;
   readonly leases: HookLeases;
   /** Resource attributes of the process. */
   readonly baseResource: Readonly<Attributes>;

@@ -6,7 +6,7 @@ import type { TenantReport } from '../lifecycle/report.ts';
 import { Signal } from '../lifecycle/signal.ts';
 import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
 import type { Job } from '../processing/agenda.ts';
-import { Ledger } from '../processing/ledger.ts';
+import { Ledgers } from '../processing/ledger.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanScope } from '../processing/span-host.ts';
@@ -37,7 +37,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   readonly tenantId: string;
   readonly house: TracerHouse<TracerRuntime>;
   readonly guard: Guard;
-  readonly ledger: Ledger;
+  readonly ledgers: Ledgers;
   readonly path: SpanPath;
   /** Does nothing for all tenants that do not exist; cannot be shut down. */
   standsIn = false;
@@ -66,7 +66,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
     this.tenantId = tenantId;
     this.guard = house.createGuard(tenantId);
-    this.ledger = new Ledger(house.ledger);
+    this.ledgers = new Ledgers(house.ledgers);
     this.path = new SpanPath({
       tenantId,
       spoolName: isPlatform ? PLATFORM_SPOOL_NAME : tenantId,
@@ -74,7 +74,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
       copies,
       ...{ baseResource, defaults, drainTimeoutMillis, leases, pipeline },
       guard: this.guard,
-      ledger: this.ledger,
+      ledgers: this.ledgers,
       progressed: () => this.#checkDrained(),
       emitPending: (span) => {
         if (isRecordingState(this.#state)) recordPending(this, span);
@@ -167,7 +167,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     instrumentation: SpanScope = OWN_SCOPE,
     starter: SpanStarter = this,
   ): Span & Disposable {
-    if (!this.admit()) return NOOP_SPAN;
+    if (!this.admit() || !this.path.tracing) return NOOP_SPAN;
     return startSpan(starter, instrumentation, name, options, context, isExplicit);
   }
 

@@ -12,6 +12,12 @@ import { OWN_SCOPE } from './own-scope.ts';
 import { allowedBaggage } from './propagation.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
 
+/** Logs something for a tenant. */
+export type DeferredLog = (tenant: TracerRuntime) => void;
+
+/** Log records of one request that wait for its tenant. */
+const MAX_WAITING_LOGS = 100;
+
 /** How the wait of a span for its tenant ended. */
 export type LateBindingOutcome = 'bound' | 'unassigned' | 'expired';
 
@@ -50,6 +56,8 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
   #inboundBaggage: Baggage | undefined;
   /** Those that are still to be handed over, while others are. */
   #left: Set<RecordingSpan> | undefined;
+  /** What was logged meanwhile. */
+  #logs: DeferredLog[] | undefined;
   /** Open spans that the tenant does not record. */
   #turnedAway: Set<RecordingSpan> | undefined;
 
@@ -138,6 +146,32 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
     return span;
   }
 
+  /**
+   * Has something logged for the tenant, once that is known. When there is none, or too many wait, it is counted as
+   * dropped.
+   */
+  log(emit: DeferredLog): void {
+    if (this.#tenant !== undefined) {
+      emit(this.#tenant);
+      return;
+    }
+    this.#logs ??= [];
+    this.#logs.push(emit);
+    if (this.#logs.length > MAX_WAITING_LOGS) this.#dropLog();
+  }
+
+  #dropLog(): void {
+    this.#logs?.shift();
+    this.room.nobody.path.others.turnAway('queue_full', 1);
+  }
+
+  #settleLogs(tenant: TracerRuntime | undefined): void {
+    const logs = this.#logs ?? [];
+    this.#logs = undefined;
+    if (tenant === undefined) this.room.nobody.path.others.turnAway('unassigned', logs.length);
+    else for (const emit of logs) emit(tenant);
+  }
+
   bind(tenant: ScopeOwner): void {
     if (tenant instanceof TracerRuntime && this.room.mayClaim(tenant)) this.settle(tenant, 'bound');
   }
@@ -155,6 +189,7 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
     this.#baggageHeader = undefined;
     this.room.settled(this, outcome, spans.length);
     this.#handOver(spans);
+    this.#settleLogs(tenant);
   }
 
   #handOver(spans: readonly RecordingSpan[]): void {

@@ -1,6 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import { joinHeaderLines, readHeader } from '../utils/carrier.ts';
-import { isSecretKey } from '../utils/secret-keys.ts';
+import { redactQuery } from '../utils/redact-url.ts';
 import { type Authority, parseAuthority, readForwarded } from './http-authority.ts';
 
 /** What an adapter can tell of a request when it arrives, as the client sent it. */
@@ -31,10 +31,6 @@ export interface RequestLine {
 const MAX_TARGET_LENGTH = 8_192;
 const MAX_USER_AGENT_LENGTH = 1_024;
 const MAX_METHOD_LENGTH = 64;
-/** Of a query with more parameters the others are left out. */
-const MAX_PARAMETERS = 128;
-/** Keys whose values the HTTP semantic conventions ask to redact; they are case-sensitive. */
-const REDACTED_KEYS: ReadonlySet<string> = new Set(['AWSAccessKeyId', 'Signature', 'sig', 'X-Goog-Signature']);
 
 export function parseRequestLine({ method, target }: HttpFacts, knownMethods: ReadonlySet<string>): RequestLine {
   const text = typeof target === 'string' ? target.slice(0, MAX_TARGET_LENGTH) : '';
@@ -75,28 +71,6 @@ export function requestAttributes(facts: HttpFacts, line: RequestLine, trustProx
 export function spanName(method: string, route: string | undefined): string {
   const verb = method === '_OTHER' ? 'HTTP' : method;
   return route === undefined ? verb : `${verb} ${route}`;
-}
-
-/** The query with the values of secrets replaced by `REDACTED`, and everything else as it was. */
-export function redactQuery(query: string): string {
-  if (!query.includes('=')) return query;
-  return query
-    .split('&', MAX_PARAMETERS)
-    .map((pair) => {
-      const equals = pair.indexOf('=');
-      return equals >= 0 && isSensitive(pair.slice(0, equals)) ? `${pair.slice(0, equals)}=REDACTED` : pair;
-    })
-    .join('&');
-}
-
-function isSensitive(encoded: string): boolean {
-  let key = encoded;
-  try {
-    key = decodeURIComponent(encoded.replaceAll('+', ' '));
-  } catch {
-    // As it was sent.
-  }
-  return REDACTED_KEYS.has(key) || isSecretKey(key);
 }
 
 /** Of a whole URL (RFC 9112, section 3.2.2) the path only: the rest may hold credentials. */

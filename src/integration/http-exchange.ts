@@ -1,7 +1,7 @@
 import type { Attributes, Context, Span } from '@opentelemetry/api';
 import { context as contextApi, SpanStatusCode } from '@opentelemetry/api';
 import type { TracerRuntime } from '../core/tracer-runtime.ts';
-import { errorMessage } from '../processing/exception.ts';
+import { errorMessage, errorType } from '../processing/exception.ts';
 import { ownerIn } from '../processing/scope.ts';
 import { activeSpanIn } from '../processing/start-span.ts';
 import { spanName } from './http-attributes.ts';
@@ -27,8 +27,6 @@ export interface HttpExchange {
 
 /** For a request that is not traced: its work runs where it is called. */
 export const UNTRACED: HttpExchange = { run: (fn) => fn(), resume: (fn) => fn(), fail: () => undefined };
-
-const MAX_TYPE_LENGTH = 128;
 
 export interface ServerExchangeInit {
   readonly runtime: TracerRuntime;
@@ -130,7 +128,7 @@ export class ServerExchange implements HttpExchange {
   #errorType(statusCode: number | undefined, broken: string | undefined): string | undefined {
     const isError = broken !== undefined || (statusCode !== undefined && statusCode >= 500);
     if (!isError) return undefined;
-    return typeOf(this.#failure?.error) ?? broken ?? String(statusCode);
+    return errorType(this.#failure?.error) ?? broken ?? String(statusCode);
   }
 
   /** Without an error of the application the status code says it all. */
@@ -167,16 +165,5 @@ export class JoinedExchange implements HttpExchange {
 
   fail(error: unknown): void {
     this.#server?.fail(error);
-  }
-}
-
-/** The name of an error's class, which tells errors apart without saying anything of one request. */
-function typeOf(error: unknown): string | undefined {
-  try {
-    if (typeof error !== 'object' || error === null) return error === undefined ? undefined : typeof error;
-    const name: unknown = (error as { name?: unknown }).name ?? error.constructor?.name;
-    return typeof name === 'string' && name !== '' ? name.slice(0, MAX_TYPE_LENGTH) : '_OTHER';
-  } catch {
-    return '_OTHER';
   }
 }

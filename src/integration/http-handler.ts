@@ -8,16 +8,15 @@ import type { TracerRegistry } from '../core/registry.ts';
 import type { TracerBase } from '../core/tracer-base.ts';
 import type { TracerRuntime } from '../core/tracer-runtime.ts';
 import { createDefaultLogger } from '../infra/logger.ts';
-import { within } from '../lifecycle/deadline.ts';
 import { enterScope, enterSpan, isSame, ownerIn, ownerOfSpan } from '../processing/scope.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
-import { IsotraceError } from '../utils/errors.ts';
 import { IssueLog } from '../utils/option-reader.ts';
 import { type HttpFacts, parseRequestLine, type RequestLine, requestAttributes, spanName } from './http-attributes.ts';
 import { type HttpExchange, type HttpOutcome, JoinedExchange, ServerExchange, UNTRACED } from './http-exchange.ts';
 import { type HttpMeasurements, MeasurementSource } from './http-measurements.ts';
 import { type HttpOptions, type HttpSettings, readHttpOptions } from './http-options.ts';
+import { askTenant } from './tenant-answer.ts';
 
 /** One request as the adapter of its framework shows it. What its methods throw is contained. */
 export interface HttpCall<Request> {
@@ -93,7 +92,7 @@ export class HttpHandler<Request> {
   /** Never throws, and the promise never rejects. */
   #enter(call: HttpCall<Request>): HttpExchange | Promise<HttpExchange> {
     const host = this.#host;
-    const { exclude, knownMethods, tenant } = this.#settings;
+    const { exclude, knownMethods, tenant, tenantTimeoutMillis } = this.#settings;
     if (host === undefined || tenant === undefined) return UNTRACED;
     try {
       const at = call.arrivedAt ?? this.now();
@@ -102,47 +101,23 @@ export class HttpHandler<Request> {
       const { path } = arrival.line;
       if (exclude !== undefined && host.guard.run('host', 'exclude', () => exclude(call.request, path), false))
         return UNTRACED;
-      const answer = this.#ask(host, call, tenant);
+      const answer = askTenant(() => tenant(call.request), {
+        clock: host.pipeline.clock,
+        timeoutMillis: tenantTimeoutMillis,
+        failed: (error) => reportTenant(host, call, error),
+      });
       if (!types.isPromise(answer)) return this.#begin(host, call, arrival, answer);
-      return this.#answered(host, call, answer).then((late) => this.#begin(host, call, arrival, late));
+      return answer.then((late) => this.#begin(host, call, arrival, late));
     } catch (error) {
       host.guard.report('host', 'request', error);
       return UNTRACED;
     }
   }
 
-  #ask(host: IntegrationHost, call: HttpCall<Request>, tenant: HttpOptions<Request>['tenant']): unknown {
-    try {
-      const answer: unknown = tenant(call.request);
-      const isThenable = typeof (answer as { then?: unknown } | null | undefined)?.then === 'function';
-      return isThenable ? Promise.resolve(answer) : answer;
-    } catch (error) {
-      reportTenant(host, call, error);
-      return undefined;
-    }
-  }
-
-  /** What an asynchronous `tenant` answers in time. A timer of its own: the registry's stop with the registry. */
-  async #answered(host: IntegrationHost, call: HttpCall<Request>, promise: Promise<unknown>): Promise<unknown> {
-    const { tenantTimeoutMillis } = this.#settings;
-    let answer: unknown;
-    const settled = promise.then(
-      (value) => {
-        answer = value;
-      },
-      (error: unknown) => reportTenant(host, call, error),
-    );
-    if (!(await within(host.pipeline.clock, tenantTimeoutMillis, settled))) {
-      const error = new IsotraceError('deadline_exceeded', `no tenant after ${tenantTimeoutMillis} ms`);
-      reportTenant(host, call, error);
-    }
-    return answer;
-  }
-
   /** Never throws. */
-  #begin(host: IntegrationHost, call: HttpCall<Request>, arrival: Arrival, answer: unknown): HttpExchange {
+  #begin(host: IntegrationHost, call: HttpCall<Request>, arrival: Arrival, answer: string | undefined): HttpExchange {
     try {
-      const named = this.#named(host, call, answer);
+      const named = answer === undefined ? undefined : runtimeOf(this.#registry, answer);
       const open = openExchange(call.key, host);
       if (open !== undefined) return this.#join(host, call, open, named);
       const isWanted = this.#settings.unassigned === 'platform' && call.isEarly !== true;
@@ -159,13 +134,6 @@ export class HttpHandler<Request> {
       host.guard.report('context', 'http', error);
       return UNTRACED;
     }
-  }
-
-  #named(host: IntegrationHost, call: HttpCall<Request>, answer: unknown): TracerRuntime | undefined {
-    if (answer === undefined || answer === null || answer === '') return undefined;
-    if (typeof answer === 'string') return runtimeOf(this.#registry, answer);
-    reportTenant(host, call, new TypeError(`tenant must answer a string, not a ${typeof answer}`));
-    return undefined;
   }
 
   #open(host: IntegrationHost, call: HttpCall<Request>, arrival: Arrival, runtime: TracerRuntime): ServerExchange {

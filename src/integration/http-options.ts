@@ -65,7 +65,7 @@ const MAX_METHODS = 100;
 const KNOWN_METHODS: ReadonlySet<string> = new Set([
   ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'],
 ]);
-const TENANT_TIMEOUT: IntegerOption = { min: 1, max: 60_000, default: 2_000, unit: 'milliseconds' };
+export const TENANT_TIMEOUT: IntegerOption = { min: 1, max: 60_000, default: 2_000, unit: 'milliseconds' };
 
 const KNOWN_OPTIONS: ReadonlySet<string> = new Set(
   Object.keys({
@@ -104,7 +104,7 @@ export function readHttpOptions<Request>(name: string, input: unknown, issues: I
   });
 }
 
-const TIMEOUT: Check<number> = {
+export const TIMEOUT: Check<number> = {
   accepted: describeInteger(TENANT_TIMEOUT),
   parse: (value) => (isIntegerWithin(TENANT_TIMEOUT, value) ? value : undefined),
 };
@@ -125,7 +125,7 @@ const METER_PROVIDER: Check<MeterProvider | ((tenantId: string) => Meter)> = {
   describe: describeKind,
 };
 
-function excludeCheck<Request>(): Check<(request: Request, path: string) => boolean> {
+export function excludeCheck<Request>(): Check<(request: Request, path: string) => boolean> {
   return {
     accepted: `a function or an array of up to ${MAX_PATTERNS} strings and expressions`,
     parse: (value) => {

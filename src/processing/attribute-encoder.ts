@@ -116,7 +116,7 @@ function writeKeyValue(writer: ProtoWriter, field: number, key: string, value: A
 }
 
 /** Whatever OTLP has no value for, and what is nested too deep, becomes an empty `AnyValue`, which means null. */
-function writeAnyValue(writer: ProtoWriter, field: number, value: AttributeValue, room: number): void {
+export function writeAnyValue(writer: ProtoWriter, field: number, value: AttributeValue, room: number): void {
   const mark = writer.beginMessage(field);
   if (typeof value === 'string') writer.stringField(ANY_VALUE.string, value);
   else if (typeof value === 'number') writeNumber(writer, value);

@@ -43,6 +43,11 @@ export class Breaker {
     this.#policy = policy;
   }
 
+  /** One that knows nothing yet, with the same rules. */
+  another(): Breaker {
+    return new Breaker(this.#clock, this.#policy);
+  }
+
   /** Counts the failures that were noticed; to be remembered when an attempt starts. */
   get round(): number {
     return this.#round;

@@ -1,5 +1,6 @@
 import { SpanByteQueue } from './byte-queue.ts';
 import { CopyIndex } from './copy-index.ts';
+import type { OutletTenant } from './destination-lane.ts';
 import type { EndedSpan } from './ended-span.ts';
 import { Lane } from './lane.ts';
 import { type DropReason, recordDrop } from './ledger.ts';
@@ -9,7 +10,7 @@ import { recordLength } from './record-chunk.ts';
 import { SpanCargo } from './span-cargo.ts';
 import type { CopySource, Encoded } from './span-copier.ts';
 import type { SpanScope } from './span-host.ts';
-import type { OutletDestination, OutletSettings, OutletTenant, Redactor } from './span-outlet.ts';
+import type { OutletDestination, OutletSettings, Redactor } from './span-outlet.ts';
 import { createSpanSender, wireFormatOf } from './span-sender.ts';
 import type { WireFormat } from './wire-format.ts';
 
@@ -119,8 +120,8 @@ export class CopyOutlet {
   }
 
   #lane(destination: OutletDestination): CopyLane {
-    const { agenda, budget, chunks, clock, dispatcher, recorder, retryPolicy } = this.#pipeline;
-    const { batch, limits } = this.#settings;
+    const { agenda, budget, chunks, clock, dispatcher, recorder } = this.#pipeline;
+    const { batch, limits, retry } = this.#settings;
     const format = wireFormatOf(destination.protocol);
     const bounds = { maxSize: limits.maxQueueSize, maxBytes: limits.maxQueueBytes };
     const index = new CopyIndex(bounds);
@@ -141,6 +142,7 @@ export class CopyOutlet {
       lost: (count) => lane.lost(count),
     });
     const { delayMillis } = batch;
+    const retryPolicy = this.#pipeline.retryPolicy(retry);
     const lane = new Lane({ ...this.#platform, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder });
     return { cargo, lane, index, format, redact: destination.redact };
   }

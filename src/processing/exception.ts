@@ -1,5 +1,7 @@
 import { printBigInt } from '../utils/cut-string.ts';
 
+const MAX_TYPE_LENGTH = 128;
+
 /**
  * The attributes of an `exception` event (OpenTelemetry semantic conventions, exceptions on spans) for any thrown
  * value, or `undefined` when there is nothing to tell. Reading the value never throws: a property that cannot be
@@ -22,6 +24,20 @@ export function exceptionAttributes(exception: unknown): Record<string, string> 
 export function errorMessage(error: unknown): string {
   if (error === undefined || error === null) return '';
   return typeof error === 'object' || typeof error === 'function' ? (read(error, 'message') ?? '') : print(error);
+}
+
+/**
+ * `error.type`: the name of an error's class, which tells errors apart without saying anything of one call; none for
+ * `undefined`. Never throws.
+ */
+export function errorType(error: unknown): string | undefined {
+  try {
+    if (typeof error !== 'object' || error === null) return error === undefined ? undefined : typeof error;
+    const name: unknown = (error as { name?: unknown }).name ?? error.constructor?.name;
+    return typeof name === 'string' && name !== '' ? name.slice(0, MAX_TYPE_LENGTH) : '_OTHER';
+  } catch {
+    return '_OTHER';
+  }
 }
 
 function print(primitive: unknown): string {

@@ -1,8 +1,11 @@
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { DropReason } from './ledger.ts';
 
 /** What exports, by OpenTelemetry's semantic conventions: `otel.component.type`, `server.address`, `server.port`. */
 export interface ExportComponent {
   readonly type: string;
+  /** What it exports. Default: traces. */
+  readonly signal?: TelemetrySignal;
   readonly address?: string;
   readonly port?: number;
 }

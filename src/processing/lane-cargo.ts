@@ -7,6 +7,15 @@ export interface Batch {
   readonly count: number;
 }
 
+/** A batch of a lane until it is settled. */
+export interface Attempt {
+  readonly batch: Batch;
+  /** How many items the lane had taken from its queue before these. */
+  readonly position: number;
+  /** When it was first tried, on the monotonic clock. */
+  readonly firstAt: number;
+}
+
 /** The queue and the wire of a lane; what differs between encoded bytes and span objects. */
 export interface LaneCargo<B extends Batch = Batch> {
   /** For people: where it goes. */

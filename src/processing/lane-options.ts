@@ -5,6 +5,7 @@ import type { Trouble } from './breaker.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { ExportRecorder } from './export-recorder.ts';
 import type { LaneCargo } from './lane-cargo.ts';
+import type { LaneGroup } from './lane-group.ts';
 import type { Ledger } from './ledger.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
@@ -19,6 +20,8 @@ export interface LaneOptions {
   readonly agenda: Agenda;
   readonly dispatcher: Dispatcher;
   readonly retryPolicy: RetryPolicy;
+  /** The lanes to the same destination, for other signals. Default: there are none. */
+  readonly group?: LaneGroup | undefined;
   readonly recorder?: ExportRecorder | undefined;
   /** Told after each settled attempt, and after a loss. */
   readonly progressed: () => void;

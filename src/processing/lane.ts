@@ -2,36 +2,28 @@ import { untraced } from '../infra/untraced.ts';
 import { publishDiagnostic } from '../utils/diagnostics.ts';
 import { describeError } from '../utils/errors.ts';
 import type { Job } from './agenda.ts';
-import { Breaker, GIVE_UP_REASONS, type Trouble } from './breaker.ts';
+import { GIVE_UP_REASONS, type Trouble } from './breaker.ts';
 import type { Gate, Sender } from './dispatcher.ts';
-import type { Batch } from './lane-cargo.ts';
+import { type BreakerRound, LaneBreaker } from './lane-breaker.ts';
+import type { Attempt } from './lane-cargo.ts';
+import { type GroupMember, LaneGroup } from './lane-group.ts';
 import type { LaneCondition, LaneOptions } from './lane-options.ts';
 import { type DropReason, recordDrop } from './ledger.ts';
 import type { DeliveryOutcome, FailureReason } from './outcome.ts';
-import { watchOverdue } from './overdue-watch.ts';
 import { Waiters } from './waiters.ts';
-
-/** Requests under way of a lane that does well. */
-const HEALTHY_REQUESTS = 2;
-
-interface Attempt {
-  readonly batch: Batch;
-  /** How many spans the lane had taken from its queue before these. */
-  readonly position: number;
-  readonly firstAt: number;
-}
 
 const NO_ATTEMPTS: readonly Attempt[] = Object.freeze([]);
 
 /**
  * Brings one tenant's telemetry to one destination: decides when a batch is due, holds it while it is under way, and
- * counts what became of it. Many lanes share the agenda and the dispatcher; a lane never has more than two requests
- * under way, and starts none beside another while its destination fails.
+ * counts what became of it. Many lanes share the agenda and the dispatcher; a lane, with the others of its group, never
+ * has more than two requests under way, and starts none beside another while its destination fails.
  */
-export class Lane implements Job, Sender {
+export class Lane implements Job, Sender, GroupMember {
   readonly #options: LaneOptions;
   readonly #gate: Gate;
-  readonly #breaker: Breaker;
+  readonly #group: LaneGroup;
+  readonly #breaker: LaneBreaker;
   readonly #retries: Attempt[] = [];
   /** A handful at most. */
   #underWay: readonly Attempt[] = NO_ATTEMPTS;
@@ -39,9 +31,9 @@ export class Lane implements Job, Sender {
   /** Spans taken from the queue since the beginning, and those of them that are not settled. */
   #taken = 0;
   #held = 0;
-  #overdue = 0;
   #hurried = 0;
   #waiting = false;
+  #heldUp = false;
   #closed = false;
   #stop: AbortController | undefined;
   readonly #afterLoss: Job = { due: () => this.#notify() };
@@ -50,7 +42,9 @@ export class Lane implements Job, Sender {
     const { cargo, clock, dispatcher, retryPolicy } = options;
     this.#options = options;
     this.#gate = dispatcher.gate(cargo.origin);
-    this.#breaker = new Breaker(clock, retryPolicy);
+    this.#group = options.group ?? new LaneGroup(clock, retryPolicy);
+    this.#group.join(this);
+    this.#breaker = new LaneBreaker(this.#group.breaker);
   }
 
   /** Spans that are not settled and not only on the disk: waiting, to be retried, or in a request. */
@@ -67,7 +61,7 @@ export class Lane implements Job, Sender {
     return this.#options.cargo.size + this.#held;
   }
 
-  /** For metrics: spans that are to be retried or in a request, and what exports them. */
+  /** For metrics: what is to be retried or in a request, and what exports it. */
   get inflight() {
     return { count: this.#held, component: this.#options.cargo.component };
   }
@@ -96,7 +90,7 @@ export class Lane implements Job, Sender {
   }
 
   get suspect(): boolean {
-    return this.#breaker.failures > 0 || this.#overdue > 0;
+    return this.#breaker.failures > 0 || this.#group.overdue;
   }
 
   /** To be called after something was put into the queue. */
@@ -109,8 +103,7 @@ export class Lane implements Job, Sender {
   lost(count: number, reason: DropReason = 'queue_full'): void {
     this.#drop(reason, count);
     // Later: this happens in the middle of another tenant's push.
-    const { agenda } = this.#options;
-    agenda.schedule(this.#afterLoss, agenda.now());
+    this.#options.agenda.schedule(this.#afterLoss, this.#options.agenda.now());
   }
 
   /** The delay of the batch, or the wait for the next attempt, is over, or a batch came back from the disk. */
@@ -122,11 +115,15 @@ export class Lane implements Job, Sender {
   /** Whether there is something that may be sent now; asked by the dispatcher. */
   sendable(): boolean {
     const { cargo } = this.#options;
+    if (this.#closed || (this.#retries.length === 0 && (cargo.size === 0 || cargo.spool?.ready === false)))
+      return false;
     // One at a time with a spool: a process that dies then repeats one batch at most.
-    const limit = this.#breaker.failures > 0 || cargo.spool !== undefined ? 1 : HEALTHY_REQUESTS;
-    if (this.#closed || this.#underWay.length >= limit) return false;
-    if (this.#retries.length === 0 && (cargo.size === 0 || cargo.spool?.ready === false)) return false;
-    return !this.#breaker.open;
+    if (cargo.spool !== undefined && this.#underWay.length > 0) return false;
+    const { failures, open } = this.#breaker;
+    this.#heldUp = open || !this.#group.hasRoom(failures > 0);
+    // What opened it may have been another lane's failure.
+    if (open && !this.#waiting) this.#wakeAt(this.#breaker.blockedUntil);
+    return !this.#heldUp;
   }
 
   /** Sends the next batch; called by the dispatcher when `sendable()` and a slot is free. */
@@ -141,19 +138,14 @@ export class Lane implements Job, Sender {
     // One for all requests that are under way: it is only ever used to stop them all.
     this.#stop ??= new AbortController();
     const { signal } = this.#stop;
-    let isOverdue = false;
-    const watch = watchOverdue(agenda, () => {
-      isOverdue = true;
-      this.#overdue += 1;
-      overdue();
-    });
+    const noteEnd = this.#group.begin(this, agenda, overdue);
     this.#underWay = [...this.#underWay, attempt];
     const settle = (outcome: DeliveryOutcome): void => {
-      agenda.cancel(watch);
+      noteEnd();
       this.#ended(attempt);
-      if (isOverdue) this.#overdue -= 1;
       guard.run('delivery', 'settle', () => this.#settle(attempt, round, outcome), undefined);
       finished();
+      this.#group.freed(this);
       this.#again();
     };
     // `async`, so that nothing is thrown into the host's code that ended a span.
@@ -162,6 +154,12 @@ export class Lane implements Job, Sender {
       settle({ status: 'retryable', reason: 'hook', message: describeError(error) });
     });
     if (cargo.full) this.#gate.offer(this);
+  }
+
+  /** What another lane of the destination learned may end a wait, or begin one. */
+  freed(): void {
+    this.#waiters.check();
+    if (this.#heldUp) this.#offer();
   }
 
   /** Sends without waiting for full batches until `relax` is called as often. */
@@ -197,6 +195,7 @@ export class Lane implements Job, Sender {
     agenda.cancel(this);
     agenda.cancel(this.#afterLoss);
     this.#gate.withdraw(this);
+    this.#group.leave(this);
     dispatcher.leave(this.#gate);
     let left = cargo.clear();
     for (const { batch } of [...this.#retries, ...this.#underWay]) {
@@ -215,8 +214,8 @@ export class Lane implements Job, Sender {
   #wait(): void {
     const { clock, delayMillis } = this.#options;
     // Up to a tenth earlier, so that tenants which started together do not all send in the same moment.
-    const delay = delayMillis * (1 - clock.random() / 10);
-    this.#wakeAt(Math.max(clock.monotonic() + delay, this.#breaker.blockedUntil));
+    const at = clock.monotonic() + delayMillis * (1 - clock.random() / 10);
+    this.#wakeAt(Math.max(at, this.#breaker.blockedUntil));
   }
 
   #wakeAt(at: number): void {
@@ -225,6 +224,7 @@ export class Lane implements Job, Sender {
   }
 
   #offer(): void {
+    this.#heldUp = false;
     if (this.#closed) return;
     if (this.#breaker.open) {
       this.#wakeAt(this.#breaker.blockedUntil);
@@ -260,7 +260,7 @@ export class Lane implements Job, Sender {
     return attempt;
   }
 
-  #settle(attempt: Attempt, round: number, outcome: DeliveryOutcome): void {
+  #settle(attempt: Attempt, round: BreakerRound, outcome: DeliveryOutcome): void {
     if (this.#closed) {
       this.#options.cargo.release(attempt.batch);
       return;
@@ -286,7 +286,7 @@ export class Lane implements Job, Sender {
     this.#finish(attempt, 'rejected', refused);
   }
 
-  #refused(attempt: Attempt, round: number, reason: FailureReason, message: string): void {
+  #refused(attempt: Attempt, round: BreakerRound, reason: FailureReason, message: string): void {
     if (reason === 'unauthorized' || reason === 'config') {
       const trouble = reason === 'config' ? 'misconfigured' : reason;
       this.#breaker.failed(round, trouble, message);

@@ -1,10 +1,11 @@
 import { publishDiagnostic } from '../utils/diagnostics.ts';
+import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../utils/telemetry-signal.ts';
 
 /** Why telemetry was not delivered. */
 export const DROP_REASONS = [
   /** The tenant's queue, or the process's byte budget, was full. */
   'queue_full',
-  /** Above the tenant's `limits.spansPerSecond`. */
+  /** Above the tenant's `limits.spansPerSecond`, or `limits.logsPerSecond`. */
   'rate_limited',
   /** Not selected by sampling. */
   'sampled',
@@ -38,7 +39,10 @@ export type DropCounts = { readonly [Reason in DropReason]?: number };
 
 /** The account of one signal: `created = exported + queued + spooled + sum of dropped`, at any time. */
 export interface LedgerSnapshot {
-  /** Ended spans handed over for export, and spans that sampling turned away; once for each destination. */
+  /**
+   * Ended spans handed over for export, and spans that sampling turned away, log records, or data points; once for each
+   * destination.
+   */
   readonly created: number;
   /** Accepted by the destination. */
   readonly exported: number;
@@ -103,3 +107,56 @@ export function recordDrop(ledger: Ledger, tenantId: string, reason: DropReason,
   ledger.countDropped(reason, count);
   publishDiagnostic('isotrace:dropped', { tenantId, reason, count });
 }
+
+/** The accounts of a tenant, or of a registry, by signal; that of a signal which is not used does not exist. */
+export class Ledgers {
+  readonly traces: Ledger;
+  readonly #parent: Ledgers | undefined;
+  #metrics: Ledger | undefined;
+  #logs: Ledger | undefined;
+
+  constructor(parent?: Ledgers) {
+    this.#parent = parent;
+    this.traces = new Ledger(parent?.traces);
+  }
+
+  get metrics(): Ledger {
+    this.#metrics ??= new Ledger(this.#parent?.metrics);
+    return this.#metrics;
+  }
+
+  get logs(): Ledger {
+    this.#logs ??= new Ledger(this.#parent?.logs);
+    return this.#logs;
+  }
+
+  /** The account of a signal as it is; all zeros when nothing was ever counted. */
+  snapshot(signal: TelemetrySignal, queued: number, spooled = 0): LedgerSnapshot {
+    return (this.#opened(signal) ?? EMPTY).snapshot(queued, spooled);
+  }
+
+  /** What all signals together were exported. */
+  get exported(): number {
+    return this.#all.reduce((sum, { exported }) => sum + exported, 0);
+  }
+
+  /** What all signals together lost, by reason. */
+  get dropped(): ReadonlyMap<DropReason, number> {
+    const sums = new Map<DropReason, number>();
+    for (const ledger of this.#all) {
+      for (const [reason, count] of ledger.dropped) sums.set(reason, (sums.get(reason) ?? 0) + count);
+    }
+    return sums;
+  }
+
+  get #all(): readonly Ledger[] {
+    return TELEMETRY_SIGNALS.map((signal) => this.#opened(signal)).filter((ledger) => ledger !== undefined);
+  }
+
+  #opened(signal: TelemetrySignal): Ledger | undefined {
+    if (signal === 'traces') return this.traces;
+    return signal === 'metrics' ? this.#metrics : this.#logs;
+  }
+}
+
+const EMPTY = new Ledger();

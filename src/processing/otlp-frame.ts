@@ -1,7 +1,10 @@
 import { varintLength, writeVarint } from './proto-writer.ts';
 import type { SpanBatch } from './span-batch.ts';
 
-/** Tags of collector/trace/v1/trace_service.proto and trace/v1/trace.proto; all fields are length-delimited. */
+/**
+ * Tags of collector/trace/v1/trace_service.proto and trace/v1/trace.proto, which are those of logs and metrics too; all
+ * fields are length-delimited.
+ */
 const REQUEST = { resourceSpans: 0x0a } as const;
 const RESOURCE_SPANS = { resource: 0x0a, scopeSpans: 0x12, schemaUrl: 0x1a } as const;
 const SCOPE_SPANS = { scope: 0x0a } as const;

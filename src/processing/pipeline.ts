@@ -7,7 +7,7 @@ import { ByteBudget } from './byte-budget.ts';
 import { type ChunkPool, createChunkPool } from './chunk-pool.ts';
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
 import type { ExportRecorder } from './export-recorder.ts';
-import { createRetryPolicy, type RetryPolicy } from './retry-policy.ts';
+import { createRetryPolicies, type RetryPolicy, type RetrySettings } from './retry-policy.ts';
 import { ScratchWriters } from './scratch-writers.ts';
 import { type SpoolHost, Spools } from './spools.ts';
 
@@ -31,7 +31,7 @@ export interface Pipeline {
   readonly grpc: GrpcTransport;
   readonly agenda: Agenda;
   readonly dispatcher: Dispatcher;
-  readonly retryPolicy: RetryPolicy;
+  retryPolicy(settings: RetrySettings): RetryPolicy;
   /** Told of exports, where somebody measures them. */
   readonly recorder?: ExportRecorder | undefined;
   readonly chunks: ChunkPool;
@@ -57,7 +57,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     grpc,
     agenda,
     dispatcher: new Dispatcher(capacity),
-    retryPolicy: createRetryPolicy({ clock }),
+    retryPolicy: createRetryPolicies(clock),
     recorder,
     chunks,
     budget,

@@ -7,6 +7,7 @@ import { isCardNumber, maskSecretShapes, REDACTED } from '../utils/secret-shapes
 import { AttributeMap } from './attribute-map.ts';
 import type { AttributeList, EndedEvent, EndedLink, EndedSpan } from './ended-span.ts';
 import { KeyRules } from './key-rules.ts';
+import type { LogRecord } from './log-record.ts';
 
 export interface RedactOptions {
   /**
@@ -16,12 +17,12 @@ export interface RedactOptions {
    */
   keys?: readonly (string | RegExp)[] | undefined;
   /**
-   * Whether to hide what has the shape of a credential in strings: in attributes, in the names of spans and events
-   * and in status messages. Default: `true`.
+   * Whether to hide what has the shape of a credential in strings: in attributes, in the names of spans and events, in
+   * status messages and in what is logged. Default: `true`.
    */
   values?: boolean | undefined;
   /**
-   * Asked for each attribute of spans, events and links that no key hides; the value that it answers takes the place
+   * Asked for each attribute of spans, events, links and log records that no key hides; the value that it answers takes the place
    * of the old one and is then searched as above. `undefined` removes the attribute. When it throws, answers a promise
    * or takes longer than a second, the value is hidden. It must not write to the value. Default: none.
    */
@@ -55,8 +56,24 @@ export function createRedactor(
   hook: HookSwitch,
   clock: Clock = systemClock,
 ): (span: EndedSpan) => EndedSpan {
+  const { span } = createRedaction(options, hook, clock);
+  return span;
+}
+
+/** What {@link createRedactor} answers, for each kind of telemetry, with one judgement for all of them. */
+export interface Redaction {
+  readonly span: (span: EndedSpan) => EndedSpan;
+  readonly log: (record: LogRecord) => LogRecord;
+  readonly attributes: (list: AttributeList) => AttributeList;
+}
+
+export function createRedaction(options: RedactOptions, hook: HookSwitch, clock: Clock = systemClock): Redaction {
   const redactor = new Redactor(options, hook, clock);
-  return (span) => redactor.redact(span);
+  return {
+    span: (span) => redactor.redact(() => redactor.span(span)),
+    log: (record) => redactor.redact(() => redactor.log(record)),
+    attributes: (list) => redactor.redact(() => redactor.list(list)),
+  };
 }
 
 class Redactor {
@@ -79,19 +96,29 @@ class Redactor {
     this.#clock = clock;
   }
 
-  redact(span: EndedSpan): EndedSpan {
+  /** Gives what `show` looks at a room of its own: it may be called inside of another call. */
+  redact<T>(show: () => T): T {
     const room = this.#room;
     this.#room = MAX_ROOM;
-    const redacted = this.#span(span);
+    const redacted = show();
     this.#room = room;
     return redacted;
   }
 
-  #span(span: EndedSpan): EndedSpan {
+  log(record: LogRecord): LogRecord {
+    const { attributeList, body, eventName } = record;
+    const shownBody = this.#value(body);
+    const shownName = eventName === undefined ? undefined : this.#text(eventName);
+    const attributes = this.list(attributeList);
+    const same = Object.is(shownBody, body) && shownName === eventName && attributes === attributeList;
+    return same ? record : { ...record, body: shownBody, eventName: shownName, attributeList: attributes };
+  }
+
+  span(span: EndedSpan): EndedSpan {
     const { name, status, attributeList, eventList, linkList } = span;
     const shownName = this.#text(name);
     const message = status.message === undefined ? undefined : this.#text(status.message);
-    const attributes = this.#list(attributeList);
+    const attributes = this.list(attributeList);
     const events = mapChanged(eventList, (event) => this.#event(event));
     const links = mapChanged(linkList, (link) => this.#link(link));
     const same =
@@ -122,16 +149,16 @@ class Redactor {
 
   #event(event: EndedEvent): EndedEvent {
     const name = this.#text(event.name);
-    const attributes = this.#list(event.attributes);
+    const attributes = this.list(event.attributes);
     return name === event.name && attributes === event.attributes ? event : { ...event, name, attributes };
   }
 
   #link(link: EndedLink): EndedLink {
-    const attributes = this.#list(link.attributes);
+    const attributes = this.list(link.attributes);
     return attributes === link.attributes ? link : { ...link, attributes };
   }
 
-  #list(list: AttributeList): AttributeList {
+  list(list: AttributeList): AttributeList {
     const { keys, values } = list;
     let copy: AttributeMap | undefined;
     for (const [index, key] of keys.entries()) {

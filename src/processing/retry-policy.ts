@@ -1,16 +1,20 @@
 import type { Clock } from '../utils/clock.ts';
 
-export interface RetryPolicyOptions {
-  readonly clock: Clock;
-  /** Upper end of the first delay; doubles with each further one. Default 1,000. */
-  readonly initialMillis?: number;
-  /** Upper end of every delay. Default 30,000. */
-  readonly maxMillis?: number;
-  /** How long after the first attempt a batch is still retried. Default 300,000. */
-  readonly giveUpMillis?: number;
+export interface RetrySettings {
+  /** Upper end of the first delay; doubles with each further one. */
+  readonly initialMillis: number;
+  /** Upper end of every delay. */
+  readonly maxMillis: number;
+  /** How long after the first attempt a batch is still retried. */
+  readonly giveUpMillis: number;
 }
 
-/** When to send a batch again. Holds no state of its own: one serves all destinations. */
+/** Without settings: 1,000, 30,000 and 300,000. */
+export interface RetryPolicyOptions extends Partial<RetrySettings> {
+  readonly clock: Clock;
+}
+
+/** When to send a batch again. Holds no state of its own: one serves all destinations with these settings. */
 export interface RetryPolicy {
   /**
    * How long to wait before the next attempt, in milliseconds and never below 500.
@@ -27,6 +31,19 @@ export interface RetryPolicy {
 }
 
 const FLOOR_MILLIS = 500;
+
+/** Makes the policy of given settings; the same object for the same settings. */
+export function createRetryPolicies(clock: Clock): (settings: RetrySettings) => RetryPolicy {
+  const policies = new WeakMap<RetrySettings, RetryPolicy>();
+  return (settings) => {
+    let policy = policies.get(settings);
+    if (policy === undefined) {
+      policy = createRetryPolicy({ clock, ...settings });
+      policies.set(settings, policy);
+    }
+    return policy;
+  };
+}
 
 export function createRetryPolicy(options: RetryPolicyOptions): RetryPolicy {
   const { clock, initialMillis = 1_000, maxMillis = 30_000, giveUpMillis = 300_000 } = options;

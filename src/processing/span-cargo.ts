@@ -1,10 +1,11 @@
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
 import type { SpanBatch, SpanByteQueue } from './byte-queue.ts';
 import type { ExportComponent } from './export-recorder.ts';
 import type { LaneCargo } from './lane-cargo.ts';
 import type { DeliveryOutcome } from './outcome.ts';
 import { type AttemptParts, attemptSpans } from './span-attempt.ts';
-import type { OtlpProtocol } from './span-sender.ts';
+import type { OtlpProtocol, WireSettings } from './span-sender.ts';
 
 export interface SpanCargoOptions extends AttemptParts {
   readonly queue: SpanByteQueue;
@@ -25,10 +26,21 @@ export interface SpanCargoOptions extends AttemptParts {
 
 /** Values of `otel.component.type` (semantic conventions, OpenTelemetry attributes). */
 const COMPONENT_TYPES: Readonly<Record<OtlpProtocol, string>> = {
-  'http/protobuf': 'otlp_http_span_exporter',
-  'http/json': 'otlp_http_json_span_exporter',
-  grpc: 'otlp_grpc_span_exporter',
+  'http/protobuf': 'otlp_http',
+  'http/json': 'otlp_http_json',
+  grpc: 'otlp_grpc',
 };
+const EXPORTERS: Readonly<Record<TelemetrySignal, string>> = {
+  traces: 'span_exporter',
+  metrics: 'metric_exporter',
+  logs: 'log_exporter',
+};
+
+/** What sends to a destination, for metrics. */
+export function componentOf({ protocol, signal = 'traces', url }: WireSettings): ExportComponent {
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+  return { type: `${COMPONENT_TYPES[protocol]}_${EXPORTERS[signal]}`, signal, address: url.hostname, port };
+}
 
 /** Encoded spans on their way to an OTLP receiver. Resource, scopes and credentials are added when a request is made. */
 export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
@@ -54,9 +66,7 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
   }
 
   get component(): ExportComponent {
-    const { protocol, url } = this.#options.destination;
-    const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
-    return { type: COMPONENT_TYPES[protocol], address: url.hostname, port };
+    return componentOf(this.#options.destination);
   }
 
   get yields(): boolean {

@@ -117,7 +117,7 @@ function writeStatus(writer: ProtoWriter, status: SpanStatus): void {
   writer.endMessage(mark);
 }
 
-function writeTraceId(writer: ProtoWriter, field: number, context: HeldContext): void {
+export function writeTraceId(writer: ProtoWriter, field: number, context: HeldContext): void {
   if (context instanceof SpanIdentity) {
     writer.wordsField(field, context.trace0, context.trace1, context.trace2, context.trace3);
   } else {
@@ -125,7 +125,7 @@ function writeTraceId(writer: ProtoWriter, field: number, context: HeldContext):
   }
 }
 
-function writeSpanId(writer: ProtoWriter, field: number, context: HeldContext): void {
+export function writeSpanId(writer: ProtoWriter, field: number, context: HeldContext): void {
   if (context instanceof SpanIdentity) writer.wordsField(field, context.span0, context.span1);
   else writer.hexField(field, context.spanId, SPAN_ID_BYTES);
 }

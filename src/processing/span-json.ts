@@ -78,7 +78,7 @@ function statusText({ code, message }: SpanStatus): string {
 }
 
 /** A field with a comma before it, or nothing for the default of proto3. */
-function countText(name: string, count: number): string {
+export function countText(name: string, count: number): string {
   return count > 0 ? `,"${name}":${toUint32(count)}` : '';
 }
 
@@ -86,7 +86,7 @@ function listText<T>(name: string, items: readonly T[], toText: (item: T) => str
   return items.length > 0 ? `,"${name}":[${items.map(toText).join(',')}]` : '';
 }
 
-function attributesText({ keys, values }: AttributeList): string {
+export function attributesText({ keys, values }: AttributeList): string {
   let text = '';
   for (let index = 0; index < keys.length; index++) {
     text += `${index === 0 ? ',"attributes":[' : ','}${keyValueText(keys[index] as string, values[index], MAX_VALUE_MESSAGES)}`;
@@ -99,7 +99,7 @@ function keyValueText(key: string, value: AttributeValue, room: number): string 
 }
 
 /** Whatever OTLP has no value for, and what is nested too deep, becomes an empty `AnyValue`, which means null. */
-function valueText(value: AttributeValue, room: number): string {
+export function valueText(value: AttributeValue, room: number): string {
   if (typeof value === 'string') return `{"stringValue":${quote(value)}}`;
   if (typeof value === 'number') return numberText(value);
   if (typeof value === 'boolean') return `{"boolValue":${value}}`;
@@ -130,13 +130,13 @@ function compositeText(value: AttributeValue & object, room: number): string {
 /** Ids and times go through the protobuf writer, which checks them and computes the nanoseconds. */
 const checker = new ProtoWriter();
 
-function idText(id: string, length: number): string {
+export function idText(id: string, length: number): string {
   checker.rewind(0);
   checker.hexField(1, id, length);
   return id.toLowerCase();
 }
 
-function timeText(time: HrTime): string {
+export function timeText(time: HrTime | number): string {
   checker.rewind(0);
   checker.timeField(1, time);
   const { buffer } = checker;
@@ -144,7 +144,7 @@ function timeText(time: HrTime): string {
 }
 
 /** A JSON string. A lone surrogate becomes U+FFFD: JSON.stringify would escape it, which many parsers refuse. */
-function quote(text: string): string {
+export function quote(text: string): string {
   const quoted = JSON.stringify(text);
   if (quoted.length === text.length + 2 || !/\p{Surrogate}/u.test(text)) return quoted;
   return JSON.stringify(text.replace(/\p{Surrogate}/gu, '\ufffd'));

@@ -1,20 +1,26 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
-import type { Guard, HookSwitch } from '../utils/guard.ts';
-import { SpanByteQueue } from './byte-queue.ts';
+import type { HookSwitch } from '../utils/guard.ts';
+import {
+  cargoParts,
+  createLane,
+  createMemoryLane,
+  type LaneDestination,
+  type LaneSettings,
+  type OutletTenant,
+} from './destination-lane.ts';
 import type { EndedSpan } from './ended-span.ts';
-import { Lane } from './lane.ts';
-import type { LaneCargo } from './lane-cargo.ts';
-import { type DropReason, type Ledger, recordDrop } from './ledger.ts';
+import type { Lane } from './lane.ts';
+import { type DropReason, recordDrop } from './ledger.ts';
 import { ObjectCargo } from './object-cargo.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ProtoWriter } from './proto-writer.ts';
 import { viewRedacted } from './redacted-view.ts';
 import type { RecordingSpan } from './span.ts';
-import type { SpanDestination } from './span-attempt.ts';
-import { SpanCargo, type SpanCargoOptions } from './span-cargo.ts';
+import type { SpanBatch } from './span-batch.ts';
+import type { SpanCargo } from './span-cargo.ts';
 import type { SpanCopier } from './span-copier.ts';
-import { createSpanSender, wireFormatOf } from './span-sender.ts';
+import { wireFormatOf } from './span-sender.ts';
 import { SpanWire } from './span-wire.ts';
 import type { Spool } from './spool.ts';
 import { SpoolCargo } from './spool-cargo.ts';
@@ -26,22 +32,19 @@ import type { WireFormat } from './wire-format.ts';
 /** Answers what may be shown of a span; the span itself when that is all of it. */
 export type Redactor = (span: EndedSpan) => EndedSpan;
 
-export interface OutletDestination extends SpanDestination {
+export interface OutletDestination extends LaneDestination {
   /** Applied to what the tenant's own redaction leaves. */
   readonly redact: Redactor | undefined;
 }
 
-export interface OutletSettings {
+export interface OutletSettings extends LaneSettings {
   readonly destinations: readonly OutletDestination[];
   readonly exporter: { readonly exporter: SpanExporter; readonly hook: HookSwitch } | undefined;
   readonly redact: Redactor | undefined;
-  readonly limits: {
-    readonly maxQueueSize: number;
-    readonly maxQueueBytes: number;
+  readonly limits: LaneSettings['limits'] & {
     /** `Infinity`: no limit. */
     readonly spansPerSecond: number;
   };
-  readonly batch: { readonly delayMillis: number; readonly maxSize: number; readonly maxBytes: number };
   readonly resource: () => Readonly<Attributes>;
   readonly spool?: OutletSpool | undefined;
   /** Where copies go, if they are made. */
@@ -55,14 +58,6 @@ export interface OutletSpool {
   readonly name: string;
   readonly maxBytes: number;
   readonly fsync: 'interval' | 'always';
-}
-
-export interface OutletTenant {
-  readonly tenantId: string;
-  readonly guard: Guard;
-  readonly ledger: Ledger;
-  /** Told after each settled attempt. */
-  readonly progressed: () => void;
 }
 
 interface ByteLane {
@@ -91,7 +86,7 @@ export class SpanOutlet {
   readonly #settings: OutletSettings;
   readonly #byteLanes: readonly ByteLane[];
   readonly #objectLane: ObjectLane | undefined;
-  readonly #wires: SpanWire[] = [];
+  #wires: readonly SpanWire[] = [];
   readonly #rate: TokenBucket | undefined;
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: OutletSettings) {
@@ -233,38 +228,29 @@ export class SpanOutlet {
     let wire = this.#wires.find((known) => known.format === format);
     if (wire === undefined) {
       wire = new SpanWire(format, this.#settings.resource, this.#tenant.guard);
-      this.#wires.push(wire);
+      this.#wires = [...this.#wires, wire];
     }
     return wire;
   }
 
   #byteLane(destination: OutletDestination, position: number): ByteLane {
     const wire = this.#wire(wireFormatOf(destination.protocol));
+    const { redact } = destination;
     const { spool } = this.#settings;
-    const cargo =
-      spool === undefined
-        ? this.#memoryCargo(destination, wire, () => lane)
-        : this.#spoolCargo(destination, wire, spool, position, () => lane);
-    const lane = this.#lane(cargo);
-    return { cargo, lane, wire, redact: destination.redact };
-  }
-
-  #memoryCargo(destination: OutletDestination, wire: SpanWire, lane: () => Lane): SpanCargo {
-    const { chunks } = this.#pipeline;
-    const { maxQueueBytes, maxQueueSize } = this.#settings.limits;
-    return new SpanCargo({
-      ...this.#cargoParts(destination),
-      queue: new SpanByteQueue({ chunks, maxSize: maxQueueSize, maxBytes: maxQueueBytes }),
-      frame: (spans) => wire.frame(spans),
-      lost: (count) => lane().lost(count),
-    });
+    if (spool === undefined) {
+      const frame = (spans: SpanBatch): Uint8Array => wire.frame(spans);
+      return { ...createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, frame), wire, redact };
+    }
+    const cargo = this.#spoolCargo(destination, wire, spool, position, () => lane);
+    const lane = createLane(this.#pipeline, this.#tenant, this.#settings, cargo, destination.group);
+    return { cargo, lane, wire, redact };
   }
 
   #spoolCargo(destination: OutletDestination, wire: SpanWire, spool: OutletSpool, position: number, lane: () => Lane) {
     const { destinations, limits } = this.#settings;
     const { fsync, home, maxBytes, name } = spool;
     return new SpoolCargo({
-      ...this.#cargoParts(destination),
+      ...cargoParts(this.#pipeline, destination, this.#settings),
       home,
       account: home.account(name, maxBytes),
       header: createHeader(name, destination, wire.format.contentType, position, destinations.length),
@@ -279,13 +265,6 @@ export class SpanOutlet {
     });
   }
 
-  #cargoParts(destination: OutletDestination): Omit<SpanCargoOptions, 'queue' | 'frame' | 'lost'> {
-    const { agenda, budget, clock } = this.#pipeline;
-    const { batch } = this.#settings;
-    const send = createSpanSender(destination, this.#pipeline);
-    return { destination, maxBatchSize: batch.maxSize, maxBatchBytes: batch.maxBytes, budget, agenda, clock, send };
-  }
-
   #exporterLane({ exporter, hook }: NonNullable<OutletSettings['exporter']>): ObjectLane {
     const { agenda, clock } = this.#pipeline;
     const { batch, limits } = this.#settings;
@@ -298,12 +277,6 @@ export class SpanOutlet {
       maxBatchSize: batch.maxSize,
       timeoutMillis: EXPORTER_TIMEOUT_MILLIS,
     });
-    return { cargo, lane: this.#lane(cargo) };
-  }
-
-  #lane(cargo: LaneCargo): Lane {
-    const { agenda, clock, dispatcher, recorder, retryPolicy } = this.#pipeline;
-    const { delayMillis } = this.#settings.batch;
-    return new Lane({ ...this.#tenant, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder });
+    return { cargo, lane: createLane(this.#pipeline, this.#tenant, this.#settings, cargo) };
   }
 }

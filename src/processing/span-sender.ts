@@ -5,6 +5,7 @@ import type { AddressRule, TlsOptions, Transport } from '../infra/transport.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { Headers } from '../utils/headers.ts';
 import type { Secret } from '../utils/secret.ts';
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import { classifyGrpc } from './grpc-outcome.ts';
 import { classifyHttp, type DeliveryOutcome } from './outcome.ts';
 import { JSON_FORMAT, PROTOBUF, type WireFormat } from './wire-format.ts';
@@ -14,6 +15,8 @@ export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
 /** Where and how a destination's requests go. */
 export interface WireSettings {
   readonly url: URL;
+  /** What is sent there. Default: traces. */
+  readonly signal?: TelemetrySignal | undefined;
   readonly protocol: OtlpProtocol;
   readonly compression: 'gzip' | 'none';
   readonly tls: TlsOptions | undefined;
@@ -43,7 +46,11 @@ export interface SendRequest {
 /** Makes one attempt and judges the answer. Never rejects. */
 export type SpanSender = (request: SendRequest) => Promise<DeliveryOutcome>;
 
-const EXPORT_METHOD = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+const EXPORT_METHODS: Readonly<Record<TelemetrySignal, string>> = {
+  traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+  metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+  logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+};
 const gzipAsync = promisify(gzip);
 /** Bodies below this do not get smaller enough to pay for it. */
 const MIN_GZIP_BYTES = 1_024;
@@ -85,8 +92,8 @@ function httpSender(settings: WireSettings, { clock, transport }: SenderParts): 
 }
 
 function grpcSender(settings: WireSettings, { grpc }: SenderParts): SpanSender {
-  const { addresses, compression, isolationKey, proxy, tls, url } = settings;
-  const connection = { url, path: EXPORT_METHOD, compression, tls, addresses, isolationKey, proxy };
+  const { addresses, compression, isolationKey, proxy, signal: kind = 'traces', tls, url } = settings;
+  const connection = { url, path: EXPORT_METHODS[kind], compression, tls, addresses, isolationKey, proxy };
   return async (request) => {
     const { body, headers, signal, timeoutMillis } = request;
     return classifyGrpc(await grpc.send({ ...connection, body, headers, signal, timeoutMillis }), headers);

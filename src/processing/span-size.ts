@@ -6,24 +6,24 @@ const ENTRY_BYTES = 32;
 
 /** About how much memory an ended span takes as an object, in bytes. */
 export function estimateBytes(span: EndedSpan): number {
-  let bytes = BASE_BYTES + span.name.length + listBytes(span.attributeList);
-  for (const event of span.eventList) bytes += BASE_BYTES / 4 + event.name.length + listBytes(event.attributes);
-  for (const link of span.linkList) bytes += BASE_BYTES / 4 + listBytes(link.attributes);
+  let bytes = BASE_BYTES + span.name.length + estimateListBytes(span.attributeList);
+  for (const event of span.eventList) bytes += BASE_BYTES / 4 + event.name.length + estimateListBytes(event.attributes);
+  for (const link of span.linkList) bytes += BASE_BYTES / 4 + estimateListBytes(link.attributes);
   return bytes;
 }
 
-function listBytes(list: AttributeList): number {
+export function estimateListBytes(list: AttributeList): number {
   let bytes = 0;
   for (const key of list.keys) bytes += key.length;
-  for (const value of list.values) bytes += ENTRY_BYTES + valueBytes(value);
+  for (const value of list.values) bytes += ENTRY_BYTES + estimateValueBytes(value);
   return bytes;
 }
 
-function valueBytes(value: AttributeValue): number {
+export function estimateValueBytes(value: AttributeValue): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 8;
   if (value instanceof Uint8Array) return value.length;
   let bytes = 0;
-  for (const nested of Object.values(value)) bytes += ENTRY_BYTES + valueBytes(nested as AttributeValue);
+  for (const nested of Object.values(value)) bytes += ENTRY_BYTES + estimateValueBytes(nested as AttributeValue);
   return bytes;
 }

@@ -1,29 +1,30 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { Guard } from '../utils/guard.ts';
 import { AttributeMap } from './attribute-map.ts';
+import type { EndedSpan } from './ended-span.ts';
 import type { SpanBatch } from './span-batch.ts';
 import type { SpanScope } from './span-host.ts';
 import type { WireFormat } from './wire-format.ts';
 
 const EMPTY = new Uint8Array(0);
 
-/** One tenant's spans in one format: the format, and the tenant's resource and scopes in it, encoded once. */
-export class SpanWire {
-  readonly format: WireFormat;
+/** One tenant's spans, or other records, in one format: the format, and the tenant's resource and scopes in it, encoded once. */
+export class SpanWire<Item = EndedSpan> {
+  readonly format: WireFormat<Item>;
   readonly #guard: Guard;
   readonly #readResource: () => Readonly<Attributes>;
-  readonly #scopes: Uint8Array[] = [];
+  #scopes: Uint8Array[] = [];
   #resource: Uint8Array | undefined;
 
-  constructor(format: WireFormat, readResource: () => Readonly<Attributes>, guard: Guard) {
+  constructor(format: WireFormat<Item>, readResource: () => Readonly<Attributes>, guard: Guard) {
     this.format = format;
     this.#readResource = readResource;
     this.#guard = guard;
   }
 
-  /** To be called for each span that is queued: its scope goes into the request. */
+  /** To be called for each record that is queued: its scope goes into the request. */
   noteScope(scope: SpanScope): void {
-    this.#scopes[scope.index] ??= this.format.encodeScope(scope);
+    if (this.#scopes[scope.index] === undefined) this.#addScope(scope);
   }
 
   /** Encoded when it is first needed. @throws on attributes larger than 16 MiB */
@@ -43,6 +44,13 @@ export class SpanWire {
 
   frame(batch: SpanBatch): Uint8Array {
     return this.format.frame(this.resource, this.#scopes, batch);
+  }
+
+  /** Most tenants have one scope, and an array that grows has room for many. */
+  #addScope(scope: SpanScope): void {
+    const encoded = this.format.encodeScope(scope);
+    if (scope.index === 0 && this.#scopes.length === 0) this.#scopes = [encoded];
+    else this.#scopes[scope.index] = encoded;
   }
 
   #encodeResource(): Uint8Array {

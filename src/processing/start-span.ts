@@ -81,7 +81,7 @@ export function startSpan(
   if (traceState !== undefined) spanContext.traceState = traceState;
   if (!verdict.record) {
     host.spanUnsampled();
-    return new UnsampledSpan(host.owner, spanContext);
+    return new UnsampledSpan(host.owner, spanContext, kind === SpanKind.CLIENT ? (attributes ?? {}) : undefined);
   }
   const start: SpanStart = {
     name: spanName,

@@ -1,4 +1,4 @@
-import type { Span, SpanContext } from '@opentelemetry/api';
+import type { Attributes, Span, SpanContext } from '@opentelemetry/api';
 import { INVALID_SPAN_CONTEXT } from '@opentelemetry/api';
 import { type OwnedSpan, type ScopeOwner, SPAN_OWNER } from './scope.ts';
 import { type HeldContext, plainContext } from './span-identity.ts';
@@ -56,11 +56,14 @@ class QuietSpan implements Span, Disposable {
 
 /** A span that sampling turned away: it belongs to its tenant, and its children are turned away with it. */
 export class UnsampledSpan extends QuietSpan implements OwnedSpan {
+  /** What a span of kind `CLIENT` began with: it says where its call goes. */
+  readonly clientAttributes: Attributes | undefined;
   readonly #owner: ScopeOwner;
 
-  constructor(owner: ScopeOwner, context: HeldContext) {
+  constructor(owner: ScopeOwner, context: HeldContext, clientAttributes?: Attributes) {
     super(context);
     this.#owner = owner;
+    this.clientAttributes = clientAttributes;
   }
 
   get [SPAN_OWNER](): ScopeOwner {

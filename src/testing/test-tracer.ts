@@ -1,6 +1,7 @@
 import { createTracer } from '../core/create-tracer.ts';
-import type { CreateTracerOptions, RegistryOptions, TracerOptions } from '../core/options.ts';
+import type { TracerOptions } from '../core/options.ts';
 import { TracerRegistry } from '../core/registry.ts';
+import type { CreateTracerOptions, RegistryOptions } from '../core/registry-options.ts';
 import type { Tracer } from '../core/tracer.ts';
 import type { TracerBase } from '../core/tracer-base.ts';
 import { expectNoSpan, SpanExpectation } from './expect-span.ts';

@@ -9,7 +9,8 @@ import {
   resolveStandaloneSettings,
   resolveTracerSettings,
 } from '../../src/core/config.ts';
-import type { RegistryOptions, TracerOptions } from '../../src/core/options.ts';
+import type { TracerOptions } from '../../src/core/options.ts';
+import type { RegistryOptions } from '../../src/core/registry-options.ts';
 import { BUILT_IN_DEFAULTS, DEFAULT_SAMPLING, type TracerSettings } from '../../src/core/settings.ts';
 import { readEnvironment } from '../../src/infra/environment.ts';
 import { systemClock } from '../../src/utils/clock.ts';
@@ -39,7 +40,7 @@ function valueAt(settings: object, path: string): unknown {
 }
 
 const INTEGERS = (Object.keys(INTEGER_OPTIONS) as IntegerOptionPath[]).filter((path) =>
-  /^(limits|batch|capture|agents)\./.test(path),
+  /^(limits|batch|retry|capture|agents)\./.test(path),
 );
 
 const pem = (content: string) => `-----BEGIN CERTIFICATE-----\n${content}\n-----END CERTIFICATE-----\n`;
@@ -91,6 +92,14 @@ const TABLE: [path: string, good: unknown, expected: [path: string, value: unkno
   ['limits', {}, ['limits', BUILT_IN_DEFAULTS.limits], [10, 'many', () => 1]],
   ['limits.maxQueueSize', 20_000, ['limits.maxQueueSize', 20_000], [0, 1.5, '10', 1_000_001, Number.POSITIVE_INFINITY]],
   ['limits.spansPerSecond', 0.5, ['limits.spansPerSecond', 0.5], [0, 1_000_001, '5', Number.POSITIVE_INFINITY]],
+  ['limits.logsPerSecond', 0.5, ['limits.logsPerSecond', 0.5], [0, 1_000_001, '5', Number.POSITIVE_INFINITY]],
+  ...(['traces', 'metrics', 'logs'] as const).map((key): [string, unknown, [string, unknown], unknown[]] => [
+    `signals.${key}`,
+    false,
+    [`signals.${key}`, false],
+    [0, 'false', {}],
+  ]),
+  ['logs.minSeverity', 'warn', ['logs.minSeverity', 'warn'], ['WARN', 13, 'verbose']],
   ['limits.maxQueueBytes', 5 * MIB, ['limits.maxQueueBytes', 5 * MIB], [0, 1_023, '4 MiB', 2_000 * MIB]],
   ...(
     [
@@ -111,6 +120,10 @@ const TABLE: [path: string, good: unknown, expected: [path: string, value: unkno
   ['batch.delayMillis', 0, ['batch.delayMillis', 0], [3_600_001, 0.5, '5s']],
   ['batch.maxSize', 100, ['batch.maxSize', 100], [0, 65_537, '512']],
   ['batch.maxBytes', 2_048, ['batch.maxBytes', 2_048], [100, 65 * MIB, '1 KiB']],
+  ['retry', { maxMillis: 9 }, ['retry.maxMillis', 9], [9, false, () => 1]],
+  ['retry.initialMillis', 50, ['retry.initialMillis', 50], [0, 3_600_001, 0.5, '1s']],
+  ['retry.maxMillis', 60_000, ['retry.maxMillis', 60_000], [0, 3_600_001, '30s']],
+  ['retry.giveUpMillis', 0, ['retry.giveUpMillis', 0], [-1, 86_400_001, '5m']],
   ['profile', 'serverless', ['batch.delayMillis', 100], ['fast', true, 1, ['default']]],
   ['boundary', 'link', ['boundary', 'link'], ['both', true, ['link']]],
   ['capture', true, ['capture', { ...BUILT_IN_DEFAULTS.capture, arguments: true, result: true }], ['all', 5, () => 1]],
@@ -161,6 +174,7 @@ describe('resolveTracerSettings', () => {
           maxQueueSize: 10_000,
           maxQueueBytes: 4 * MIB,
           spansPerSecond: Number.POSITIVE_INFINITY,
+          logsPerSecond: Number.POSITIVE_INFINITY,
           attributeCountLimit: 128,
           attributeValueLengthLimit: 8_192,
           eventCountLimit: 128,
@@ -169,11 +183,14 @@ describe('resolveTracerSettings', () => {
           attributePerLinkCountLimit: 128,
         },
         batch: { delayMillis: 5_000, maxSize: 512, maxBytes: 512 * KIB },
+        retry: { initialMillis: 1_000, maxMillis: 30_000, giveUpMillis: 300_000 },
         boundary: 'isolate',
         capture: { arguments: false, result: false, aggregate: undefined, maxBytes: 8_192, maxDepth: 8 },
         sessions: 'explicit',
         agents: undefined,
         resilience: 'balanced',
+        signals: { traces: true, metrics: true, logs: true },
+        logs: { minSeverity: 'trace' },
         spanProcessors: [],
         exporter: undefined,
         idGenerator: undefined,
@@ -384,7 +401,7 @@ describe('resolveTracerSettings', () => {
     fc.assert(
       fc.property(tree, (input) => {
         const { settings, issues } = resolve(input);
-        expect(Object.keys(settings)).toHaveLength(22);
+        expect(Object.keys(settings)).toHaveLength(25);
         expect(Array.isArray(issues)).toBe(true);
       }),
       { numRuns: 2_000 },
@@ -477,7 +494,7 @@ describe('destination', () => {
         redact: undefined,
       },
     ]);
-    expect(settings.destinations[0]?.urls.traces.reveal()).toBe('http://collector:4318/v1/traces');
+    expect(settings.destinations[0]?.urls.traces?.reveal()).toBe('http://collector:4318/v1/traces');
     expect(headersOf(settings)).toEqual({});
   });
 
@@ -494,7 +511,7 @@ describe('destination', () => {
       { endpoint: 'https://one/otlp/v1/traces', compression: 'gzip', timeoutMillis: 500 },
       { endpoint: 'https://two/in', headers },
     ]);
-    expect(settings.destinations[1]?.urls.traces.reveal()).toBe('https://two/in?q=1');
+    expect(settings.destinations[1]?.urls.traces?.reveal()).toBe('https://two/in?q=1');
     expect(headersOf(settings)).toEqual({ 'x-key': 'v' });
   });
 
@@ -516,7 +533,8 @@ describe('destination', () => {
     ['headers', { 'bad name': 'v' }],
     ['headers', { key: 'a\r\nb' }],
     ['paths', '/v1/traces'],
-    ['paths', { metrics: '/m' }],
+    ['paths', { logs: 'no slash' }],
+    ['paths', { events: '/e' }],
     ['paths', { traces: 'no-slash' }],
     ['region', 'eu'],
     ['protocol', 'http'],
@@ -530,7 +548,7 @@ describe('destination', () => {
     const plain = resolve({ destination: { endpoint: 'http://host' } }).settings;
     expect(settings).toEqual(plain);
     expect(headersOf(settings)).toEqual({});
-    expect(settings.destinations[0]?.urls.traces.reveal()).toBe('http://host/v1/traces');
+    expect(settings.destinations[0]?.urls.traces?.reveal()).toBe('http://host/v1/traces');
   });
 
   it('is left out, with an issue, when it has no good endpoint', () => {
@@ -573,7 +591,7 @@ describe('the protocol of a destination', () => {
     const { used, options } = judge({ endpoint: 'https://host:4317/', protocol: 'grpc' });
     expect(options).toEqual([]);
     expect(used).toMatchObject({ protocol: 'grpc', endpoint: 'https://host:4317' });
-    expect(used?.urls.traces.reveal()).toBe('https://host:4317');
+    expect(used?.urls.traces?.reveal()).toBe('https://host:4317');
   });
 
   it.each([
@@ -583,7 +601,7 @@ describe('the protocol of a destination', () => {
   ])('grpc with %j is an issue, and the path is left out', (part, option) => {
     const { used, options } = judge({ endpoint: 'https://host:4317', protocol: 'grpc', ...part });
     expect(options).toEqual([option]);
-    expect(used?.urls.traces.reveal()).toBe('https://host:4317');
+    expect(used?.urls.traces?.reveal()).toBe('https://host:4317');
   });
 });
 
@@ -724,7 +742,8 @@ describe('insecure', () => {
     [{}, 0, ['OTEL_EXPORTER_OTLP_INSECURE']],
     [{ OTEL_EXPORTER_OTLP_INSECURE: 'false' }, 0, ['OTEL_EXPORTER_OTLP_INSECURE']],
     [{ OTEL_EXPORTER_OTLP_INSECURE: 'true' }, 1, []],
-    [{ OTEL_EXPORTER_OTLP_TRACES_INSECURE: 'true' }, 1, []],
+    // The signals without a variable of their own go to the general endpoint.
+    [{ OTEL_EXPORTER_OTLP_TRACES_INSECURE: 'true' }, 1, ['OTEL_EXPORTER_OTLP_INSECURE']],
   ])('comes for the platform from the environment %j', (env, count, options) => {
     const given = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_EXPORTER_OTLP_HEADERS: 'key=v', ...env };
     const { settings, issues } = resolveRegistry({}, given);
@@ -742,7 +761,7 @@ describe('OTEL_EXPORTER_OTLP_PROTOCOL', () => {
       expect(issues).toEqual([]);
       const [destination] = (settings.platform as TracerSettings).destinations;
       expect(destination?.protocol).toBe('grpc');
-      expect(destination?.urls.traces.reveal()).toBe('http://collector:4317');
+      expect(destination?.urls.traces?.reveal()).toBe('http://collector:4317');
     },
   );
 });
@@ -787,7 +806,7 @@ describe('endpointPolicy', () => {
     },
   );
 
-  it('asks a function about the URL that spans go to', () => {
+  it('asks a function about each URL that something goes to', () => {
     const asked: string[] = [];
     const endpointPolicy = (url: URL) => {
       asked.push(url.href);
@@ -797,8 +816,8 @@ describe('endpointPolicy', () => {
     const { used, options } = judge({ endpoint: 'https://10.0.0.1/otlp' }, { endpointPolicy });
     expect(options).toEqual([]);
     expect(used).toMatchObject({ addresses: 'any' });
-    expect(used?.urls.traces.reveal()).toBe('https://10.0.0.1/otlp/v1/traces');
-    expect(asked).toEqual(['https://10.0.0.1/otlp/v1/traces']);
+    expect(used?.urls.traces?.reveal()).toBe('https://10.0.0.1/otlp/v1/traces');
+    expect(asked).toEqual(['traces', 'metrics', 'logs'].map((signal) => `https://10.0.0.1/otlp/v1/${signal}`));
   });
 
   it.each([
@@ -1106,7 +1125,7 @@ describe("a registry's options", () => {
       limits: { linkCountLimit: 13, eventCountLimit: 128 },
       sampling: { kind: 'rules', ratio: 0, parentBased: false },
     });
-    expect(platform.destinations[0]?.urls.traces.reveal()).toBe('https://env/in?q=1');
+    expect(platform.destinations[0]?.urls.traces?.reveal()).toBe('https://env/in?q=1');
     expect(headersOf(platform)).toEqual({ key: 'env' });
   });
 
@@ -1197,7 +1216,7 @@ describe('secrets', () => {
       },
       { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://env', OTEL_EXPORTER_OTLP_HEADERS: `x-key=${CANARY}` },
     );
-    expect(settings.defaults.destinations[0]?.urls.traces.reveal()).toContain(CANARY);
+    expect(settings.defaults.destinations[0]?.urls.traces?.reveal()).toContain(CANARY);
     expect(settings.defaults.destinations[2]?.tls?.reveal().cert).toContain(CANARY);
     expect(printEverything(settings)).not.toContain(CANARY);
     const { settings: tenant } = resolveTracerSettings({}, { tenantId: 'acme', defaults: settings.defaults });

@@ -35,6 +35,7 @@ describe('createFingerprint', () => {
     [{ redact: true }, { redact: { values: true, keys: [] } }],
     [{ redact: { keys: ['a', pattern], custom } }, { redact: { keys: ['a', pattern], custom } }],
     [{ propagation: { baggage: ['a', 'b'] } }, { propagation: { baggage: ['b', 'a'] } }],
+    [{ propagation: { propagateTo: ['a', 'b'] } }, { propagation: { propagateTo: ['b', 'a'] } }],
   ])('is the same for options that mean the same (%#)', (left, right) => {
     expect(fingerprint(settingsOf(left))).toBe(fingerprint(settingsOf(right)));
   });
@@ -90,6 +91,8 @@ describe('createFingerprint', () => {
       { limits: { linkCountLimit: 5 } },
       { batch: { maxSize: 5 } },
       { batch: { delayMillis: 5 } },
+      { retry: { initialMillis: 5 } },
+      { retry: { giveUpMillis: 0 } },
       { boundary: 'link' },
       { capture: true },
       { capture: { arguments: true } },
@@ -114,6 +117,10 @@ describe('createFingerprint', () => {
       { spool: { directory: '/a', fsync: 'always' } },
       { propagation: { baggage: ['a'] } },
       { propagation: { baggage: () => true } },
+      { propagation: { propagateTo: ['a'] } },
+      { propagation: { propagateTo: ['a:1'] } },
+      { propagation: { propagateTo: [] } },
+      { propagation: { propagateTo: () => true } },
     ];
     expect(new Set(variants.map((input) => fingerprint(settingsOf(input)))).size).toBe(variants.length);
   });

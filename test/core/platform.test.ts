@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { IsotraceError, TracerRegistry } from '../../src/index.ts';
-import { ENVIRONMENT_VARIABLES } from '../../src/infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../../src/infra/environment-variables.ts';
 import type { OtlpReceiver } from '../support/otlp-receiver.ts';
 import { names, receiver, registryOf, resources, SILENT, toReceiver } from './registry-kit.ts';
 

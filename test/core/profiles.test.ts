@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTracer, type RegistryOptions, type Tracer, type TracerOptions } from '../../src/index.ts';
-import { ENVIRONMENT_VARIABLES } from '../../src/infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../../src/infra/environment-variables.ts';
 import { PROFILES, type ProfileName } from '../../src/processing/profiles.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { receiver, registryOf, resolveWith, resources, SILENT, until } from './registry-kit.ts';

@@ -27,6 +27,44 @@ describe('a receiver that answers', () => {
     expectAllDelivered(tracer, receiver, 20);
   });
 
+  it('503 to a tenant that retries nothing loses that batch, counted, and another tenant still retries', async () => {
+    const receivers = [await receiverWith(), await receiverWith()] as const;
+    for (const receiver of receivers) {
+      receiver.setFault((_request, index) => (index === 0 ? { mode: 'status', status: 503 } : { mode: 'ok' }));
+    }
+    const registry = registryWith({
+      configure: (tenantId) => ({
+        destination: { endpoint: receivers[tenantId === 'a' ? 0 : 1].url },
+        retry: { giveUpMillis: tenantId === 'a' ? 0 : 60_000 },
+      }),
+    });
+    const [a, b] = [registry.get('a'), registry.get('b')];
+    endSpans(a, 5);
+    endSpans(b, 5);
+    await Promise.all([a.flush(), b.flush()]);
+    expect(a.stats().traces).toMatchObject({ created: 5, exported: 0, queued: 0, dropped: { retry_exhausted: 5 } });
+    await receivers[1].waitForSpans(5);
+    await b.flush();
+    expectAllDelivered(b, receivers[1], 5);
+    endSpans(a, 1, 5);
+    await receivers[0].waitForSpans(1);
+  });
+
+  it('503 to a tenant with a shorter first delay gets the bytes again sooner than the default would', async () => {
+    const receiver = await receiverWith();
+    receiver.setFault((_request, index) => (index < 4 ? { mode: 'status', status: 503 } : { mode: 'ok' }));
+    const registry = registryWith({
+      destination: { endpoint: receiver.url },
+      retry: { initialMillis: 1, maxMillis: 1 },
+    });
+    const tracer = registry.get('a');
+    endSpans(tracer, 5);
+    await receiver.waitForSpans(5);
+    await tracer.flush();
+    expectAllDelivered(tracer, receiver, 5);
+    expect(receiver.requests).toHaveLength(5);
+  });
+
   it('with a success and then breaks is not sent the same again', async () => {
     const receiver = await receiverWith({ fault: { mode: 'reset-after-status' } });
     const registry = registryWith({ destination: { endpoint: receiver.url } });

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type OtlpProtocol, type RegistryOptions, type Tracer, TracerRegistry } from '../../src/index.ts';
-import { ENVIRONMENT_VARIABLES } from '../../src/infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../../src/infra/environment-variables.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startGrpcReceiver } from '../support/grpc-receiver.ts';
 import { type ForwardProxy, type ProxyOptions, startProxy } from '../support/proxy.ts';

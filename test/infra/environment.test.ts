@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ENVIRONMENT_VARIABLES, readEnvironment } from '../../src/infra/environment.ts';
+import { readEnvironment } from '../../src/infra/environment.ts';
+import { ENVIRONMENT_VARIABLES } from '../../src/infra/environment-variables.ts';
 
 const CANARY = 'CANARY-7f2b';
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
@@ -18,7 +19,7 @@ describe('readEnvironment', () => {
   });
 
   it('says nothing when nothing is set', () => {
-    expect(readEnvironment({})).toEqual({ disabled: false, options: { integers: {} }, issues: [] });
+    expect(readEnvironment({})).toEqual({ disabled: false, options: { destinations: [], integers: {} }, issues: [] });
   });
 
   it.each(Object.keys(ENVIRONMENT_VARIABLES))('takes an empty %s for an unset one', (name) => {
@@ -45,16 +46,16 @@ describe('readEnvironment', () => {
   });
 
   it('appends to the general endpoint and takes the one for traces as it is', () => {
-    const general = readEnvironment(ENDPOINT).options.destination;
+    const general = readEnvironment(ENDPOINT).options.destinations[0];
     expect([general?.endpointKind, general?.endpoint.reveal()]).toEqual(['base', 'http://collector:4318']);
     const own = readEnvironment({ ...ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://traces/in' }).options
-      .destination;
+      .destinations[0];
     expect([own?.endpointKind, own?.endpoint.reveal()]).toEqual(['traces', 'https://traces/in']);
   });
 
   it('has no destination without an endpoint', () => {
     const env = { OTEL_EXPORTER_OTLP_HEADERS: 'a=b', OTEL_EXPORTER_OTLP_TIMEOUT: '1000' };
-    expect(readEnvironment(env).options.destination).toBeUndefined();
+    expect(readEnvironment(env).options.destinations[0]).toBeUndefined();
   });
 
   it('decodes headers; those for traces come over the general ones', () => {
@@ -64,7 +65,7 @@ describe('readEnvironment', () => {
       OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'authorization=Bearer y',
     });
     expect(issues).toEqual([]);
-    expect({ ...options.destination?.headers?.reveal() }).toEqual({ authorization: 'Bearer y', 'x-general': '1' });
+    expect({ ...options.destinations[0]?.headers?.reveal() }).toEqual({ authorization: 'Bearer y', 'x-general': '1' });
   });
 
   it('leaves out single bad headers, with an issue that does not show them', () => {
@@ -72,7 +73,7 @@ describe('readEnvironment', () => {
       ...ENDPOINT,
       OTEL_EXPORTER_OTLP_HEADERS: `${CANARY},bad name=${CANARY},x=%ZZ${CANARY},y=${CANARY}%0D%0A,content-length=5,good=1`,
     });
-    expect({ ...options.destination?.headers?.reveal() }).toEqual({ good: '1' });
+    expect({ ...options.destinations[0]?.headers?.reveal() }).toEqual({ good: '1' });
     expect(issues.map(({ option }) => option)).toEqual(Array(5).fill('OTEL_EXPORTER_OTLP_HEADERS'));
     expect(inspect(issues)).not.toContain(CANARY);
   });
@@ -85,29 +86,29 @@ describe('readEnvironment', () => {
     [{ OTEL_BSP_EXPORT_TIMEOUT: '30000' }, 10_000],
     [{}, undefined],
   ])('with %j has the timeout %s', (env, expected) => {
-    expect(readEnvironment({ ...ENDPOINT, ...env }).options.destination?.timeoutMillis).toBe(expected);
+    expect(readEnvironment({ ...ENDPOINT, ...env }).options.destinations[0]?.timeoutMillis).toBe(expected);
   });
 
   it('reads the compression; that for traces comes first', () => {
     const env = { ...ENDPOINT, OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' };
-    expect(readEnvironment(env).options.destination?.compression).toBe('gzip');
+    expect(readEnvironment(env).options.destinations[0]?.compression).toBe('gzip');
     const own = { ...env, OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: 'none' };
-    expect(readEnvironment(own).options.destination?.compression).toBe('none');
+    expect(readEnvironment(own).options.destinations[0]?.compression).toBe('none');
   });
 
   it.each(['http/protobuf', 'http/json', 'grpc'])('reads the protocol %s; that for traces comes first', (protocol) => {
     const env = { ...ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL: protocol };
-    expect(readEnvironment(env)).toMatchObject({ options: { destination: { protocol } }, issues: [] });
+    expect(readEnvironment(env)).toMatchObject({ options: { destinations: [{ protocol }] }, issues: [] });
     const own = { ...env, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json' };
-    expect(readEnvironment(own).options.destination?.protocol).toBe('http/json');
+    expect(readEnvironment(own).options.destinations[0]?.protocol).toBe('http/json');
   });
 
   it('reads whether headers may be sent over http; what is said for traces comes first', () => {
     const env = { ...ENDPOINT, OTEL_EXPORTER_OTLP_INSECURE: 'True' };
-    expect(readEnvironment(ENDPOINT).options.destination?.insecure).toBeUndefined();
-    expect(readEnvironment(env).options.destination?.insecure).toBe(true);
+    expect(readEnvironment(ENDPOINT).options.destinations[0]?.insecure).toBeUndefined();
+    expect(readEnvironment(env).options.destinations[0]?.insecure).toBe(true);
     const own = { ...env, OTEL_EXPORTER_OTLP_TRACES_INSECURE: 'false' };
-    expect(readEnvironment(own).options.destination?.insecure).toBe(false);
+    expect(readEnvironment(own).options.destinations[0]?.insecure).toBe(false);
   });
 
   it.each([
@@ -193,7 +194,7 @@ describe('readEnvironment', () => {
       OTEL_EXPORTER_OTLP_TRACES_HEADERS: `x-key=${CANARY}`,
       OTEL_RESOURCE_ATTRIBUTES: `token ${CANARY}`,
     });
-    expect(reading.options.destination?.headers?.reveal()['x-key']).toBe(CANARY);
+    expect(reading.options.destinations[0]?.headers?.reveal()['x-key']).toBe(CANARY);
     expect(reading.issues.length).toBeGreaterThan(2);
     const print = inspect(reading, { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: true });
     expect(print + JSON.stringify(reading)).not.toContain(CANARY);

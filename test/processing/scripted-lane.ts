@@ -2,6 +2,7 @@ import { Agenda } from '../../src/processing/agenda.ts';
 import { Dispatcher } from '../../src/processing/dispatcher.ts';
 import { Lane } from '../../src/processing/lane.ts';
 import type { Batch, LaneCargo } from '../../src/processing/lane-cargo.ts';
+import { LaneGroup } from '../../src/processing/lane-group.ts';
 import { Ledger } from '../../src/processing/ledger.ts';
 import type { DeliveryOutcome } from '../../src/processing/outcome.ts';
 import { createRetryPolicy } from '../../src/processing/retry-policy.ts';
@@ -133,22 +134,28 @@ export interface LaneKitOptions {
   readonly maxBatchSize?: number;
   readonly delayMillis?: number;
   readonly seed?: number;
+  /** The lane of another signal to the same destination. */
+  readonly beside?: LaneKit;
 }
 
 /** A lane with everything real but time and its cargo. */
 export class LaneKit {
   readonly clock: FakeClock;
   readonly agenda: Agenda;
-  readonly dispatcher = new Dispatcher();
+  readonly dispatcher: Dispatcher;
+  readonly group: LaneGroup;
   readonly ledger = new Ledger();
   readonly guard: Guard;
   readonly cargo: ScriptedCargo;
   readonly lane: Lane;
   progressed = 0;
 
-  constructor({ maxBatchSize = 10, delayMillis = 5_000, seed = 1 }: LaneKitOptions = {}) {
-    this.clock = new FakeClock({ seed });
-    this.agenda = new Agenda(this.clock);
+  constructor({ beside, maxBatchSize = 10, delayMillis = 5_000, seed = 1 }: LaneKitOptions = {}) {
+    this.clock = beside?.clock ?? new FakeClock({ seed });
+    this.agenda = beside?.agenda ?? new Agenda(this.clock);
+    this.dispatcher = beside?.dispatcher ?? new Dispatcher();
+    const retryPolicy = createRetryPolicy({ clock: this.clock });
+    this.group = beside?.group ?? new LaneGroup(this.clock, retryPolicy);
     this.guard = new Guard({ clock: this.clock, level: 'balanced' });
     this.cargo = new ScriptedCargo(this.clock, maxBatchSize);
     this.lane = new Lane({
@@ -160,7 +167,8 @@ export class LaneKit {
       clock: this.clock,
       agenda: this.agenda,
       dispatcher: this.dispatcher,
-      retryPolicy: createRetryPolicy({ clock: this.clock }),
+      retryPolicy,
+      group: this.group,
       progressed: () => {
         this.progressed += 1;
       },

@@ -47,6 +47,7 @@ function outletWith({ urls = [], exporter, maxQueueSize = 100, maxTotalBytes = 1
       redact: undefined,
       limits: { maxQueueSize, maxQueueBytes: 1_000_000, spansPerSecond: Number.POSITIVE_INFINITY },
       batch: { delayMillis: 1_000, maxSize: 10, maxBytes: 100_000 },
+      retry: { initialMillis: 1_000, maxMillis: 30_000, giveUpMillis: 300_000 },
       resource: () => {
         resources += 1;
         return { 'service.name': 'shop' };

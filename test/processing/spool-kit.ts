@@ -219,6 +219,7 @@ export class SpoolKit {
         exporter: undefined,
         redact: undefined,
         limits: { maxQueueSize, maxQueueBytes: 1_000_000, spansPerSecond: Number.POSITIVE_INFINITY },
+        retry: { initialMillis: 1_000, maxMillis: 30_000, giveUpMillis: 300_000 },
         batch: { delayMillis: 1_000, maxSize, maxBytes: 100_000 },
         resource: () => ({ 'service.name': tenant, 'service.version': version }),
         spool: { home: this.spool, name: tenant, maxBytes, fsync },

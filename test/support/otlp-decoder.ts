@@ -75,7 +75,7 @@ export function decodeTraceMessage(body: Uint8Array): Record<string, unknown> {
   return requestType.toObject(requestType.decode(body), { defaults: true, longs: String, bytes: Array });
 }
 
-interface MessageType {
+export interface MessageType {
   decode(body: Uint8Array): object;
   toObject(message: object, options: { defaults: boolean; longs: unknown; bytes: unknown }): Record<string, unknown>;
 }
@@ -86,7 +86,7 @@ const generated = createRequire(import.meta.url)('otlp-transformer-208/build/src
 };
 const requestType = generated.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 
-interface RawValue {
+export interface RawValue {
   stringValue?: string;
   boolValue?: boolean;
   intValue?: string;
@@ -96,7 +96,7 @@ interface RawValue {
   kvlistValue?: { values: RawKeyValue[] };
 }
 
-interface RawKeyValue {
+export interface RawKeyValue {
   key: string;
   value: RawValue | null;
 }
@@ -189,11 +189,11 @@ function toLink(raw: RawLink): DecodedLink {
   };
 }
 
-function toRecord(pairs: readonly RawKeyValue[]): Record<string, unknown> {
+export function toRecord(pairs: readonly RawKeyValue[]): Record<string, unknown> {
   return Object.fromEntries(pairs.map(({ key, value }) => [key, value === null ? null : toValue(value)]));
 }
 
-function toValue(raw: RawValue): unknown {
+export function toValue(raw: RawValue): unknown {
   if (raw.stringValue !== undefined) return raw.stringValue;
   if (raw.boolValue !== undefined) return raw.boolValue;
   if (raw.intValue !== undefined) return toInteger(raw.intValue);
@@ -209,6 +209,6 @@ function toInteger(text: string): number | bigint {
   return Number.isSafeInteger(value) ? value : BigInt(text);
 }
 
-function toHex(bytes: readonly number[]): string {
+export function toHex(bytes: readonly number[]): string {
   return Buffer.from(bytes).toString('hex');
 }

@@ -57,7 +57,7 @@ interface Raw {
   droppedLinksCount?: number;
 }
 
-function parse(body: Uint8Array): unknown {
+export function parse(body: Uint8Array): unknown {
   // What comes from an escaped lone surrogate is replaced, as a conforming parser may do.
   return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body), (_, value: unknown) =>
     typeof value === 'string' ? Buffer.from(value).toString() : value,
@@ -112,11 +112,11 @@ function toLink(raw: Raw): DecodedLink {
   };
 }
 
-function toRecord(pairs: readonly RawKeyValue[] = []): Record<string, unknown> {
+export function toRecord(pairs: readonly RawKeyValue[] = []): Record<string, unknown> {
   return Object.fromEntries(pairs.map(({ key, value }) => [key, toValue(value)]));
 }
 
-function toValue(raw: RawValue): unknown {
+export function toValue(raw: RawValue): unknown {
   if (raw.stringValue !== undefined) return raw.stringValue;
   if (raw.boolValue !== undefined) return raw.boolValue;
   if (raw.intValue !== undefined) return toInteger(raw.intValue);

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import {
   type HttpFacts,
   parseRequestLine,
-  redactQuery,
   requestAttributes,
   spanName,
 } from '../../../src/integration/http-attributes.ts';
 import { parseAuthority, readForwarded } from '../../../src/integration/http-authority.ts';
+import { redactQuery } from '../../../src/utils/redact-url.ts';
 import { hostileValues } from '../../support/hostile-values.ts';
 
 const METHODS = new Set(['GET']);

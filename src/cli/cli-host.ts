@@ -1,0 +1,49 @@
+import type { Terminal } from './terminal.ts';
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** A dashboard, as far as commands use it. */
+export interface RunningDashboard {
+  readonly url: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface DashboardChoices {
+  readonly port?: number;
+  readonly host?: string;
+  readonly directory?: string;
+  readonly maxBytes?: number;
+  readonly token?: string;
+  readonly tenantHeader?: string;
+  readonly tenantAttribute?: string;
+}
+
+/** What commands need of the process around them. */
+export interface CliHost {
+  readonly terminal: Terminal;
+  readonly env: Variables;
+  readonly cwd: string;
+  /** Aborted when the user wants to stop. */
+  readonly signal: AbortSignal;
+  startDashboard(choices: DashboardChoices): Promise<RunningDashboard>;
+}
+
+/** What the process ends with. */
+export const EXIT = { good: 0, problems: 1, usage: 2 } as const;
+
+/** What a command came to; good unless it says otherwise. */
+export interface Outcome {
+  exitCode: number;
+}
+
+/** Ends a command with a sentence for its user. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.problems) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

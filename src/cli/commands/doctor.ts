@@ -1,0 +1,97 @@
+import path from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { DestinationOptions } from '../../core/destination-options.ts';
+import { toDestinationOptions } from '../../core/tracer-config.ts';
+import { readEnvironment } from '../../infra/environment.ts';
+import { type CliHost, EXIT, type Outcome } from '../cli-host.ts';
+import { checkDestination } from '../doctor/check-destination.ts';
+import { checkEnvironment, checkNode } from '../doctor/check-environment.ts';
+import { checkModule } from '../doctor/check-module.ts';
+import { checkPackages, isOfInterest } from '../doctor/check-packages.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { findPackages } from '../doctor/installed-packages.ts';
+import { printable } from '../terminal.ts';
+
+interface DoctorFlags {
+  readonly endpoint: readonly string[];
+  readonly header: Readonly<Record<string, string>>;
+  readonly protocol?: 'http/protobuf' | 'http/json' | 'grpc';
+  readonly module?: string;
+  readonly tenant: readonly string[];
+  readonly timeout: number;
+}
+
+const SYMBOLS = { ok: ['green', 'ok'], warning: ['yellow', 'warning'], problem: ['red', 'problem'] } as const;
+
+/** Looks at the machine, the project and its destinations, and says what is wrong and what to do about it. */
+export function doctorCommand(host: CliHost, outcome: Outcome): Command {
+  return new Command('doctor')
+    .description('find what is wrong with a setup')
+    .option('--endpoint <url>', 'a destination to send a test span to; may be given again', collect, [])
+    .option('--header <name=value>', 'a header for --endpoint; may be given again', collectHeader, {})
+    .addOption(new Option('--protocol <protocol>', 'of --endpoint').choices(['http/protobuf', 'http/json', 'grpc']))
+    .option('--module <file>', 'a module that exports the registry; it is imported')
+    .option(
+      '--tenant <id>',
+      "a tenant of the module's registry to send a test span for; may be given again",
+      collect,
+      [],
+    )
+    .option('--timeout <millis>', 'how long to wait for each destination', parseMillis, 5_000)
+    .action(async (flags: DoctorFlags) => {
+      const findings = await examine(host, flags);
+      const count = (status: Finding['status']): number =>
+        findings.filter((finding) => finding.status === status).length;
+      const [problems, warnings] = [count('problem'), count('warning')];
+      outcome.exitCode = problems === 0 ? EXIT.good : EXIT.problems;
+      if (host.terminal.json) host.terminal.value({ problems, warnings, findings });
+      else print(host, findings, `${problems} problems, ${warnings} warnings`);
+    });
+}
+
+async function examine({ env, cwd }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
+  const { endpoint, header: headers, protocol, module, tenant, timeout } = flags;
+  const findings = [
+    checkNode(process.version),
+    ...checkPackages(findPackages(cwd, isOfInterest)),
+    ...checkEnvironment(env),
+  ];
+  const given = endpoint.map((url): DestinationOptions => ({ endpoint: url, headers, ...(protocol && { protocol }) }));
+  for (const destination of [...ofPlatform(env), ...given]) findings.push(await checkDestination(destination, timeout));
+  if (module !== undefined) findings.push(...(await checkModule(path.resolve(cwd, module), tenant, timeout)));
+  return findings;
+}
+
+/** Where `OTEL_*` variables send the platform tracer's spans. */
+function ofPlatform(env: CliHost['env']): DestinationOptions[] {
+  const { destinations } = readEnvironment(env).options;
+  return destinations.filter(({ signals }) => signals.includes('traces')).map(toDestinationOptions);
+}
+
+function print({ terminal }: CliHost, findings: readonly Finding[], sum: string): void {
+  for (const { check, status, message, advice } of findings) {
+    const [colour, word] = SYMBOLS[status];
+    terminal.line(
+      `${terminal.style(colour, word.padEnd(7))}  ${terminal.style('bold', printable(check))}  ${printable(message)}`,
+    );
+    if (advice !== undefined) terminal.line(`         ${printable(advice)}`);
+  }
+  terminal.line();
+  terminal.line(sum);
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+function collectHeader(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at <= 0) throw new InvalidArgumentError('Such as authorization="Bearer …".');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function parseMillis(text: string): number {
+  const millis = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (millis > 0) return millis;
+  throw new InvalidArgumentError('Milliseconds, from 1 to 999999.');
+}

@@ -1,0 +1,107 @@
+import { satisfies } from 'semver';
+import { type Finding, ok, problem, warning } from './finding.ts';
+import type { InstalledPackage } from './installed-packages.ts';
+
+const API = '@opentelemetry/api';
+const SDK_LINE = ['sdk-trace', 'sdk-trace-base', 'sdk-trace-node', 'sdk-metrics', 'resources', 'core'];
+const SDK_PACKAGES: ReadonlySet<string> = new Set(SDK_LINE.map((name) => `@opentelemetry/${name}`));
+/** SDKs that want the globals for themselves. */
+const OWNERS = [
+  '@opentelemetry/sdk-node',
+  '@sentry/node',
+  'dd-trace',
+  'newrelic',
+  'elastic-apm-node',
+  'applicationinsights',
+];
+
+/** Which packages the checks of this file want to know of. */
+export function isOfInterest(name: string): boolean {
+  return name === 'isotrace' || name.startsWith('@opentelemetry/') || OWNERS.includes(name);
+}
+
+export function checkPackages(packages: readonly InstalledPackage[]): Finding[] {
+  return [
+    checkApi(packages),
+    checkLines(packages),
+    ...checkPeers(packages),
+    ...checkInstrumentations(packages),
+    ...checkOwners(packages),
+  ];
+}
+
+/** Two copies of the API have two globals: what one of them sets, users of the other do not see. */
+function checkApi(packages: readonly InstalledPackage[]): Finding {
+  const copies = packages.filter(({ name }) => name === API);
+  const [only] = copies;
+  if (only === undefined) return problem(API, 'it is not installed', `npm install ${API}`);
+  if (copies.length === 1) return ok(API, `one copy, ${only.version}`);
+  const places = copies.map(({ path, version }) => `${version} in ${path}`).join(', ');
+  const versions = new Set(copies.map(({ version }) => version));
+  const advice = `spans of one copy may be invisible to the other; "npm dedupe", or an override for ${API}`;
+  const message = `${copies.length} copies: ${places}`;
+  return versions.size === 1 ? warning(API, message, advice) : problem(API, message, advice);
+}
+
+/** Objects of the 2.x and the 3.x SDKs do not fit each other. */
+function checkLines(packages: readonly InstalledPackage[]): Finding {
+  const check = 'OpenTelemetry SDK';
+  const lines = new Map<string, string[]>();
+  for (const { name, version, path } of packages) {
+    if (!SDK_PACKAGES.has(name)) continue;
+    const line = `${version.split('.')[0]}.x`;
+    lines.set(line, [...(lines.get(line) ?? []), path]);
+  }
+  if (lines.size === 0) return problem(check, 'no package of it is installed', 'npm install @opentelemetry/sdk-trace');
+  const [line = ''] = lines.keys();
+  if (lines.size === 1) return ok(check, `one line, ${line}`);
+  const places = [...lines].map(([name, paths]) => `${name} in ${paths.slice(0, 3).join(', ')}`).join('; ');
+  return warning(
+    check,
+    `several lines: ${places}`,
+    'bring all @opentelemetry/sdk-*, core and resources to one major version',
+  );
+}
+
+function checkPeers(packages: readonly InstalledPackage[]): Finding[] {
+  const isotrace = packages.find(({ name }) => name === 'isotrace');
+  if (isotrace === undefined) return [problem('isotrace', 'it is not installed here', 'npm install isotrace')];
+  const findings = Object.entries(isotrace.peers).flatMap(([name, range]) => {
+    const copy = packages.find((candidate) => candidate.name === name);
+    if (copy === undefined) {
+      const missing = isOfInterest(name) && !isotrace.optionalPeers.has(name);
+      return missing
+        ? [problem(name, `it is not installed; isotrace needs ${range}`, `npm install "${name}@${range}"`)]
+        : [];
+    }
+    const fits = satisfies(copy.version, range, { includePrerelease: true });
+    return fits
+      ? []
+      : [problem(name, `${copy.version} is installed; isotrace needs ${range}`, `npm install "${name}@${range}"`)];
+  });
+  return findings.length > 0 ? findings : [ok('peers', 'all that isotrace needs are there')];
+}
+
+/** The same instrumentation twice patches the same module twice: each call makes two spans. */
+function checkInstrumentations(packages: readonly InstalledPackage[]): Finding[] {
+  const names = new Set(packages.map(({ name }) => name).filter((name) => name.includes('/instrumentation-')));
+  const findings: Finding[] = [];
+  for (const name of names) {
+    const copies = packages.filter((candidate) => candidate.name === name);
+    if (copies.length === 1) continue;
+    const places = copies.map(({ path, version }) => `${version} in ${path}`).join(', ');
+    findings.push(
+      warning(name, `${copies.length} copies: ${places}`, 'if both are registered, each call makes two spans'),
+    );
+  }
+  return findings;
+}
+
+function checkOwners(packages: readonly InstalledPackage[]): Finding[] {
+  const owners = [...new Set(packages.map(({ name }) => name).filter((name) => OWNERS.includes(name)))];
+  if (owners.length === 0) return [];
+  const message = `installed: ${owners.join(', ')}; each may register itself with OpenTelemetry's API`;
+  const advice =
+    'let one of them do so; with another owner isotrace joins in: see "Auto-instrumentation" in its documentation';
+  return [owners.length === 1 ? ok('other SDKs', message) : warning('other SDKs', message, advice)];
+}

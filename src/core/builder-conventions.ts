@@ -1,0 +1,40 @@
+import type { CredentialRules } from './credentials.ts';
+
+/** What tells one collector, agent or process of an operator from another. */
+export interface Identity {
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly hostname?: string | undefined;
+  readonly datacenter?: string | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+}
+
+export type IdentityPart = Exclude<keyof Identity, 'tags'>;
+
+/** What a receiver's users expect of a builder: its variables, its keys, and how it is told who sends. */
+export interface BuilderConventions {
+  /** What the names of all variables begin with. */
+  readonly variablePrefix: string;
+  /** How `withApiKey` checks keys and what carries them. */
+  readonly credentials: CredentialRules;
+  /** The resource attribute of each part; tags have the prefix and their own name. */
+  readonly attributes: Readonly<Record<IdentityPart, string>> & { readonly tagPrefix: string };
+  /** The header of each part that has one. */
+  readonly headers: Readonly<Partial<Record<IdentityPart, string>>>;
+}
+
+export const BUILDER_CONVENTIONS: BuilderConventions = Object.freeze({
+  variablePrefix: 'ISOTRACE_',
+  credentials: Object.freeze({}),
+  attributes: Object.freeze({
+    id: 'collector.id',
+    name: 'collector.name',
+    description: 'collector.description',
+    // The one part that has a name in OpenTelemetry's semantic conventions.
+    hostname: 'host.name',
+    datacenter: 'collector.datacenter',
+    tagPrefix: 'collector.tag.',
+  }),
+  headers: Object.freeze({}),
+});

@@ -1,0 +1,163 @@
+import { type ConfigIssue, IsotraceError } from '../utils/errors.ts';
+import { sanitizeHeaders } from '../utils/headers.ts';
+import { describeKind, Secret } from '../utils/secret.ts';
+import { REDACTED } from '../utils/secret-shapes.ts';
+import type { HeaderRecord } from './destination-options.ts';
+
+/** A pair of a key's id and its secret, and how a receiver wants to get them. */
+export interface CredentialOptions {
+  /** Names the key; not a secret by itself. 1 to 256 visible ASCII characters without spaces. */
+  keyId: string;
+  /** 1 to 4,096 visible ASCII characters without spaces. */
+  keySecret: string;
+  /** What a receiver asks of both. Default: nothing, and the headers of {@link CredentialRules}. */
+  rules?: CredentialRules | undefined;
+}
+
+export interface CredentialRules {
+  /** What a key's id begins with. Default: anything. */
+  readonly keyIdPrefix?: string | undefined;
+  /** What a secret begins with. Default: anything. */
+  readonly keySecretPrefix?: string | undefined;
+  /** The headers that carry them. Default: `authorization: Bearer <keyId>:<keySecret>`. */
+  readonly headers?: ((keyId: string, keySecret: string) => HeaderRecord) | undefined;
+}
+
+export type CredentialResult =
+  | { readonly ok: true; readonly credentials: Credentials }
+  /** Every problem; secrets are not shown. */
+  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+
+const MAX_ID_LENGTH = 256;
+const MAX_SECRET_LENGTH = 4_096;
+const VISIBLE = /^[\x21-\x7e]+$/;
+const SHOWN_ID_LENGTH = 8;
+
+/**
+ * The credentials of one destination: immutable, checked once, and masked however they are printed, serialised or
+ * cloned. For credentials that change while the process runs see {@link CredentialSource}.
+ */
+export class Credentials {
+  readonly #keyId: string;
+  readonly #keySecret: Secret;
+  readonly #rules: CredentialRules;
+  readonly #headers: Secret<HeaderRecord>;
+
+  private constructor(keyId: string, keySecret: string, rules: CredentialRules, headers: HeaderRecord) {
+    this.#keyId = keyId;
+    this.#keySecret = new Secret(keySecret);
+    this.#rules = rules;
+    this.#headers = new Secret(headers);
+    Object.freeze(this);
+  }
+
+  /** Never throws. */
+  static parse(options: CredentialOptions): CredentialResult {
+    const issues: ConfigIssue[] = [];
+    const { keyId, keySecret, rules = {} } = options ?? {};
+    const id = readPart('keyId', keyId, MAX_ID_LENGTH, rules.keyIdPrefix, issues);
+    const secret = readPart('keySecret', keySecret, MAX_SECRET_LENGTH, rules.keySecretPrefix, issues);
+    if (id === undefined || secret === undefined) return { ok: false, issues };
+    const headers = makeHeaders(id, secret, rules, issues);
+    if (issues.length > 0) return { ok: false, issues };
+    return { ok: true, credentials: new Credentials(id, secret, { ...rules }, headers) };
+  }
+
+  /** @throws IsotraceError with code `config_invalid` and every problem in `issues` */
+  static create(options: CredentialOptions): Credentials {
+    const result = Credentials.parse(options);
+    if (result.ok) return result.credentials;
+    const names = result.issues.map(({ option }) => option).join(', ');
+    throw new IsotraceError('config_invalid', `credentials are not acceptable: ${names}`, { issues: result.issues });
+  }
+
+  get keyId(): string {
+    return this.#keyId;
+  }
+
+  /** What a request carries; a new object each time. */
+  headers(): HeaderRecord {
+    return { ...this.#headers.reveal() };
+  }
+
+  /** The same key with another secret, or another key, under the same rules. Never throws. */
+  rotated(next: { keyId?: string; keySecret: string }): CredentialResult {
+    return Credentials.parse({ keyId: next?.keyId ?? this.#keyId, keySecret: next?.keySecret, rules: this.#rules });
+  }
+
+  /** Whether both are the same key with the same secret. */
+  equals(other: Credentials): boolean {
+    return (
+      other instanceof Credentials &&
+      this.#keyId === other.#keyId &&
+      this.#keySecret.reveal() === other.#keySecret.reveal()
+    );
+  }
+
+  toString(): string {
+    return `Credentials(${maskId(this.#keyId)}, ${REDACTED})`;
+  }
+
+  toJSON(): { keyId: string; keySecret: string } {
+    return { keyId: maskId(this.#keyId), keySecret: REDACTED };
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/**
+ * Credentials that can be replaced while spans are on their way: hand `headers` to a destination, which asks it at
+ * every attempt. What was sent before a replacement keeps its headers; what is sent again takes the new ones.
+ */
+export class CredentialSource {
+  /** For `destination.headers`. */
+  readonly headers: () => HeaderRecord;
+  #current: Credentials;
+
+  constructor(credentials: Credentials) {
+    this.#current = credentials;
+    this.headers = () => this.#current.headers();
+  }
+
+  get current(): Credentials {
+    return this.#current;
+  }
+
+  replace(credentials: Credentials): void {
+    this.#current = credentials;
+  }
+}
+
+function readPart(
+  option: string,
+  value: unknown,
+  maxLength: number,
+  prefix: string | undefined,
+  issues: ConfigIssue[],
+): string | undefined {
+  const starts = prefix === undefined ? '' : ` that begin with ${JSON.stringify(prefix)}`;
+  const accepted = `1 to ${maxLength} visible ASCII characters${starts}`;
+  if (typeof value === 'string' && value.length <= maxLength && VISIBLE.test(value)) {
+    if (prefix === undefined || value.startsWith(prefix)) return value;
+  }
+  issues.push({ option, accepted, received: describeKind(value) });
+  return undefined;
+}
+
+function makeHeaders(keyId: string, keySecret: string, rules: CredentialRules, issues: ConfigIssue[]): HeaderRecord {
+  if (rules.headers === undefined) return { authorization: `Bearer ${keyId}:${keySecret}` };
+  try {
+    const sanitized = sanitizeHeaders(rules.headers(keyId, keySecret), 'rules.headers');
+    issues.push(...sanitized.issues);
+    return sanitized.headers;
+  } catch {
+    issues.push({ option: 'rules.headers', accepted: 'a function that returns headers', received: 'one that throws' });
+    return {};
+  }
+}
+
+function maskId(keyId: string): string {
+  return keyId.length > SHOWN_ID_LENGTH ? `${keyId.slice(0, SHOWN_ID_LENGTH)}…` : keyId;
+}

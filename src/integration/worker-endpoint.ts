@@ -1,0 +1,56 @@
+import type { ChildProcess } from 'node:child_process';
+import type { MessagePort, Worker } from 'node:worker_threads';
+
+/** The other side of a channel: for the parent its worker, child or a port; for those `parentPort`, `process` or a port. */
+export type WorkerTarget = MessagePort | Worker | ChildProcess | NodeJS.Process;
+
+/** What all of them have. */
+interface Endpoint {
+  postMessage?(message: unknown): void;
+  send?(message: unknown, callback: (error: Error | null) => void): boolean;
+  readonly connected?: boolean;
+  on(event: string, listener: (message: unknown) => void): unknown;
+  off(event: string, listener: (message: unknown) => void): unknown;
+}
+
+/** Events after which nothing more comes: of ports, and of workers. */
+const ENDINGS: readonly string[] = ['close', 'exit'];
+/** The exit of a process may be told before its last messages; and `exit` of `process` is this process's own. */
+const CHANNEL_ENDINGS: readonly string[] = ['disconnect'];
+
+/** Sends a message; `failed` is told if it cannot. */
+export function sendTo(target: WorkerTarget, message: unknown, failed: (error: unknown) => void): void {
+  try {
+    const endpoint = target as Endpoint;
+    if (endpoint.postMessage !== undefined) endpoint.postMessage(message);
+    else if (endpoint.send === undefined || endpoint.connected === false) failed(new Error('there is no channel'));
+    else endpoint.send(message, (error) => error !== null && failed(error));
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/**
+ * Calls `received` for each message until what it answers is called. Whoever listens to the channel of a process, or of a
+ * worker to its parent, keeps it alive.
+ */
+export function listenTo(target: WorkerTarget, received: (message: unknown) => void): () => void {
+  const endpoint = target as Endpoint;
+  endpoint.on('message', received);
+  return () => void endpoint.off('message', received);
+}
+
+/** Calls `ended` once when the other side is gone, unless what it answers is called before. */
+export function onEnd(target: WorkerTarget, ended: () => void): () => void {
+  const endpoint = target as Endpoint;
+  const endings = endpoint.postMessage === undefined ? CHANNEL_ENDINGS : ENDINGS;
+  const stop = (): void => {
+    for (const event of endings) endpoint.off(event, listener);
+  };
+  const listener = (): void => {
+    stop();
+    ended();
+  };
+  for (const event of endings) endpoint.on(event, listener);
+  return stop;
+}

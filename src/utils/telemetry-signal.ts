@@ -1,0 +1,4 @@
+/** OpenTelemetry's signals, by the names that endpoints and variables have for them. */
+export const TELEMETRY_SIGNALS = ['traces', 'metrics', 'logs'] as const;
+
+export type TelemetrySignal = (typeof TELEMETRY_SIGNALS)[number];

@@ -1,0 +1,201 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { checkNode } from '../../src/cli/doctor/check-environment.ts';
+import type { Finding } from '../../src/cli/doctor/finding.ts';
+import { receiverWith } from '../delivery/delivery-kit.ts';
+import { allSpans, decodeTraceRequest } from '../support/otlp-decoder.ts';
+import { refusedUrl } from '../support/otlp-receiver.ts';
+import { isotraceOnce } from './cli-kit.ts';
+
+const PEERS = {
+  '@opentelemetry/api': '>=1.9.0 <1.11.0',
+  '@opentelemetry/sdk-trace': '^2.12.0 || ^3.1.0',
+  express: '^5.0.0',
+};
+const GOOD = {
+  isotrace: { version: '1.0.0', peerDependencies: PEERS, peerDependenciesMeta: { express: { optional: true } } },
+  '@opentelemetry/api': { version: '1.9.1' },
+  '@opentelemetry/sdk-trace': { version: '2.12.1' },
+  '@opentelemetry/core': { version: '2.12.1' },
+};
+
+/** A project whose `node_modules` has these packages, by their path below it. */
+function project(packages: Readonly<Record<string, object>>): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'isotrace-doctor-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [place, manifest] of Object.entries(packages)) {
+    const home = path.join(folder, 'node_modules', place);
+    mkdirSync(home, { recursive: true });
+    writeFileSync(path.join(home, 'package.json'), JSON.stringify(manifest));
+  }
+  return folder;
+}
+
+async function doctor(args: readonly string[], options: Parameters<typeof isotraceOnce>[1] = {}) {
+  const { exitCode, stdout } = await isotraceOnce(['doctor', '--json', ...args], { cwd: project(GOOD), ...options });
+  const { findings, problems, warnings } = JSON.parse(stdout) as {
+    readonly findings: readonly Finding[];
+    readonly problems: number;
+    readonly warnings: number;
+  };
+  const find = (check: string) => findings.filter((finding) => finding.check === check);
+  return { exitCode, stdout, problems, warnings, find };
+}
+
+describe('isotrace doctor', () => {
+  it('finds nothing wrong with a good project', async () => {
+    const { exitCode, problems, warnings } = await doctor([]);
+    expect({ exitCode, problems, warnings }).toEqual({ exitCode: 0, problems: 0, warnings: 0 });
+  });
+
+  it.each<[string, Record<string, object>, string, Partial<Finding>]>([
+    [
+      'two versions of the API',
+      { 'other/node_modules/@opentelemetry/api': { version: '1.4.0' } },
+      '@opentelemetry/api',
+      { status: 'problem', message: expect.stringContaining('1.4.0 in node_modules/other') as string },
+    ],
+    [
+      'two copies of the same version of the API',
+      { '@scope/other/node_modules/@opentelemetry/api': { version: '1.9.1' } },
+      '@opentelemetry/api',
+      { status: 'warning' },
+    ],
+    [
+      'two lines of the SDK',
+      { 'other/node_modules/@opentelemetry/sdk-metrics': { version: '3.1.0' } },
+      'OpenTelemetry SDK',
+      { status: 'warning', message: expect.stringContaining('3.x in') as string },
+    ],
+    [
+      'a peer that is too old',
+      { '@opentelemetry/sdk-trace': { version: '2.0.0' } },
+      '@opentelemetry/sdk-trace',
+      { status: 'problem' },
+    ],
+    ['an optional peer that is too old', { express: { version: '4.0.0' } }, 'express', { status: 'ok' }],
+    [
+      'an instrumentation that is there twice',
+      {
+        '@opentelemetry/instrumentation-http': { version: '0.1.0' },
+        'other/node_modules/@opentelemetry/instrumentation-http': { version: '0.2.0' },
+      },
+      '@opentelemetry/instrumentation-http',
+      { status: 'warning' },
+    ],
+    [
+      'two other SDKs',
+      { 'dd-trace': { version: '6.0.0' }, '@sentry/node': { version: '10.0.0' } },
+      'other SDKs',
+      { status: 'warning' },
+    ],
+  ])('names %s', async (_case, planted, check, expected) => {
+    const { find } = await doctor([], { cwd: project({ ...GOOD, ...planted }) });
+    if (expected.status === 'ok') expect(find(check)).toEqual([]);
+    else expect(find(check)).toEqual([expect.objectContaining({ ...expected, advice: expect.any(String) })]);
+  });
+
+  it('sees through the links that pnpm makes, and counts each copy once', async () => {
+    const cwd = project({ ...GOOD, '.pnpm/api@1.9.1/node_modules/@opentelemetry/api': { version: '1.9.1' } });
+    const modules = path.join(cwd, 'node_modules');
+    rmSync(path.join(modules, '@opentelemetry/api'), { recursive: true });
+    symlinkSync(
+      path.join(modules, '.pnpm/api@1.9.1/node_modules/@opentelemetry/api'),
+      path.join(modules, '@opentelemetry/api'),
+    );
+    symlinkSync(modules, path.join(modules, '.pnpm/api@1.9.1/node_modules/loop'));
+    const { find } = await doctor([], { cwd });
+    expect(find('@opentelemetry/api')).toEqual([
+      { check: '@opentelemetry/api', status: 'ok', message: 'one copy, 1.9.1' },
+    ]);
+  });
+
+  it('names what is missing', async () => {
+    const { find, exitCode } = await doctor([], { cwd: project({}) });
+    expect(exitCode).toBe(1);
+    for (const check of ['isotrace', '@opentelemetry/api', 'OpenTelemetry SDK'])
+      expect(find(check)[0]?.status).toBe('problem');
+    const old = [checkNode('v20.18.9'), checkNode('v18.0.0')].map(({ status }) => status);
+    expect(old).toEqual(['problem', 'problem']);
+    expect([checkNode('v20.19.0'), checkNode('v26.0.0')].map(({ status }) => status)).toEqual(['ok', 'ok']);
+  });
+
+  it('names variables that are not acceptable, headers that others would leak, and agents that start themselves', async () => {
+    const env = {
+      OTEL_BSP_SCHEDULE_DELAY: 'soon',
+      ISOTRACE_TIMEOUT: 'late',
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=CANARY-3',
+      NODE_OPTIONS: '--require dd-trace/init',
+    };
+    const { find, stdout } = await doctor([], { env });
+    expect(find('OTEL_BSP_SCHEDULE_DELAY')[0]?.status).toBe('problem');
+    expect(find('ISOTRACE_TIMEOUT')[0]?.status).toBe('problem');
+    expect(find('OTEL_EXPORTER_OTLP_HEADERS')[0]?.status).toBe('warning');
+    expect(find('NODE_OPTIONS')[0]).toMatchObject({ status: 'warning', message: expect.stringContaining('dd-trace') });
+    expect(stdout).not.toContain('CANARY');
+  });
+
+  it('sends a real span to each destination, and explains the answers', async () => {
+    const good = await receiverWith();
+    const platform = await receiverWith();
+    const refusing = await receiverWith({ fault: { mode: 'status', status: 401 } });
+    const elsewhere = await receiverWith({ fault: { mode: 'status', status: 404 } });
+    const closed = await refusedUrl();
+    const urls = [good.url, refusing.url, elsewhere.url, closed, 'ftp://receiver.test'];
+    const env = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${platform.url}/custom` };
+    const args = [...urls.flatMap((url) => ['--endpoint', url]), '--header', 'x-key=a=b'];
+    const { find, exitCode } = await doctor(args, { env });
+    const of = (url: string) => find(`${new URL(url).host} (http/protobuf)`)[0];
+    expect(exitCode).toBe(1);
+    expect(of(good.url)).toMatchObject({ status: 'ok' });
+    expect(of(refusing.url)).toMatchObject({ status: 'problem', advice: expect.stringContaining('credentials') });
+    expect(of(elsewhere.url)).toMatchObject({ status: 'problem', advice: expect.stringContaining('/v1/traces') });
+    expect(of(closed)).toMatchObject({ status: 'problem', advice: expect.stringContaining('nobody listens') });
+    expect(find('receiver.test (http/protobuf)')[0]).toMatchObject({
+      status: 'problem',
+      message: expect.stringContaining('endpoint'),
+    });
+    const [request] = good.requests;
+    expect(request?.headers['x-key']).toBe('a=b');
+    expect(request && allSpans(decodeTraceRequest(request.body)).map(({ name }) => name)).toEqual(['isotrace doctor']);
+    expect(platform.requests.map((sent) => sent.path)).toEqual(['/custom']);
+  });
+
+  it("loads a module's registry and asks for its tenants", async () => {
+    const receiver = await receiverWith();
+    receiver.setFault(({ path: asked }) =>
+      asked.includes('refused') ? { mode: 'status', status: 403 } : { mode: 'ok' },
+    );
+    vi.stubEnv('TEST_DOCTOR_ENDPOINT', receiver.url);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const module = fileURLToPath(new URL('fixtures/telemetry.ts', import.meta.url));
+    const tenants = ['acme', 'refused', 'nobody', 'broken'].flatMap((tenant) => ['--tenant', tenant]);
+    const { find } = await doctor(['--module', module, ...tenants]);
+    expect(find('tenant acme')[0]).toMatchObject({ status: 'ok' });
+    expect(find('tenant refused')[0]).toMatchObject({
+      status: 'problem',
+      advice: expect.stringContaining('credentials'),
+    });
+    expect(find('tenant nobody')[0]).toMatchObject({ status: 'problem', advice: expect.stringContaining('undefined') });
+    expect(find('tenant broken')[0]).toMatchObject({
+      status: 'problem',
+      message: expect.stringContaining('the directory is away'),
+    });
+    expect(find("OpenTelemetry's globals")[0]).toMatchObject({ status: 'warning', message: 'nobody owns them' });
+    const missing = await doctor(['--module', '/does/not/exist.mjs']);
+    expect(missing.find('/does/not/exist.mjs')[0]).toMatchObject({ status: 'problem' });
+  });
+
+  it('prints words for people', async () => {
+    const { stdout, exitCode } = await isotraceOnce(['doctor'], {
+      cwd: project(GOOD),
+      env: { OTEL_EXPORTER_OTLP_HEADERS: 'a=b' },
+    });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('warning  OTEL_EXPORTER_OTLP_HEADERS');
+    expect(stdout).toContain('0 problems, 1 warnings');
+  });
+});
