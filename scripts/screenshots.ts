@@ -14,7 +14,7 @@ const directory = process.argv[2] ?? fileURLToPath(new URL('../docs/images', imp
 const FAILED = 76;
 const VIEWS: readonly (readonly [name: string, address: string])[] = [
   ['traces', '/'],
-  ['trace', `/t/${hexId(FAILED, 32)}?of=acme&span=${hexId(FAILED * 100 + 10, 16)}&path=1`],
+  ['trace', `/t/${hexId(FAILED, 32)}?of=acme&span=${hexId(FAILED * 100 + 6, 16)}&path=1`],
   ['logs', '/logs'],
   ['metrics', '/metrics?by=tenant'],
   ['services', '/services'],
@@ -35,11 +35,9 @@ try {
     const headers = { 'content-type': 'application/json' };
     await fetch(`${dashboard.url}/v1/${signal}`, { method: 'POST', headers, body: JSON.stringify(json) });
   }, Date.now());
-  const width = Number(process.env['WIDTH'] ?? 1440);
   for (const colorScheme of ['light', 'dark'] as const) {
-    const page = await browser.newPage({ viewport: { width, height: 860 }, colorScheme });
+    const page = await browser.newPage({ viewport: { width: 1360, height: 800 }, colorScheme });
     for (const [name, address] of VIEWS) {
-      if (process.argv[3] !== undefined && !process.argv[3].split(',').includes(name)) continue;
       await page.goto(`${dashboard.url}${address}`);
       await page.waitForLoadState('load');
       await page.waitForTimeout(900);

@@ -225,7 +225,7 @@ export function SloPanel(): JSX.Element | null {
               </td>
               <td>
                 <span class={`share ${slo.budget.remaining <= 0.25 ? 'bad' : ''}`}>
-                  <i style={{ width: `${Math.max(0, Math.min(slo.budget.remaining, 1)) * 100}%` }} />
+                  <i style={{ width: `calc((100% - 76px) * ${Math.max(0, Math.min(slo.budget.remaining, 1))})` }} />
                   <small>{slo.budget.remaining <= 0 ? 'used up' : formatPercent(slo.budget.remaining, 1)}</small>
                 </span>
               </td>

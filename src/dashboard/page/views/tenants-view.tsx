@@ -71,7 +71,7 @@ export function TenantsView(): JSX.Element {
                     <td class="number">{rejected > 0 ? <Badge tone="error">{formatCompact(rejected)}</Badge> : '0'}</td>
                     <td>
                       <span class="share">
-                        <i style={{ width: `${(100 * bytes) / most}%` }} />
+                        <i style={{ width: `calc((100% - 76px) * ${bytes / most})` }} />
                         <small>{formatBytes(bytes)}</small>
                       </span>
                     </td>
