@@ -103,6 +103,16 @@ describePage('the page itself', () => {
     }, text);
     await page.getByText('Imported 1 request').waitFor();
     await page.getByRole('link', { name: 'from a file' }).waitFor();
+    // It may be of any time: all of it is looked at, once, and what comes in belongs to it.
+    expect(new URL(page.url()).searchParams.get('from')).toBe('0');
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await kit.post(
+      'traces',
+      tracesJson({ service: 'file', tenant: 'dropped' }, [{ ...span, traceId: hexId(889, 32), name: 'live after it' }]),
+    );
+    await page.getByRole('link', { name: 'live after it' }).waitFor();
+    expect(asked.filter((url) => url.includes('/api/v1/traces')).length).toBeLessThan(5);
   });
 
   it('runs nothing that telemetry brings: 200 names, attributes and messages that try', async () => {

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { formatTime } from '../model/format.ts';
 import { Popover } from '../parts/popover.tsx';
-import { chooseLast, chooseRange, isRolling, lastOf, RANGES, timeRange } from '../state/scope.ts';
+import { chooseLast, chooseRange, exactStart, isRolling, lastOf, RANGES, timeRange } from '../state/scope.ts';
 
 /** Which time is looked at, in all views. */
 export function TimeSwitch(): JSX.Element {
@@ -15,7 +15,7 @@ export function TimeSwitch(): JSX.Element {
                 type="button"
                 key={last}
                 class="choice"
-                aria-pressed={isRolling() && lastOf() === last}
+                aria-pressed={isRolling() && exactStart() === undefined && lastOf() === last}
                 onClick={() => {
                   chooseLast(last);
                   close();
@@ -65,9 +65,15 @@ function ExactTimes(): JSX.Element {
 }
 
 function label(): string {
-  if (isRolling()) return RANGES.find(([last]) => last === lastOf())?.[1] ?? `Last ${lastOf()}`;
+  const from = exactStart();
+  if (isRolling() && from === undefined) return RANGES.find(([last]) => last === lastOf())?.[1] ?? `Last ${lastOf()}`;
   const { start, end } = timeRange();
-  return `${formatTime(start).replace(/\.\d+$/, '')} – ${formatTime(end).replace(/\.\d+$/, '')}`;
+  if (isRolling()) return start === 0 ? 'All the time' : `Since ${shortTime(start)}`;
+  return `${shortTime(start)} – ${shortTime(end)}`;
+}
+
+function shortTime(millis: number): string {
+  return formatTime(millis).replace(/\.\d+$/, '');
 }
 
 /** As the input wants it: without a time zone. */

@@ -20,6 +20,9 @@ export interface Interest {
   readonly logs: string;
 }
 
+/** A query that finds nothing: the numbers of what comes in are told all the same. */
+export const NO_MATCH = 'trace:none';
+
 export const liveState = signal<LiveState>('off');
 export const paused = signal(false);
 /** What came in while it was paused. */
@@ -32,7 +35,7 @@ export const rates = signal<readonly number[]>([]);
 export const pulse = signal(0);
 /** Goes up when something may have been missed: what lists show has to be asked for once more. */
 export const gap = signal(0);
-export const interest = signal<Interest>({ query: '', logs: '' });
+export const interest = signal<Interest>({ query: NO_MATCH, logs: NO_MATCH });
 
 const RATE_SECONDS = 30;
 /** So that what follows is shown before a slow answer is asked for again. */

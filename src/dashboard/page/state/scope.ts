@@ -1,4 +1,4 @@
-import { address, param, setParams } from './address.ts';
+import { param, setParams } from './address.ts';
 import type { Values } from './api.ts';
 
 export const RANGES: readonly (readonly [last: string, words: string])[] = [
@@ -21,9 +21,14 @@ export function chooseTenants(tenants: readonly string[]): void {
   setParams({ tenant: tenants.join(',') });
 }
 
-/** Whether the range ends now, so that what comes in belongs to it. */
+/** Whether the range has no end, so that what comes in belongs to it. */
 export function isRolling(): boolean {
-  return !/^\d+$/.test(param('from'));
+  return millisOf('to') === undefined;
+}
+
+/** From when on, where that was chosen exactly. */
+export function exactStart(): number | undefined {
+  return millisOf('from');
 }
 
 export function lastOf(): string {
@@ -33,16 +38,12 @@ export function lastOf(): string {
 
 /** In milliseconds since the epoch; of a rolling one as it is now. */
 export function timeRange(now = Date.now()): { readonly start: number; readonly end: number } {
-  if (isRolling()) {
-    const last = lastOf();
-    return { start: now - Number.parseInt(last, 10) * (UNIT_MILLIS[last.slice(-1)] ?? 0), end: now };
-  }
-  const start = Number(param('from'));
-  const end = /^\d+$/.test(param('to')) ? Number(param('to')) : now;
+  const last = lastOf();
+  const end = millisOf('to') ?? now;
+  const start = millisOf('from') ?? end - Number.parseInt(last, 10) * (UNIT_MILLIS[last.slice(-1)] ?? 0);
   return { start, end: Math.max(end, start + 1) };
 }
 
-/** `start` and `end` undefined go back to what rolls. */
 export function chooseRange(start: number, end: number): void {
   setParams({ from: String(Math.floor(start)), to: String(Math.ceil(end)) });
 }
@@ -51,15 +52,16 @@ export function chooseLast(last: string): void {
   setParams({ last, from: undefined, to: undefined });
 }
 
-/** As parameters of the API. */
+/** As parameters of the API: the same ones as time goes by, unless something else is chosen. */
 export function scopeValues(): Values {
-  const { params } = address.value;
-  const tenant = params.get('tenant') ?? '';
-  if (isRolling()) return { tenant, start: `-${lastOf()}` };
-  const { start, end } = timeRange();
-  return { tenant, start, end };
+  const [start, end] = [millisOf('from'), millisOf('to')];
+  return { tenant: param('tenant'), start: start ?? (end === undefined ? `-${lastOf()}` : timeRange().start), end };
 }
 
 export function tenantValues(): Values {
   return { tenant: param('tenant') };
+}
+
+function millisOf(name: string): number | undefined {
+  return /^\d{1,15}$/.test(param(name)) ? Number(param(name)) : undefined;
 }

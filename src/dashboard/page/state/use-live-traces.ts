@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { TracePage, TraceSummary } from '../../store/telemetry-store.ts';
 import { type ApiError, apiPath } from './api.ts';
-import { gap, interest, onLive, paused } from './live.ts';
+import { gap, interest, NO_MATCH, onLive, paused } from './live.ts';
 import { isRolling, scopeValues } from './scope.ts';
 import { useQuestion } from './use-question.ts';
 
@@ -26,7 +26,7 @@ export function useLiveTraces(query: string, order: TraceOrder): LiveTraces {
   const [merged, setMerged] = useState<{ readonly path: string; readonly traces: readonly TraceSummary[] }>();
   const isPaused = paused.value;
   useEffect(() => {
-    interest.value = { query, logs: '' };
+    interest.value = { query, logs: NO_MATCH };
   }, [query]);
   const add = (fresh: readonly TraceSummary[]): void =>
     setMerged((known) => ({ path, traces: mergeTraces(known?.path === path ? known.traces : [], fresh, order) }));

@@ -9,7 +9,7 @@ import { Icon } from '../parts/icon.tsx';
 import { QueryBox } from '../parts/query-box.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
-import { interest } from '../state/live.ts';
+import { interest, NO_MATCH } from '../state/live.ts';
 import { scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 
@@ -21,7 +21,7 @@ export function ErrorsView(): JSX.Element {
     subject: 'errors',
   });
   useEffect(() => {
-    interest.value = { query: '', logs: '' };
+    interest.value = { query: NO_MATCH, logs: NO_MATCH };
   }, []);
   return (
     <div class="stack">

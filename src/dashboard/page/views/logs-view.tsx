@@ -9,7 +9,7 @@ import { LogList } from '../parts/log-list.tsx';
 import { QueryBox } from '../parts/query-box.tsx';
 import { param, setParams } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
-import { gap, interest, onLive, paused } from '../state/live.ts';
+import { gap, interest, NO_MATCH, onLive, paused } from '../state/live.ts';
 import { isRolling, scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 
@@ -27,7 +27,7 @@ export function LogsView(): JSX.Element {
   const [logs, setLogs] = useState<readonly WireLog[]>();
   const isPaused = paused.value;
   useEffect(() => {
-    interest.value = { query: '', logs: whole };
+    interest.value = { query: NO_MATCH, logs: whole };
   }, [whole]);
   const missed = gap.value;
   useEffect(() => {

@@ -11,7 +11,7 @@ import { QueryBox } from '../parts/query-box.tsx';
 import { Sparkline } from '../parts/sparkline.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
-import { interest } from '../state/live.ts';
+import { interest, NO_MATCH } from '../state/live.ts';
 import { chooseRange, scopeValues, timeRange } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 
@@ -25,7 +25,7 @@ export function ServicesView(): JSX.Element {
   const path = apiPath('red', { ...scopeValues(), query, by, spans, limit: 200 });
   const { value, error } = useQuestion<RedAnswer>(path, { follow: true, subject: by });
   useEffect(() => {
-    interest.value = { query: '', logs: '' };
+    interest.value = { query: NO_MATCH, logs: NO_MATCH };
   }, []);
   const groups = value?.groups ?? [];
   const chosen = groups.find((group) => keyOf(group) === param('group')) ?? groups[0];

@@ -6,7 +6,7 @@ import { Badge, TenantName } from '../parts/badge.tsx';
 import { GetStarted, Problem } from '../parts/empty-state.tsx';
 import { hrefTo } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
-import { interest } from '../state/live.ts';
+import { interest, NO_MATCH } from '../state/live.ts';
 import { tenantValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 import { AlertPanel, HealthPanel, SloPanel } from './health-panels.tsx';
@@ -22,7 +22,7 @@ export function TenantsView(): JSX.Element {
   );
   const stats = useQuestion<StoreStats>(apiPath('stats', tenantValues()), { follow: true });
   useEffect(() => {
-    interest.value = { query: '', logs: '' };
+    interest.value = { query: NO_MATCH, logs: NO_MATCH };
   }, []);
   const tenants = value?.tenants ?? [];
   const most = tenants.reduce((highest, { bytes }) => Math.max(highest, bytes), 1);

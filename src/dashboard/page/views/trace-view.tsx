@@ -10,7 +10,7 @@ import { EmptyState, Problem } from '../parts/empty-state.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
 import { announce } from '../state/announce.ts';
 import { apiPath } from '../state/api.ts';
-import { interest, onLive, paused } from '../state/live.ts';
+import { interest, NO_MATCH, onLive, paused } from '../state/live.ts';
 import { tenantValues } from '../state/scope.ts';
 import { useKeys } from '../state/use-keys.ts';
 import { useQuestion } from '../state/use-question.ts';
@@ -45,7 +45,7 @@ function useTrace(traceId: string, tenant: string | number | undefined) {
     if (question.value !== undefined) setKept(question.value);
   }, [question.value]);
   useEffect(() => {
-    interest.value = { query: `trace:${traceId}`, logs: `trace:${traceId}` };
+    interest.value = { query: `trace:${traceId}`, logs: NO_MATCH };
     return onLive(({ traces }) => {
       if (traces.some((trace) => trace.traceId === traceId) && !paused.value) setVersion((number) => number + 1);
     });

@@ -12,7 +12,7 @@ import { QueryBox } from '../parts/query-box.tsx';
 import { UsageTable } from '../parts/usage-table.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
 import { apiPath, ask } from '../state/api.ts';
-import { interest } from '../state/live.ts';
+import { interest, NO_MATCH } from '../state/live.ts';
 import { scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 
@@ -36,7 +36,7 @@ export function UsageView(): JSX.Element {
   const { value, error } = useQuestion<TracePage>(path, { follow: true, subject: 'usage' });
   const [used, setUsed] = useState<readonly UsedTrace[]>();
   useEffect(() => {
-    interest.value = { query: '', logs: '' };
+    interest.value = { query: NO_MATCH, logs: NO_MATCH };
   }, []);
   useEffect(() => {
     if (value === undefined) return undefined;
