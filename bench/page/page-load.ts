@@ -42,5 +42,5 @@ const probe = setInterval(() => {
 process.once('message', () => {
   clearInterval(load);
   clearInterval(probe);
-  process.send?.({ probes });
+  void registry.shutdown().then(() => process.send?.({ probes }));
 });

@@ -45,7 +45,7 @@ const RETRY_MILLIS = 2_000;
 type Listener = (update: LiveUpdate) => void;
 
 const listeners = new Set<Listener>();
-const counters = { arrived: 0, changed: false };
+const counters = { arrived: 0, changed: false, gap: false };
 
 /** Hears of each update, also while it is paused. */
 export function onLive(listener: Listener): () => void {
@@ -108,7 +108,10 @@ function receive(update: LiveUpdate): void {
   counters.changed ||= update.arrived.length > 0;
   batch(() => {
     if (liveState.value !== 'live') liveState.value = 'live';
-    if (update.skipped > 0) skipped.value += update.skipped;
+    if (update.skipped > 0) {
+      skipped.value += update.skipped;
+      counters.gap = true;
+    }
     if (paused.value) waiting.value += update.traces.length + update.logs.length;
     for (const listener of listeners) listener(update);
   });
@@ -118,9 +121,12 @@ function tick(): void {
   batch(() => {
     rates.value = [...rates.value.slice(1 - RATE_SECONDS), counters.arrived];
     if (counters.changed && !paused.value) pulse.value += 1;
+    if (counters.gap && !paused.value) gap.value += 1;
   });
   counters.arrived = 0;
-  if (!paused.value) counters.changed = false;
+  if (paused.value) return;
+  counters.changed = false;
+  counters.gap = false;
 }
 
 export function togglePause(): void {
