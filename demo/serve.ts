@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TracerRegistry } from 'isotrace';
@@ -18,36 +19,38 @@ const MODELS = ['claude-sonnet-4-5', 'gpt-5-mini'];
 /** Shows the shop's tenants on the dashboard while orders come in, until the process is told to end. */
 export async function serveShop(port: number): Promise<void> {
   const dashboard = await openDashboard(port);
-  const registry = createServedRegistry(dashboard);
+  const receiver = await listen(
+    createServer((request, response) => request.resume().once('end', () => response.end())),
+  );
+  const registry = createServedRegistry(urlOf(receiver));
+  dashboard.attach(registry);
   const shop = createShop({ registry, courierCanary: createCanaries().courier, tracing: true });
-  const server = shop.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = await listen(createServer(shop));
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   process.stdout.write('One Express server, traced by isotrace, serves these tenants, and orders keep coming in:\n\n');
   for (const [id, special] of Object.entries(TENANTS)) process.stdout.write(`  ${id.padEnd(9)} ${special}\n`);
   process.stdout.write(`\nThe dashboard: ${dashboard.url}\n\nCtrl-C ends it.\n`);
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  await orderUntil(stop.signal, url, registry);
+  await orderUntil(stop.signal, urlOf(server), registry);
   server.close();
   await registry.shutdown({ timeoutMillis: SHUTDOWN_MILLIS });
+  receiver.close();
   await dashboard.close();
 }
 
 /** On the port that was asked for, or on any other where that is taken. */
 async function openDashboard(port: number): Promise<Dashboard> {
-  const options = { tenantHeader: 'x-tenant' };
   try {
-    return await startDashboard({ ...options, port });
+    return await startDashboard({ port });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    return await startDashboard({ ...options, port: 0 });
+    return await startDashboard({ port: 0 });
   }
 }
 
-/** Every tenant delivers to the dashboard; initech has a receiver of its own too, which is down. */
-function createServedRegistry(dashboard: Dashboard): TracerRegistry {
-  const known = TENANT_IDS.filter((id) => id !== 'nobody').map((id) => ({ id, endpoint: dashboard.url, apiKey: '' }));
+/** Every tenant has a receiver, which takes everything and keeps nothing; that of initech is down. */
+function createServedRegistry(receiver: string): TracerRegistry {
+  const known = TENANT_IDS.filter((id) => id !== 'nobody').map((id) => ({ id, endpoint: receiver, apiKey: '' }));
   const directory = new Directory(known);
   return new TracerRegistry({
     profile: 'low-latency',
@@ -56,11 +59,20 @@ function createServedRegistry(dashboard: Dashboard): TracerRegistry {
     configure: async (tenantId) => {
       const customer = await directory.find(tenantId);
       if (customer === undefined) return undefined;
-      const shown = { endpoint: customer.endpoint, tenantHeader: 'x-tenant' };
-      const destination = customer.id === 'initech' ? [shown, { endpoint: DEAD_ENDPOINT }] : shown;
-      return { service: { name: serviceNameOf(customer.id) }, destination };
+      const endpoint = customer.id === 'initech' ? DEAD_ENDPOINT : customer.endpoint;
+      return { service: { name: serviceNameOf(customer.id) }, destination: { endpoint } };
     },
   });
+}
+
+async function listen(server: Server): Promise<Server> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+function urlOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 async function orderUntil(stop: AbortSignal, url: string, registry: TracerRegistry): Promise<void> {

@@ -63,6 +63,13 @@ describe.concurrent('the demo', { timeout: 60_000 }, () => {
       };
       const all = ['acme', 'courier', 'globex', 'hooli', 'initech', 'umbrella'];
       await expect.poll(tenants, { timeout: 20_000 }).toEqual(all);
+      const troubled = async (): Promise<string[]> => {
+        const health = (await (await fetch(`${url}/api/v1/health`)).json()) as {
+          tenants: { tenant: string; ok: boolean }[];
+        };
+        return health.tenants.filter(({ ok }) => !ok).map(({ tenant }) => tenant);
+      };
+      await expect.poll(troubled, { timeout: 20_000 }).toContain('initech');
       expect((await fetch(`${url}/`)).headers.get('content-type')).toContain('text/html');
     } finally {
       demo.kill('SIGINT');
