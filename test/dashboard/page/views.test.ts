@@ -1,5 +1,7 @@
+import { pino } from 'pino';
 import type { Page } from 'playwright-core';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { TracerRegistry } from '../../../src/index.ts';
 import { logsJson, T0 } from '../otlp-requests.ts';
 import { describePage, usePage } from './page-kit.ts';
 import { hexId } from './seed.ts';
@@ -161,6 +163,35 @@ describePage('the other views of the page', () => {
     await expect
       .poll(() => page.getByRole('region', { name: 'Alerts' }).innerText())
       .toMatch(/firing · critical[\s\S]*errors[\s\S]*initech/);
+  });
+
+  it('shows an attached registry as it is: a receiver that is down, an open span, an objective', async () => {
+    const configure = () => ({ destination: { endpoint: 'http://127.0.0.1:1' }, batch: { delayMillis: 10 } });
+    const registry = new TracerRegistry({
+      service: { name: 'attached' },
+      logger: pino({ level: 'silent' }),
+      configure,
+    });
+    const attachment = kit.dashboard.attach(registry);
+    kit.dashboard.registerSlo({ name: 'attached works', indicator: 'availability', target: 0.99, tenants: ['down'] });
+    onTestFinished(async () => {
+      await registry.shutdown({ timeoutMillis: 0 });
+      attachment.detach();
+    });
+    const tracer = registry.get('down');
+    tracer.startSpan('over').end();
+    const open = tracer.startSpan('still open');
+    const page = await kit.open('/tenants?tenant=down');
+    const health = page.getByRole('region', { name: 'Health' });
+    await expect.poll(() => health.innerText(), { timeout: 10_000 }).toMatch(/down[\s\S]*breaker open/);
+    await health.getByText('Open spans').click();
+    await health.getByRole('link', { name: 'still open' }).waitFor();
+    await expect
+      .poll(() => page.getByRole('region', { name: 'Objectives' }).innerText(), { timeout: 10_000 })
+      .toMatch(/attached works[\s\S]*down[\s\S]*100%/);
+    open.end();
+    await page.getByRole('link', { name: 'Traces', exact: true }).first().click();
+    await page.getByRole('link', { name: 'still open' }).waitFor();
   });
 
   it('goes on where it was after a reload, in every view', async () => {
