@@ -15,6 +15,7 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   shutdown: async () => (await import('../shutdown.ts')).shutdown,
   burst: async () => (await import('../burst.ts')).burst,
   'dashboard-store': async () => (await import('../dashboard-store.ts')).dashboardStore,
+  page: async () => (await import('../page.ts')).page,
   'dashboard-hardening': async () => (await import('../dashboard-hardening.ts')).dashboardHardening,
   import: async () => (await import('../import.ts')).imports,
 };
