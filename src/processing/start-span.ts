@@ -40,7 +40,7 @@ export interface SpanStarter extends SpanHost<RecordingSpan> {
   readonly rootSessions: RootSessions | undefined;
   /** The span is not to be recorded, whatever its trace decides. */
   readonly turnedAway?: boolean;
-  spanStarted(): void;
+  spanStarted(span: RecordingSpan): void;
   spanUnsampled(): void;
 }
 
@@ -112,7 +112,7 @@ export function startSpan(
       rootSession.join(span, parentSpan, parent);
     }
   }
-  host.spanStarted();
+  host.spanStarted(span);
   if (!host.hooks.empty) host.hooks.started(span, ownContext ?? contextOf(host, context, own, parentSpan));
   return span;
 }
