@@ -15,7 +15,7 @@ interface PageMeasurements {
 export const page: Question = {
   name: 'page',
   title: "The dashboard's page, in Chromium",
-  peers: ['isotrace'],
+  peers: () => ['isotrace'],
   rounds: 3,
   rows: [
     { variant: LATENCY, figure: 'span ended to row, p50', unit: 'ms' },
