@@ -38,9 +38,10 @@ class Child<In, Out> {
     const execArgv = [...process.execArgv, '--expose-gc'];
     this.process = fork(fileURLToPath(new URL(module, import.meta.url)), { execArgv });
     this.process.on('message', (message) => onMessage(message as Out));
-    this.process.once('exit', (code) => {
-      if (code === null) return;
-      process.stderr.write(`${module} ended with ${code}\n`);
+    // Also when it was ended by a signal that is not ours: a crash must not look like silence.
+    this.process.once('exit', (code, signal) => {
+      if (this.process.killed) return;
+      process.stderr.write(`${module} ended with ${code ?? signal}\n`);
       process.exit(1);
     });
   }
@@ -86,8 +87,8 @@ const settleSeconds = (performance.now() - healedAt) / 1_000;
 await until(() => oracle?.late === 0, PATIENCE_MILLIS);
 // What is behind the last span of each tenant is on the way between the processes.
 await pause(1_000);
-host.process.removeAllListeners('exit').kill();
-receivers.process.removeAllListeners('exit').kill();
+host.process.kill();
+receivers.process.kill();
 conclude();
 
 function conclude(): void {

@@ -26,7 +26,8 @@ export interface ReceivedSpan {
 
 /**
  * Records such a span with the ids and times that it has, as this tenant's: by its sampling, limits, processors and
- * redaction. Answers whether the tenant takes spans; one that it does not take counts as dropped.
+ * redaction. Answers whether the tenant takes spans; one that it does not take counts as dropped,
+ * unless the tenant has traces switched off.
  */
 export function receiveSpan(runtime: TracerRuntime, scope: SpanScope, received: ReceivedSpan): boolean {
   const { traceId, spanId, parentSpanId, traceFlags, name, kind, startTime, endTime, attributes, links } = received;
@@ -38,7 +39,9 @@ export function receiveSpan(runtime: TracerRuntime, scope: SpanScope, received: 
   const options = { kind, attributes, links: [...links], startTime };
   const span = runtime.start(name, options, context, true, scope, starter);
   if (span === NOOP_SPAN) {
-    runtime.path.discard(runtime.state === 'disabled' ? 'tenant_unknown' : 'shutdown_deadline', 1);
+    // A tenant without the signal has no account of it.
+    const { path, state } = runtime;
+    if (path.tracing) path.discard(state === 'disabled' ? 'tenant_unknown' : 'shutdown_deadline', 1);
     return false;
   }
   for (const event of received.events) span.addEvent(event.name, event.attributes, event.time);

@@ -11,8 +11,9 @@ import { Admission } from './admission.ts';
 import { configError, resolveRegistrySettings } from './config.ts';
 import { House } from './house.ts';
 import type { Installation, InstallOptions } from './install.ts';
+import { type MetricReading, readMetrics } from './metric-reading.ts';
 import { beginCall, runInSpan, type SpanRunOptions } from './operations.ts';
-import { Platform } from './platform.ts';
+import { Platform, platformMeters } from './platform.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
 import { Routing } from './routing.ts';
@@ -54,8 +55,11 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { settings, issues } = resolveRegistrySettings(options, readEnvironment(), host.platform);
     if (settings.strict && issues.length > 0) throw configError(issues);
     this.#settings = settings;
-    this.#house = new House({ ...settings, host }, issues, {
+    const own = settings.measuresItself ? platformMeters(() => this.#platform.get()) : undefined;
+    const meterProvider = settings.meterProvider ?? own;
+    this.#house = new House({ ...settings, meterProvider, host }, issues, {
       platform: () => this.#platform.made ?? this.#nobody,
+      runtimes: () => this.#all(),
       readmit: (runtime) => this.#admission.readmit(runtime),
       drained: (runtime) => this.#done(runtime),
       closing: (runtime) => {
@@ -221,6 +225,14 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     return registryHealth(this.#house, this.routing, this.#all());
   }
 
+  /**
+   * @internal The cumulative metrics of the platform tracer and of the most recently used tenants, up to so many; for the
+   * integrations.
+   */
+  readMetrics(tenants: number): Promise<readonly MetricReading[]> {
+    return readMetrics(this.#platform.made, this.#table.runtimes(), tenants);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }
@@ -250,10 +262,19 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { clock } = this.#settings;
     const endsAt = clock.monotonic() + timeoutMillis;
     this.#platform.close();
-    const reports = await Promise.all(this.#all().map((runtime) => runtime.shutdown(timeoutMillis)));
+    const { pipeline } = this.#house;
+    // Before the first tenant gives up: the slots that it gives back are of no use to the others then.
+    const stop = clock.schedule(() => pipeline.dispatcher.close(), timeoutMillis);
+    const { made } = this.#platform;
+    const tenants = this.#all().filter((runtime) => runtime !== made);
+    const reports = tenants.map((runtime) => runtime.shutdown(timeoutMillis));
+    // Tenants bring copies until the end.
+    if (made !== undefined) reports.push(made.shutdown(timeoutMillis, Promise.all(reports)));
+    await Promise.all(reports);
+    stop.cancel();
     this.#table.clear();
     await this.#house.close(Math.max(endsAt - clock.monotonic(), 0));
     this.#house.guard.run('metrics', 'stop', () => this.#metrics?.stop(), undefined);
-    return combineReports(reports);
+    return combineReports(await Promise.all(reports));
   }
 }

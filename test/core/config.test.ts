@@ -99,6 +99,31 @@ const TABLE: [path: string, good: unknown, expected: [path: string, value: unkno
     [`signals.${key}`, false],
     [0, 'false', {}],
   ]),
+  ['metrics', {}, ['metrics', BUILT_IN_DEFAULTS.metrics], [10, 'delta', () => 1]],
+  ['metrics.intervalMillis', 10, ['metrics.intervalMillis', 10], [9, 0.5, '60s', 86_400_001]],
+  ['metrics.temporality', 'delta', ['metrics.temporality', 'delta'], ['lowmemory', 'DELTA', 1]],
+  ['metrics.cardinalityLimit', 2, ['metrics.cardinalityLimit', 2], [1, 0.5, '2000', 1_000_001]],
+  ['metrics.exemplars', true, ['metrics.exemplars', true], [1, 'trace_based', {}]],
+  [
+    'metrics.views',
+    [{ instrument: 'HTTP.*', buckets: [0, 1], attributes: ['a'], meter: 'lib', cardinalityLimit: 9, drop: true }],
+    [
+      'metrics.views',
+      [{ instrument: 'http.*', buckets: [0, 1], attributes: ['a'], meter: 'lib', cardinalityLimit: 9, drop: true }],
+    ],
+    [
+      {},
+      'http.*',
+      [{}],
+      [{ instrument: '' }],
+      [{ instrument: 'a', buckets: [1, 1] }],
+      [{ instrument: 'a', buckets: ['1'] }],
+      [{ instrument: 'a', buckets: 'linear' }],
+      [{ instrument: 'a', attributes: 'a' }],
+      [{ instrument: 'a', unknown: 1 }],
+      Array(101).fill({ instrument: 'a' }),
+    ],
+  ],
   ['logs.minSeverity', 'warn', ['logs.minSeverity', 'warn'], ['WARN', 13, 'verbose']],
   ['limits.maxQueueBytes', 5 * MIB, ['limits.maxQueueBytes', 5 * MIB], [0, 1_023, '4 MiB', 2_000 * MIB]],
   ...(
@@ -190,6 +215,13 @@ describe('resolveTracerSettings', () => {
         agents: undefined,
         resilience: 'balanced',
         signals: { traces: true, metrics: true, logs: true },
+        metrics: {
+          intervalMillis: 60_000,
+          temporality: 'cumulative',
+          cardinalityLimit: 2_000,
+          exemplars: false,
+          views: [],
+        },
         logs: { minSeverity: 'trace' },
         spanProcessors: [],
         exporter: undefined,
@@ -401,7 +433,7 @@ describe('resolveTracerSettings', () => {
     fc.assert(
       fc.property(tree, (input) => {
         const { settings, issues } = resolve(input);
-        expect(Object.keys(settings)).toHaveLength(25);
+        expect(Object.keys(settings)).toHaveLength(26);
         expect(Array.isArray(issues)).toBe(true);
       }),
       { numRuns: 2_000 },

@@ -1,8 +1,8 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { handler } from './handler.ts';
 
 // The gateway, for this machine: here a token is simply the tenant's name.
-const server = createServer(async (request, response) => {
+async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const tenant = /^Bearer (\w+)$/.exec(request.headers.authorization ?? '')?.[1];
   const symbol = /^\/quotes\/(\w+)$/.exec(request.url ?? '')?.[1];
   if (tenant === undefined || symbol === undefined) {
@@ -16,7 +16,9 @@ const server = createServer(async (request, response) => {
     requestContext: { authorizer: { jwt: { claims: { tenant } } } },
   });
   response.writeHead(statusCode, { 'content-type': 'application/json' }).end(body);
-});
+}
+
+const server = createServer((request, response) => void serve(request, response));
 server.listen(Number(process.env['PORT'] ?? 3000), () => {
   const address = server.address();
   console.log(`listening on http://localhost:${typeof address === 'object' ? address?.port : address}`);
