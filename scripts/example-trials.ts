@@ -144,8 +144,7 @@ export const INIT_TRIALS: readonly Trial[] = (Object.keys(FRAMEWORKS) as Framewo
       },
     }),
     'app.ts': appFor(framework),
-    'main.ts':
-      "import { open } from './app.js';\n\nconst { port } = await open();\nconsole.log(`listening on http://localhost:${port}`);\n",
+    'main.ts': "import { open } from './app.js';\n\nconsole.log('http://localhost:' + (await open()).port);\n",
   },
   main: 'main.ts',
   requests: ['acme', 'globex'].map((tenant) => ({

@@ -107,8 +107,9 @@ function spansByTenant(receiver: OtlpReceiver): Record<string, string[]> {
   for (const { path: asked, body } of receiver.requests) {
     if (asked !== '/v1/traces') continue;
     for (const { resource, scopeSpans } of decodeTraceRequest(body).resourceSpans) {
-      const list = (names[String(resource.attributes['tenant.id'])] ??= []);
-      list.push(...scopeSpans.flatMap(({ spans }) => spans.map(({ name }) => name)));
+      const tenant = String(resource.attributes['tenant.id']);
+      const sent = scopeSpans.flatMap(({ spans }) => spans.map(({ name }) => name));
+      names[tenant] = [...(names[tenant] ?? []), ...sent];
     }
   }
   return Object.fromEntries(

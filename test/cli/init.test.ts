@@ -141,7 +141,7 @@ describe('isotrace init without anybody to ask', () => {
     expect(stdout).toContain('skipped   .env.example  exists; --force replaces it');
     expect(stdout).toContain('npm install isotrace');
     expect(stdout).toContain("import { telemetry, telemetryErrors } from './telemetry/middleware.js';");
-    expect(stdout).toContain('npx isotrace dashboard');
+    expect(stdout).toContain('npx isotrace run -- npm start');
   });
 
   it.each([

@@ -11,7 +11,7 @@ import {
 } from '../init/answers.ts';
 import { completeAnswers } from '../init/ask.ts';
 import { initFiles } from '../init/init-files.ts';
-import { applicationLines, installCommands } from '../init/next-steps.ts';
+import { applicationLines, installCommands, tryCommand } from '../init/next-steps.ts';
 import { readProject } from '../init/project.ts';
 import { type ScaffoldedFile, writeScaffold } from '../scaffold.ts';
 import { printable, type Terminal } from '../terminal.ts';
@@ -59,7 +59,7 @@ export function printFiles(terminal: Terminal, files: readonly ScaffoldedFile[])
 
 function printInit(
   terminal: Terminal,
-  { destination }: InitAnswers,
+  answers: InitAnswers,
   files: readonly ScaffoldedFile[],
   { install, application }: { readonly install: readonly string[]; readonly application: readonly string[] },
 ): void {
@@ -72,9 +72,7 @@ function printInit(
   printFiles(terminal, files);
   step('Install', install);
   step('In the application', application);
-  step(destination === 'dashboard' ? 'See it' : 'See it, with ISOTRACE_ENDPOINT or the accounts set to the dashboard', [
-    'npx isotrace dashboard',
-  ]);
+  step('See it', [tryCommand(answers)]);
 }
 
 function choice(flags: string, description: string, choices: Readonly<Record<string, string>>): Option {

@@ -1,6 +1,6 @@
 import type { DestinationKind, InitAnswers } from './answers.ts';
 import { middlewareModule } from './middleware-template.ts';
-import { applicationLines } from './next-steps.ts';
+import { applicationLines, tryCommand } from './next-steps.ts';
 import { lines } from './source-text.ts';
 
 interface Variable {
@@ -45,7 +45,13 @@ export function renderGuide(answers: InitAnswers): string {
     '',
     'Node reads a file of them with `node --env-file=.env`.',
     '',
-    'To look at it: `npx isotrace dashboard`, and `npx isotrace tail` in another terminal. To find what is wrong: `npx isotrace doctor`.',
+    'To see what is sent:',
+    '',
+    '```sh',
+    tryCommand(answers),
+    'npx isotrace tail      # in another terminal',
+    'npx isotrace doctor    # finds what is wrong',
+    '```',
   );
 }
 

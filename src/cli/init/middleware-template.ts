@@ -121,7 +121,10 @@ export function renderMiddleware({ framework, tenant }: InitAnswers): string {
     more +
     lines(
       '',
-      `/** ${tenantContract} */`,
+      '/**',
+      ` * ${tenantContract}`,
+      ' * Without an answer the request is served and not traced.',
+      ' */',
       `${isAsync ? 'async ' : ''}function tenantOf(${isAsync ? '_' : ''}${adapter.parameter}: ${adapter.type}): ${result} {`,
       ...body.map((line) => `  ${line}`),
       '}',
@@ -141,14 +144,13 @@ interface TenantFunction {
   readonly isAsync?: boolean;
 }
 
-const NO_TENANT = 'Without an answer the request is served and not traced.';
 const AS_TEXT = "return typeof tenant === 'string' && tenant !== '' ? tenant : undefined;";
 
 function tenantFunction({ header, host, path, user }: Adapter, source: TenantSource): TenantFunction {
   switch (source) {
     case 'header':
       return {
-        contract: `Only for a gateway in front that sets this header itself: clients can send any. ${NO_TENANT}`,
+        contract: 'Only for a gateway in front that sets this header itself: clients can send any.',
         body: [`const tenant = ${header};`, AS_TEXT],
       };
     case 'subdomain':
@@ -158,7 +160,7 @@ function tenantFunction({ header, host, path, user }: Adapter, source: TenantSou
           "const domain = process.env['TENANT_DOMAIN'] ?? 'localhost';",
           '',
         ],
-        contract: `\`acme\` of \`acme.example.com\`. ${NO_TENANT}`,
+        contract: '`acme` of `acme.example.com`.',
         body: [
           `const host = ${host}?.replace(/:\\d+$/, '').toLowerCase();`,
           'if (host === undefined || !host.endsWith(`.$' + '{domain}`)) return undefined;',
@@ -168,18 +170,18 @@ function tenantFunction({ header, host, path, user }: Adapter, source: TenantSou
       };
     case 'path':
       return {
-        contract: `\`acme\` of \`/t/acme/orders\`. ${NO_TENANT}`,
+        contract: '`acme` of `/t/acme/orders`.',
         body: [`return /^\\/t\\/([\\w-]+)/.exec(${path} ?? '')?.[1];`],
       };
     case 'user':
       return {
-        contract: `What your authentication has verified: a claim of its token, a field of its user. ${NO_TENANT}`,
+        contract: 'What your authentication has verified: a claim of its token, a field of its user.',
         body: [`const tenant = ${user};`, AS_TEXT],
       };
     case 'function':
       return {
         isAsync: true,
-        contract: `Fill in: the tenant of a request, from what you have authenticated. ${NO_TENANT}`,
+        contract: 'Fill in: the tenant of a request, from what you have authenticated.',
         body: ['return undefined;'],
       };
   }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Framework, InitAnswers } from './answers.ts';
+import type { DestinationKind, Framework, InitAnswers } from './answers.ts';
 import { middlewareModule } from './middleware-template.ts';
 import type { Project } from './project.ts';
 
@@ -40,6 +40,17 @@ export function applicationLines({ framework, directory }: InitAnswers): string[
   const names = framework === 'express' ? `${exported}, telemetryErrors` : exported;
   return [`import { ${names} } from './${from}';`, ...USES[framework]];
 }
+
+/** The command that shows what comes of it. */
+export function tryCommand({ destination }: InitAnswers): string {
+  return TRIES[destination];
+}
+
+const TRIES: Readonly<Record<DestinationKind, string>> = {
+  dashboard: 'npx isotrace run -- npm start',
+  collector: 'npx isotrace run --tenant-header X-Scope-OrgID -- npm start',
+  directory: 'npx isotrace dashboard # where the accounts of .env.example send to',
+};
 
 const USES: Readonly<Record<Framework, readonly string[]>> = {
   express: [
