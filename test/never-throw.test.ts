@@ -18,6 +18,8 @@ const FOR_BUILDING = new Set([
   'WithAgents',
   'WithContext',
   'WithEnrichment',
+  'WithLogs',
+  'WithMetrics',
   'WithOperations',
   'WithOutgoing',
 ]);

@@ -1,5 +1,10 @@
 import { type Instrument, SyncInstrument } from '../processing/metric-instrument.ts';
-import type { CollectedMetric, MetricKind, ScopeMetrics } from '../processing/metric-model.ts';
+import {
+  type CollectedMetric,
+  isInstrumentName,
+  type MetricKind,
+  type ScopeMetrics,
+} from '../processing/metric-model.ts';
 import { OWN_SCOPE } from './own-scope.ts';
 
 /** An instrumentation scope. */
@@ -34,7 +39,7 @@ export class InstrumentTable {
 
   /** The one of that name that takes measurements, of whatever kind. */
   findByName(scope: MetricScope, name: unknown): SyncInstrument | undefined {
-    if (typeof name !== 'string') return undefined;
+    if (!isInstrumentName(name)) return undefined;
     for (const kind of SYNC_KINDS) {
       const known = this.find(scope, kind, name);
       if (known instanceof SyncInstrument) return known;

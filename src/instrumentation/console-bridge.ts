@@ -32,6 +32,14 @@ const LOGGER = 'console';
  * else has replaced meanwhile are left to them, and bridge nothing any more.
  */
 export function bridgeConsole(target: LogSinkTarget, options: ConsoleBridgeOptions = {}): () => void {
+  try {
+    return bridge(target, options ?? {});
+  } catch {
+    return () => undefined;
+  }
+}
+
+function bridge(target: LogSinkTarget, options: ConsoleBridgeOptions): () => void {
   const bridged = options.console ?? (globalThis.console as ConsoleLike);
   const methods = options.methods ?? (Object.keys(LEVELS) as ConsoleMethod[]);
   const sink = createLogSink(target);

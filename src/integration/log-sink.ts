@@ -14,7 +14,16 @@ export type LogSinkTarget = TracerRegistry<TracerBase> | TracerBase;
 /** Takes what was logged in the running context, under the name of the logger. Never throws. */
 export type LogSink = (entry: LogEntry, scopeName: string) => void;
 
+/** What is given something else than a target takes nothing anywhere. */
 export function createLogSink(target: LogSinkTarget): LogSink {
+  try {
+    return sinkOf(target);
+  } catch {
+    return () => undefined;
+  }
+}
+
+function sinkOf(target: LogSinkTarget): LogSink {
   if (target instanceof TracerBase) {
     const runtime = TracerBase.runtimeOf(target);
     const scopes = runtime.house.logScopes;
