@@ -3,6 +3,7 @@ import type { Question } from './question.ts';
 /** Every question by its name on the command line. Loaded one at a time: a child measures in a process without the others. */
 export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   span: async () => (await import('../span.ts')).span,
+  signals: async () => (await import('../signals.ts')).signals,
   routing: async () => (await import('../routing.ts')).routing,
   'end-to-end': async () => (await import('../end-to-end.ts')).endToEnd,
   memory: async () => (await import('../memory.ts')).memory,
@@ -12,5 +13,6 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   shutdown: async () => (await import('../shutdown.ts')).shutdown,
   burst: async () => (await import('../burst.ts')).burst,
   'dashboard-store': async () => (await import('../dashboard-store.ts')).dashboardStore,
+  'dashboard-hardening': async () => (await import('../dashboard-hardening.ts')).dashboardHardening,
   import: async () => (await import('../import.ts')).imports,
 };

@@ -23,10 +23,11 @@ const server = createServer((request, response) => {
     const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
     stats.requests += 1;
     stats.bytes += body.length;
-    stats.spans += countSpans(body);
+    const hasSpans = request.url?.endsWith('/v1/traces') === true;
+    if (hasSpans) stats.spans += countSpans(body);
     response.writeHead(200, { 'content-type': 'application/x-protobuf', 'content-length': 0 }).end();
     const now = Date.now();
-    if (FLOODING.test(request.headers.authorization ?? '')) return;
+    if (!hasSpans || FLOODING.test(request.headers.authorization ?? '')) return;
     for (const endedAt of endTimes(body)) delays.push(now - endedAt);
   });
 });

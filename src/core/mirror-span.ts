@@ -142,8 +142,8 @@ export class TwinStarter implements SpanStarter {
     return this.#target.resource();
   }
 
-  spanStarted(): void {
-    this.#target.spanStarted();
+  spanStarted(span: RecordingSpan): void {
+    this.#target.spanStarted(span);
   }
 
   spanUnsampled(): void {

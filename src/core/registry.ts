@@ -56,6 +56,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#settings = settings;
     this.#house = new House({ ...settings, host }, issues, {
       platform: () => this.#platform.made ?? this.#nobody,
+      runtimes: () => this.#all(),
       readmit: (runtime) => this.#admission.readmit(runtime),
       drained: (runtime) => this.#done(runtime),
       closing: (runtime) => {

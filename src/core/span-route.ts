@@ -3,6 +3,7 @@ import { untraced } from '../infra/untraced.ts';
 import type { AgentWatch } from '../processing/agent-watch.ts';
 import { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { LaneSettings, OutletTenant } from '../processing/destination-lane.ts';
+import type { EndedSpan } from '../processing/ended-span.ts';
 import type { Lane } from '../processing/lane.ts';
 import type { DropReason } from '../processing/ledger.ts';
 import { LogOutlet } from '../processing/log-outlet.ts';
@@ -99,6 +100,12 @@ export class SpanRoute {
   push(span: RecordingSpan): void {
     this.#outlet ??= this.#open();
     this.#outlet.push(span);
+  }
+
+  /** What may be shown of a span; `undefined` where that cannot be told. */
+  show(span: EndedSpan): EndedSpan | undefined {
+    this.#outlet ??= this.#open();
+    return this.#outlet.show(span);
   }
 
   /** Where log records go; nowhere when logs are switched off. */
@@ -229,8 +236,8 @@ export class SpanRoute {
   }
 
   #tenant(signal: TelemetrySignal): OutletTenant {
-    const { tenantId, guard, ledgers, progressed } = this.#options;
-    return { tenantId, guard, ledger: ledgers[signal], progressed };
+    const { tenantId, isPlatform, guard, ledgers, progressed } = this.#options;
+    return { tenantId, isPlatform, guard, ledger: ledgers[signal], progressed };
   }
 
   get #destinations(): RouteDestinations {

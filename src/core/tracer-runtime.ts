@@ -5,17 +5,18 @@ import { within } from '../lifecycle/deadline.ts';
 import type { TenantReport } from '../lifecycle/report.ts';
 import { Signal } from '../lifecycle/signal.ts';
 import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
-import type { Job } from '../processing/agenda.ts';
 import { Ledgers } from '../processing/ledger.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanScope } from '../processing/span-host.ts';
 import { recordPending, type SpanStarter, startSpan } from '../processing/start-span.ts';
+import type { TapSlot, TapTenant } from '../processing/telemetry-tap.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import type { Clock } from '../utils/clock.ts';
 import { publishDiagnostic } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { Guard } from '../utils/guard.ts';
+import { Grace } from './grace.ts';
 import { OWN_SCOPE } from './own-scope.ts';
 import { PLATFORM_SPOOL_NAME, type TracerDefaults } from './settings.ts';
 import { SpanPath } from './span-path.ts';
@@ -26,7 +27,7 @@ import type { TracerHouse } from './tracer-house.ts';
  * The engine behind one tenant's tracer: its state and its spans. One object for each tenant as long as anybody holds
  * its tracer; what costs memory is made on first use and let go when the tenant is evicted.
  */
-export class TracerRuntime implements ScopeOwner, SpanStarter {
+export class TracerRuntime implements ScopeOwner, SpanStarter, TapTenant {
   // First what a warm `registry.get` touches: one cache line of an object that is often in no cache.
   /** Set at each use, cleared by the registry's sweep. */
   touched = true;
@@ -39,18 +40,20 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   readonly guard: Guard;
   readonly ledgers: Ledgers;
   readonly path: SpanPath;
+  readonly isPlatform: boolean;
   /** Does nothing for all tenants that do not exist; cannot be shut down. */
   standsIn = false;
   issues: readonly ConfigIssue[] = [];
   /** Counts the configurations that were put in force. */
   generation = 0;
+  readonly #tap: TapSlot;
   #state: TracerState = 'pending';
   #reason: string | undefined;
   #resource: Resource | undefined;
   #open = 0;
   #started = 0;
   #unsampled = 0;
-  #grace: Job | undefined;
+  #grace: Grace | undefined;
   #accepting = true;
   #shutdown: Promise<TenantReport> | undefined;
   /** The configuration came, or cannot be had, or is not wanted any more. */
@@ -61,17 +64,18 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   #overdue: Signal | undefined;
 
   constructor(house: TracerHouse<TracerRuntime>, tenantId: string, isPlatform = false) {
-    const copies = isPlatform ? undefined : house.copies;
     this.house = house;
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
     this.tenantId = tenantId;
+    this.isPlatform = isPlatform;
+    this.#tap = pipeline.tap;
     this.guard = house.createGuard(tenantId);
     this.ledgers = new Ledgers(house.ledgers);
     this.path = new SpanPath({
       tenantId,
       spoolName: isPlatform ? PLATFORM_SPOOL_NAME : tenantId,
       isPlatform,
-      copies,
+      copies: isPlatform ? undefined : house.copies,
       ...{ baseResource, defaults, drainTimeoutMillis, leases, pipeline },
       guard: this.guard,
       ledgers: this.ledgers,
@@ -171,9 +175,10 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     return startSpan(starter, instrumentation, name, options, context, isExplicit);
   }
 
-  spanStarted(): void {
+  spanStarted(span: RecordingSpan): void {
     this.#open += 1;
     this.#started += 1;
+    this.#tap.current?.started(this, span);
   }
 
   spanUnsampled(): void {
@@ -188,6 +193,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
 
   spanEnded(span: RecordingSpan): void {
     this.#open -= 1;
+    this.#tap.current?.ended(span);
     if (this.#state === 'dormant') this.house.readmit(this);
     if (this.#state === 'disabled') this.path.discard('tenant_unknown', 1);
     // Still dormant: the registry has been shut down.
@@ -227,7 +233,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   /** There is no such tenant: what was recorded without a configuration is dropped, what is queued still delivered. */
   disable(): void {
     if (this.#state !== 'closed') {
-      this.#endGrace();
+      this.#grace?.end();
       this.#become('disabled');
       this.#reason = 'configure knows no such tenant';
     }
@@ -241,16 +247,15 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     if (!isRecordingState(this.#state)) return;
     this.#become('draining');
     this.path.hurry();
-    const { drainTimeoutMillis, pipeline } = this.house;
-    this.#grace = { due: () => this.#release() };
-    pipeline.agenda.schedule(this.#grace, pipeline.agenda.now() + drainTimeoutMillis);
+    this.#grace ??= new Grace(this.house.pipeline.agenda, () => this.#release());
+    this.#grace.begin(this.house.drainTimeoutMillis);
     this.#checkDrained();
   }
 
   /** Takes a draining tracer back into use, as it was. */
   revive(): void {
     if (this.#state !== 'draining') return;
-    this.#endGrace();
+    this.#grace?.end();
     this.path.relax();
     this.#become(this.path.configured ? 'active' : this.#reason === undefined ? 'pending' : 'degraded');
   }
@@ -286,7 +291,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     const { clock, path, tenantId } = this;
     this.#overdue = new Signal();
     const overdue = this.#overdue.wait();
-    this.#endGrace();
+    this.#grace?.end();
     this.#become('closed');
     this.house.closing(this);
     const report = await reportWhile(this, async () => {
@@ -330,16 +335,11 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
 
   #release(): void {
     if (this.#state !== 'draining') return;
-    this.#endGrace();
+    this.#grace?.end();
     this.#become('dormant');
     void this.path.close('evicted');
     this.#answered?.raise();
     this.house.drained(this);
-  }
-
-  #endGrace(): void {
-    if (this.#grace !== undefined) this.house.pipeline.agenda.cancel(this.#grace);
-    this.#grace = undefined;
   }
 
   #become(next: TracerState): void {

@@ -10,10 +10,10 @@ import type { SpanDestination } from './span-attempt.ts';
 import type { SpanBatch } from './span-batch.ts';
 import { SpanCargo, type SpanCargoOptions } from './span-cargo.ts';
 import { createSpanSender } from './span-sender.ts';
+import type { TapTenant } from './telemetry-tap.ts';
 
 /** Whose telemetry an outlet takes, and where it is counted. */
-export interface OutletTenant {
-  readonly tenantId: string;
+export interface OutletTenant extends TapTenant {
   readonly guard: Guard;
   /** That of the outlet's signal. */
   readonly ledger: Ledger;

@@ -38,7 +38,7 @@ export interface SpanStarter extends SpanHost<RecordingSpan> {
   readonly hostIds: { readonly generator: IdGenerator; readonly hook: HookSwitch } | undefined;
   /** With `sessions: 'per-root'`. */
   readonly rootSessions: RootSessions | undefined;
-  spanStarted(): void;
+  spanStarted(span: RecordingSpan): void;
   spanUnsampled(): void;
 }
 
@@ -108,7 +108,7 @@ export function startSpan(
       rootSession.join(span, parentSpan, parent);
     }
   }
-  host.spanStarted();
+  host.spanStarted(span);
   if (!host.hooks.empty) host.hooks.started(span, ownContext ?? contextOf(host, context, own, parentSpan));
   return span;
 }

@@ -44,13 +44,14 @@ describe('bridgeConsole', () => {
   });
 
   it('gives the global console back as it was', () => {
-    const before = { ...globalThis.console };
+    const { console: global } = globalThis;
+    const before = { ...global };
     const restore = bridgeConsole(registryOf({}), { methods: ['debug'] });
-    expect(globalThis.console.debug).not.toBe(before.debug);
-    expect(globalThis.console.log).toBe(before.log);
+    expect(global.debug).not.toBe(before.debug);
+    expect(global.log).toBe(before.log);
     restore();
     restore();
-    expect(globalThis.console.debug).toBe(before.debug);
+    expect(global.debug).toBe(before.debug);
   });
 
   it('leaves a method alone that somebody else replaced meanwhile', async () => {

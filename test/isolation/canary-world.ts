@@ -2,7 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { propagation, type Span, trace } from '@opentelemetry/api';
 import { type RegistryOptions, Tracer, TracerRegistry, WithAgents } from '../../src/index.ts';
+import { pinoStream } from '../../src/pino.ts';
 import type { DecodedSpan } from '../support/otlp-decoder.ts';
+import { logsOf } from '../support/otlp-log-decoder.ts';
 import { type OtlpReceiver, startReceiver } from '../support/otlp-receiver.ts';
 import { SILENT } from '../support/tenant-receivers.ts';
 import { type Leak, WireSearch } from './wire-search.ts';
@@ -16,6 +18,14 @@ export interface CanaryTenant {
 
 /** A tracer with all that isotrace has. */
 export class CanaryTracer extends WithAgents(Tracer) {}
+
+/** A record that was logged, and what must arrive of it. */
+interface ExpectedLog {
+  readonly tenant: CanaryTenant;
+  readonly key: number;
+  readonly own: ExpectedSpan | RemoteSpan | undefined;
+  readonly session: string | undefined;
+}
 
 interface RemoteSpan {
   readonly traceId: string;
@@ -75,6 +85,8 @@ export class CanaryWorld implements AsyncDisposable {
   /** An emitter that all tenants share. */
   readonly emitter = new EventEmitter();
   readonly spans: ExpectedSpan[] = [];
+  readonly logs: ExpectedLog[] = [];
+  readonly #line: { write(line: string): void };
   readonly #ids = new Map<string, string>();
   readonly #carriers: { readonly tenantId: string; readonly text: string }[] = [];
 
@@ -119,10 +131,39 @@ export class CanaryWorld implements AsyncDisposable {
     });
     this.wrapped = this.registry.trace('wrapped', (body: () => Promise<void>) => body());
     this.emitter.setMaxListeners(0);
+    this.#line = pinoStream(this.registry);
   }
 
   tracer(tenant: CanaryTenant): CanaryTracer {
     return this.registry.get(tenant.id);
+  }
+
+  /** Logs for a tenant wherever the code runs: by its tracer, or, inside of it, as code that knows nothing of tenants. */
+  log(frame: Frame, tenant: CanaryTenant): void {
+    const key = this.logs.length;
+    const { secret } = tenant;
+    this.logs.push({ tenant, key, own: frame.own.get(tenant), session: frame.session.get(tenant) });
+    if (frame.tenant === tenant && key % 2 === 0) this.#line.write(JSON.stringify({ level: 30, msg: secret, key }));
+    else this.tracer(tenant).log.info(`log ${secret}`, { key, 'canary.log': { secret } });
+  }
+
+  /** How the records that arrived differ from what was logged, one line for each difference. */
+  logDifferences(): string[] {
+    return this.tenants.flatMap((tenant) => {
+      const expected = new Map(this.logs.filter((log) => log.tenant === tenant).map((log) => [log.key, log]));
+      const different: string[] = [];
+      for (const { attributes, spanId } of logsOf(tenant.receiver)) {
+        const key = attributes['key'] as number;
+        const wanted = expected.get(key);
+        expected.delete(key);
+        const got = [spanId, attributes['session.id']];
+        const due = [idsOf(wanted?.own)?.spanId ?? '', wanted?.session];
+        if (wanted === undefined) different.push(`${tenant.id} got log ${key} without reason, or twice`);
+        else if (JSON.stringify(got) !== JSON.stringify(due)) different.push(`log ${key}: got ${got}, not ${due}`);
+      }
+      for (const key of expected.keys()) different.push(`${tenant.id} did not get log ${key}`);
+      return different;
+    });
   }
 
   /** What the next span of a tenant must look like; `undefined` where the tenant suppressed tracing. */

@@ -39,8 +39,10 @@ describe('20 tenants, each with a secret in all that it records', () => {
     expect(interleavings).toBe(10_000);
     expect(steps).toBeGreaterThan(50_000);
     expect(world.spans.length).toBeGreaterThan(50_000);
+    expect(world.logs.length).toBeGreaterThan(10_000);
     for (const kind of Object.keys(KINDS)) expect(kinds.get(kind as WorkKind), kind).toBeGreaterThan(300);
     expect(world.differences()).toEqual([]);
+    expect(world.logDifferences()).toEqual([]);
     expect(world.leaks()).toEqual([]);
     for (const { receiver, secret } of world.tenants) {
       for (const { headers } of receiver.requests) expect(headers['x-canary']).toBe(secret);
@@ -55,6 +57,7 @@ describe('20 tenants, each with a secret in all that it records', () => {
     expect(await world.deliver()).toEqual({});
     expect(Math.min(evicted, revived)).toBeGreaterThan(1_000);
     expect(world.differences()).toEqual([]);
+    expect(world.logDifferences()).toEqual([]);
     expect(world.leaks()).toEqual([]);
   }, 180_000);
 });
@@ -133,6 +136,7 @@ describe('the search itself', () => {
     const good = start();
     await world.deliver();
     expect(world.differences()).toEqual([]);
+    expect(world.logDifferences()).toEqual([]);
 
     world.expectSpan(OUTSIDE, tenant);
     start(OUTSIDE, other);

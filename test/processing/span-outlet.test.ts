@@ -35,6 +35,7 @@ function outletWith({ urls = [], exporter, maxQueueSize = 100, maxTotalBytes = 1
     pipeline,
     {
       tenantId: 'a',
+      isPlatform: false,
       guard,
       ledger,
       progressed: () => {

@@ -206,7 +206,7 @@ export class SpoolKit {
     const ledger = this.ledgers.get(tenant) ?? new Ledger(this.ledger);
     const outlet = new SpanOutlet(
       this.pipeline,
-      { tenantId: tenant, guard: this.guard, ledger, progressed: () => {} },
+      { tenantId: tenant, isPlatform: false, guard: this.guard, ledger, progressed: () => {} },
       {
         destinations: urls.map((url) => ({
           ...PLAIN_WIRE,
