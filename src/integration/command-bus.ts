@@ -4,6 +4,7 @@ import { within } from '../lifecycle/deadline.ts';
 import { type CustomMessage, type CustomMessages, fail, succeed, typeOfMessage } from '../utils/bus-result.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import { describeError } from '../utils/errors.ts';
+import { describeIssues } from '../utils/message-fields.ts';
 import { readIntegers } from '../utils/read-integers.ts';
 import type { CommandDispatcher, CommandFailure, CommandOf, CommandResult, CommandValues } from './command.ts';
 import { isCommandType, readCommand } from './command-checks.ts';
@@ -170,10 +171,7 @@ export class TenantCommandBus implements Disposable {
     if (handler !== undefined) return this.#handle(given, handler);
     if (!isCommandType(type)) return fail('unknown_type', `there is no command ${JSON.stringify(type.slice(0, 40))}`);
     const read = readCommand(type, given);
-    if ('issues' in read) {
-      const wrong = read.issues.map(({ option, accepted }) => `${option}: expected ${accepted}`);
-      return fail('invalid', wrong.join('; '), read.issues);
-    }
+    if ('issues' in read) return fail('invalid', describeIssues(read.issues), read.issues);
     const { command } = read;
     if (command.type === 'initialize') return this.#initialize();
     if (this.#state === 'shut down') return fail('closed', 'the bus was shut down');

@@ -1,14 +1,20 @@
 import { copyAttributeValue } from '../utils/attribute-value.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
+import {
+  type Field,
+  type Fields,
+  matching,
+  numberThat,
+  optional,
+  readFields,
+  readMessage,
+  required,
+} from '../utils/message-fields.ts';
 import { oneOf, text } from '../utils/option-checks.ts';
-import { type Check, elementsOf, IssueLog, isOptionsObject, OptionReader } from '../utils/option-reader.ts';
+import { type Check, elementsOf, isOptionsObject, OptionReader } from '../utils/option-reader.ts';
 import { describeKind } from '../utils/secret.ts';
 import { parseTraceparent } from '../utils/traceparent.ts';
 import type { Command, CommandAttributes, CommandError, CommandOf, CommandType, LogItem } from './command.ts';
-
-/** Reads one field of a command; what is wrong with it goes into the reader's issues. */
-type Field<T> = (reader: OptionReader, key: string) => T | undefined;
-type Fields<C> = { readonly [K in Exclude<keyof C, 'type'>]-?: Field<Exclude<C[K], undefined>> };
 
 const MAX_LOGS = 1_000;
 const MAX_KEYS = 1_024;
@@ -104,17 +110,8 @@ export function readCommand(
   type: CommandType,
   given: unknown,
 ): { readonly command: Command } | { readonly issues: readonly ConfigIssue[] } {
-  const issues = new IssueLog();
-  const fields = FIELDS[type] as Readonly<Record<string, Field<unknown>>>;
-  const reader = OptionReader.open(given, '', new Set(['type', ...Object.keys(fields)]), issues);
-  const values = reader && readFields(reader, fields);
-  return issues.count > 0 ? { issues: issues.list() } : { command: { type, ...values } as unknown as Command };
-}
-
-function readFields(reader: OptionReader, fields: object): Record<string, unknown> {
-  const values: Record<string, unknown> = {};
-  for (const [key, read] of Object.entries(fields) as [string, Field<unknown>][]) values[key] = read(reader, key);
-  return values;
+  const read = readMessage(FIELDS[type] as Readonly<Record<string, Field<unknown>>>, given);
+  return 'issues' in read ? read : { command: { type, ...read.values } as unknown as Command };
 }
 
 function readLogs(reader: OptionReader, key: string): readonly LogItem[] | undefined {
@@ -130,28 +127,6 @@ function readLogs(reader: OptionReader, key: string): readonly LogItem[] | undef
     const item = OptionReader.open(element ?? null, `${path}[${index}]`, LOG_KEYS, issues);
     return (item && readFields(item, LOG)) as unknown as LogItem;
   });
-}
-
-function optional<T>(check: Check<T>): Field<T> {
-  return (reader, key) => reader.read(key, check);
-}
-
-function required<T>(check: Check<T>): Field<T> {
-  return (reader, key) => {
-    const before = reader.issues.count;
-    const value = reader.read(key, check);
-    if (value === undefined && reader.issues.count === before)
-      reader.issues.add(reader.pathOf(key), check.accepted, 'undefined');
-    return value;
-  };
-}
-
-function numberThat(accepted: string, holds: (value: number) => boolean): Check<number> {
-  return { accepted, parse: (value) => (typeof value === 'number' && holds(value) ? value : undefined) };
-}
-
-function matching(accepted: string, pattern: RegExp): Check<string> {
-  return { accepted, parse: (value) => (typeof value === 'string' && pattern.test(value) ? value : undefined) };
 }
 
 /** A copy that is plain data, whatever was given; the tenant's own limits hold where it is used. */

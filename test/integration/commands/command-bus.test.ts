@@ -4,6 +4,7 @@ import { createTracer, TracerRegistry } from '../../../src/index.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { logsOf } from '../../support/otlp-log-decoder.ts';
 import { startReceiver } from '../../support/otlp-receiver.ts';
+import { receivedPoints } from '../../support/received-metrics.ts';
 import { startTenants } from '../../support/tenant-receivers.ts';
 
 const AT = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -89,6 +90,34 @@ describe('a command bus', () => {
       { body: 'two', ...told },
     ]);
     expect(logsOf(receivers.globex)).toEqual([]);
+  });
+
+  it('records measurements on the instrument of their name, for its tenant only', async () => {
+    const { bus, receivers, registry } = await startWorld();
+    const other = createCommandBus({ registry, tenantId: 'globex' });
+    const attributes = { route: '/x' };
+    for (const command of [
+      { type: 'recordCounter', name: 'calls', attributes },
+      { type: 'recordCounter', name: 'calls', value: 4, attributes },
+      { type: 'recordGauge', name: 'heat', value: 21.5, unit: 'Cel' },
+      { type: 'recordHistogram', name: 'took', value: 0.3, unit: 's' },
+      { type: 'recordMetric', name: 'calls', value: 2, attributes },
+      { type: 'recordMetric', name: 'level', value: -3 },
+    ] as const)
+      expect(await bus.dispatch(command)).toEqual({ ok: true });
+    await other.dispatch({ type: 'recordCounter', name: 'calls', value: 100 });
+    await registry.flush();
+    const shown = (tenant: 'acme' | 'globex') =>
+      receivedPoints(receivers[tenant]).map(({ name, shape, unit, value, sum, attributes: set }) => {
+        return { name, shape, unit, value: value ?? sum, set };
+      });
+    expect(shown('acme')).toEqual([
+      { name: 'calls', shape: 'sum', unit: '', value: 7, set: attributes },
+      { name: 'heat', shape: 'gauge', unit: 'Cel', value: 21.5, set: {} },
+      { name: 'took', shape: 'histogram', unit: 's', value: 0.3, set: {} },
+      { name: 'level', shape: 'gauge', unit: '', value: -3, set: {} },
+    ]);
+    expect(shown('globex')).toMatchObject([{ name: 'calls', value: 100 }]);
   });
 
   it.each<[string, object, readonly string[]]>([

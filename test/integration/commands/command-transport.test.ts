@@ -8,6 +8,7 @@ import { ChannelClient } from '../../../src/integration/command-client.ts';
 import { createWorkerTracer, receiveSpans } from '../../../src/workers.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { logsOf } from '../../support/otlp-log-decoder.ts';
+import { receivedPoints } from '../../support/received-metrics.ts';
 import { startTenants } from '../../support/tenant-receivers.ts';
 import { startChild, startWorker } from './command-kit.ts';
 
@@ -57,6 +58,9 @@ describe('commands of workers', () => {
         expect(new Set(spans.slice(0, 20).map(({ attributes }) => attributes['label']))).toEqual(
           new Set([`for ${tenant}`]),
         );
+        expect(receivedPoints(receivers[tenant], 'turns')).toMatchObject([
+          { value: 20, attributes: { label: `for ${tenant}` } },
+        ]);
         const logs = logsOf(receivers[tenant]);
         expect(logs.map(({ body }) => body)).toEqual(labels);
         expect(logs.map(({ spanId }) => spanId)).toEqual(spans.slice(0, 20).map(({ spanId }) => spanId));
