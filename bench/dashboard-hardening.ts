@@ -18,7 +18,7 @@ const GOAL_MILLIS = 200;
 export const dashboardHardening: Question = {
   name: 'dashboard-hardening',
   title: 'The dashboard under attack: answers to a list of 50 traces of 100,000 spans meanwhile',
-  peers: ['isotrace'],
+  peers: () => ['isotrace'],
   rounds: 1,
   rows: ATTACKS.flatMap(({ variant }) => [
     { variant, figure: 'attacks', unit: '/s', better: 'higher' as const },

@@ -50,7 +50,7 @@ const SUBJECTS: readonly Subject[] = [
 export const dashboardStore: Question = {
   name: 'dashboard-store',
   title: 'The stores of the dashboard',
-  peers: ['isotrace'],
+  peers: () => ['isotrace'],
   rounds: 1,
   shortVariants: ['100,000 spans'],
   rows: SUBJECTS.flatMap(({ variant, clock }) => [

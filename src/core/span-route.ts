@@ -198,10 +198,9 @@ export class SpanRoute {
   close(reason: DropReason): Promise<void> {
     if (this.#closing === undefined) {
       this.detach();
-      this.#outlet?.close(reason);
-      this.#copies?.close(reason);
-      for (const outlet of [this.#logs, this.#metrics]) for (const lane of outlet?.lanes ?? []) lane.close(reason);
-      this.#closing = this.#options.leases.giveBack(this.settings);
+      const signals = [this.#logs, this.#metrics].flatMap((outlet) => outlet?.lanes ?? []);
+      const ended = [this.#outlet, this.#copies, ...signals].map((way) => way?.close(reason));
+      this.#closing = Promise.all([...ended, this.#options.leases.giveBack(this.settings)]).then(() => {});
     }
     return this.#closing;
   }

@@ -22,7 +22,7 @@ import { OWN_SCOPE } from './own-scope.ts';
 import { PLATFORM_SPOOL_NAME, type TracerDefaults } from './settings.ts';
 import { SpanPath } from './span-path.ts';
 import { SpanRules } from './span-rules.ts';
-import { reportWhile } from './tenant-report.ts';
+import { failureOf, reportWhile } from './tenant-report.ts';
 import type { TracerHouse } from './tracer-house.ts';
 
 /**
@@ -264,23 +264,23 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter,
   flush(timeoutMillis: number): Promise<TenantReport> {
     return reportWhile(this, async () => {
       const ended = await within(this.clock, timeoutMillis, this.#deliver('attempted'), true);
-      return this.#failure(ended);
+      return failureOf(this, ended);
     });
   }
 
   /**
    * Delivers what is there, then stops for good. Never rejects; ends in time. Later calls get the same report, but may
-   * give it less time.
+   * give it less time. What others still bring until `others` resolves is delivered too.
    */
-  shutdown(timeoutMillis: number): Promise<TenantReport> {
+  shutdown(timeoutMillis: number, others?: Promise<unknown>): Promise<TenantReport> {
     if (this.standsIn) return this.flush(timeoutMillis);
     this.#endsAt = Math.min(this.#endsAt, this.clock.monotonic() + timeoutMillis);
-    if (this.#shutdown === undefined) this.#shutdown = this.#close(timeoutMillis);
+    if (this.#shutdown === undefined) this.#shutdown = this.#close(timeoutMillis, others);
     else void within(this.clock, timeoutMillis, this.#shutdown, true).then((ended) => ended || this.#overdue?.raise());
     return this.#shutdown;
   }
 
-  async #close(timeoutMillis: number): Promise<TenantReport> {
+  async #close(timeoutMillis: number, others?: Promise<unknown>): Promise<TenantReport> {
     const { clock, path, tenantId } = this;
     this.#overdue = new Signal();
     const overdue = this.#overdue.wait();
@@ -288,8 +288,8 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter,
     this.#become('closed');
     this.house.closing(this);
     const report = await reportWhile(this, async () => {
-      const ended = await within(clock, timeoutMillis, Promise.race([this.#deliver('empty'), overdue]), true);
-      const failure = this.#failure(ended);
+      const ended = await within(clock, timeoutMillis, Promise.race([this.#deliverAll(others), overdue]), true);
+      const failure = failureOf(this, ended);
       this.#accepting = false;
       const closed = path.close('shutdown_deadline');
       this.#metering?.rest();
@@ -314,10 +314,10 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter,
     await this.path.deliver(until);
   }
 
-  /** Why not everything was delivered, if so. */
-  #failure(ended: boolean): string | undefined {
-    const failing = this.path.lanes.find(({ failures }) => failures > 0);
-    return failing?.lastError ?? this.#reason ?? (ended ? undefined : 'the time was over');
+  async #deliverAll(others?: Promise<unknown>): Promise<void> {
+    if (others !== undefined) this.path.hurry();
+    await Promise.all([others, this.#deliver('empty')]);
+    if (others !== undefined) await this.#deliver('empty');
   }
 
   #checkDrained(): void {

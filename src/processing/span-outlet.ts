@@ -146,9 +146,9 @@ export class SpanOutlet implements TapSource {
     return true;
   }
 
-  /** Stops all lanes and counts what is left under `reason`. Answers how much that was. */
-  close(reason: DropReason): number {
-    return this.lanes.reduce((sum, lane) => sum + lane.close(reason), 0);
+  /** Stops all lanes and counts what is left under `reason`. Resolves when their requests have ended. */
+  async close(reason: DropReason): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.close(reason)));
   }
 
   /** Without a destination it is only copied and listened to. */
@@ -169,7 +169,8 @@ export class SpanOutlet implements TapSource {
     let wire = this.#wires.find((known) => known.format === format);
     if (wire === undefined) {
       wire = new SpanWire(format, this.#settings.resource, this.#tenant.guard);
-      this.#wires = [...this.#wires, wire];
+      // Unlike a spread, this reserves nothing.
+      this.#wires = this.#wires.concat(wire);
     }
     return wire;
   }
@@ -253,7 +254,8 @@ export class SpanOutlet implements TapSource {
     const { spool } = this.#settings;
     if (spool === undefined) {
       const frame = (spans: SpanBatch): Uint8Array => wire.frame(spans);
-      return { ...createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, frame), wire, redact };
+      const { cargo, lane } = createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, frame);
+      return { cargo, lane, wire, redact };
     }
     const cargo = this.#spoolCargo(destination, wire, spool, position, () => lane);
     const lane = createLane(this.#pipeline, this.#tenant, this.#settings, cargo, destination.group);

@@ -126,9 +126,18 @@ export class GrpcReceiver {
     const timer = clock.schedule(() => end(status.DEADLINE_EXCEEDED, 'the request did not come in time'), CALL_MILLIS);
     call.on('error', () => isOver || over());
     call.once('cancelled', () => isOver || over());
-    if (access === undefined) return end(status.UNAUTHENTICATED, 'a token is needed');
-    if (!access.canWrite) return end(status.PERMISSION_DENIED, 'the token may only read');
-    if (this.#reading > MAX_CALLS) return end(status.UNAVAILABLE, 'too much is being received');
+    if (access === undefined) {
+      end(status.UNAUTHENTICATED, 'a token is needed');
+      return;
+    }
+    if (!access.canWrite) {
+      end(status.PERMISSION_DENIED, 'the token may only read');
+      return;
+    }
+    if (this.#reading > MAX_CALLS) {
+      end(status.UNAVAILABLE, 'too much is being received');
+      return;
+    }
     call.on('data', (data: Buffer) => {
       if (message === undefined) message = data;
       else end(status.INVALID_ARGUMENT, 'a request is one message');

@@ -13,6 +13,7 @@ import type { LiveFeed } from './live-feed.ts';
 import { LIVE_ROUTE, serveLive } from './live-route.ts';
 import { describeApi } from './openapi.ts';
 import { OTLP_PATHS, type OtlpReceiver } from './otlp-receiver.ts';
+import type { PageFiles } from './page-files.ts';
 import type { RequestGuard } from './request-guard.ts';
 import type { ViewList } from './view-list.ts';
 
@@ -21,6 +22,7 @@ export interface RouterParts {
   readonly accessControl: AccessControl;
   readonly receiver: OtlpReceiver;
   readonly feed: LiveFeed;
+  readonly page: PageFiles;
   readonly store: TelemetryStore;
   readonly views: ViewList;
   readonly registries: AttachedRegistries;
@@ -49,12 +51,13 @@ export class RequestRouter {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { guard, accessControl, receiver } = this.#parts;
+    const { guard, accessControl, receiver, page } = this.#parts;
     const refused = guard(request);
     if (refused !== undefined) return sendProblem(response, { status: 403, message: refused, headers: CLOSE });
     const url = parseUrl(request.url ?? '');
     if (url === undefined)
       return sendProblem(response, { status: 400, message: 'the URL is malformed', headers: CLOSE });
+    if (request.method === 'GET' && page.handle(request, response, url.pathname)) return undefined;
     const access = accessControl.accessOf(request.headers);
     if (access === undefined) {
       const headers = { ...CLOSE, 'www-authenticate': 'Bearer' };

@@ -13,6 +13,7 @@ import { type DashboardOptions, resolveDashboardOptions } from './dashboard-opti
 import { GrpcReceiver } from './grpc-receiver.ts';
 import { LiveFeed } from './live-feed.ts';
 import { OtlpReceiver } from './otlp-receiver.ts';
+import { PageFiles } from './page-files.ts';
 import { createRequestGuard } from './request-guard.ts';
 import { RequestRouter } from './request-router.ts';
 import { type ViewChart, ViewList } from './view-list.ts';
@@ -50,7 +51,7 @@ const KEEP_ALIVE_MILLIS = 5_000;
 const MAX_HEADER_BYTES = 32_768;
 
 /**
- * Starts the dashboard: on one port an OTLP/HTTP receiver, the API to ask what came in, and live events. Rejects with
+ * Starts the dashboard: on one port an OTLP/HTTP receiver, the API to ask what came in, live events, and the page. Rejects with
  * an `IsotraceError` when an option cannot be used, and with Node's error when it cannot listen.
  */
 export async function startDashboard(options: DashboardOptions = {}): Promise<Dashboard> {
@@ -73,7 +74,7 @@ export async function startDashboard(options: DashboardOptions = {}): Promise<Da
     guard: createRequestGuard(host, allowedHosts),
     accessControl,
     receiver: new OtlpReceiver({ store, tenantHeader, maxBodyBytes, onStored }),
-    ...{ feed, store, views, registries, objectives, clock },
+    ...{ feed, page: new PageFiles(), store, views, registries, objectives, clock },
   });
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MILLIS,
