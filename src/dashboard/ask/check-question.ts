@@ -68,8 +68,8 @@ export function readQuestion(
   const parsed = signal && query !== undefined ? parseQuery(query, signal) : undefined;
   if (parsed?.ok !== false) return { question };
   const { message, position } = parsed;
-  const received = `characters ${position.start} to ${position.end}: ${message}`;
-  return { issues: [{ option: 'query', accepted: 'a query of the search language', received }] };
+  const received = `characters ${position.start} to ${position.end}`;
+  return { issues: [{ option: 'query', accepted: `a query of the search language (${message})`, received }] };
 }
 
 /** What a question that was read looks for. */

@@ -158,13 +158,13 @@ class SourceQueryBus {
         return source.queryMetric({ ...search, ...metric }, signal).then(withNumbers);
       }
       case 'getHealth':
-        return healthOf(source, question.limit, signal);
+        return healthOf(source, signal, question.limit);
       case 'getStatus':
-        return this.#status(source, question.limit, signal);
+        return this.#status(source, signal, question.limit);
     }
   }
 
-  async #status(source: QuerySource, limit = 100, signal: AbortSignal): Promise<StatusAnswer> {
+  async #status(source: QuerySource, signal: AbortSignal, limit = 100): Promise<StatusAnswer> {
     const [store, { tenants }] = await Promise.all([source.stats(signal), source.health(limit, signal)]);
     return {
       version: VERSION,
@@ -177,7 +177,7 @@ class SourceQueryBus {
   }
 }
 
-async function healthOf(source: QuerySource, limit = 100, signal: AbortSignal): Promise<HealthAnswer> {
+async function healthOf(source: QuerySource, signal: AbortSignal, limit = 100): Promise<HealthAnswer> {
   try {
     const [{ notices }, { tenants, more }] = await Promise.all([source.stats(signal), source.health(limit, signal)]);
     return { ok: tenants.every((tenant) => isWell(tenant as TenantHealth)), problem: '', notices, tenants, more };
