@@ -7,7 +7,7 @@ import {
   numberThat,
   optional,
   readFields,
-  readMessage,
+  readMessageFields,
   required,
 } from '../utils/message-fields.ts';
 import { oneOf, text } from '../utils/option-checks.ts';
@@ -110,7 +110,7 @@ export function readCommand(
   type: CommandType,
   given: unknown,
 ): { readonly command: Command } | { readonly issues: readonly ConfigIssue[] } {
-  const read = readMessage(FIELDS[type] as Readonly<Record<string, Field<unknown>>>, given);
+  const read = readMessageFields(FIELDS[type] as Readonly<Record<string, Field<unknown>>>, given);
   return 'issues' in read ? read : { command: { type, ...read.values } as unknown as Command };
 }
 

@@ -1,5 +1,6 @@
 import { type CustomMessages, fail, typeOfMessage } from '../utils/bus-result.ts';
 import { type Clock, systemClock, type Timer } from '../utils/clock.ts';
+import type { ConfigIssue } from '../utils/errors.ts';
 import { readIntegers } from '../utils/read-integers.ts';
 import type { CommandDispatcher, CommandFailure, CommandResult } from './command.ts';
 import { type CommandsEndMessage, type CommandsMessage, readAnswers } from './command-message.ts';
@@ -28,6 +29,8 @@ export interface CommandClientStats {
 export interface CommandClient<Custom extends CustomMessages = Record<never, never>>
   extends CommandDispatcher<Custom>,
     AsyncDisposable {
+  /** Options that were not acceptable; their defaults are in force. */
+  readonly issues: readonly ConfigIssue[];
   stats(): CommandClientStats;
   /** Resolves when nothing waits. */
   drain(): Promise<void>;
@@ -48,7 +51,7 @@ const TIMED: ReadonlySet<string> = new Set(['startSpan', 'endSpan', 'addSpanEven
 /**
  * In a worker or child process: sends commands to the parent, which executes them for the tenant that it has this worker
  * for. `target` is a `MessagePort`, `parentPort`, or `process`. Needs nothing of OpenTelemetry. Waiting for an answer keeps
- * a worker alive, nothing else does. Options that are not acceptable fall back to their defaults.
+ * a worker alive, nothing else does.
  */
 export function createCommandClient<Custom extends CustomMessages = Record<never, never>>(
   target: WorkerTarget,
@@ -69,6 +72,7 @@ interface Sent extends Waiting {
 }
 
 export class ChannelClient implements AsyncDisposable {
+  readonly issues: readonly ConfigIssue[];
   readonly #target: WorkerTarget;
   readonly #clock: Clock;
   readonly #settings: Readonly<Record<keyof typeof BOUNDS, number>>;
@@ -88,7 +92,9 @@ export class ChannelClient implements AsyncDisposable {
   constructor(target: WorkerTarget, options: CommandClientOptions, clock: Clock) {
     this.#target = target;
     this.#clock = clock;
-    this.#settings = readIntegers(options, BOUNDS).values;
+    const { values, issues } = readIntegers(options, BOUNDS);
+    this.#settings = values;
+    this.issues = issues;
     this.#stopWatching = onEnd(target, () => this.#end());
   }
 

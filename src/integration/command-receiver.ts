@@ -3,6 +3,7 @@ import type { TracerRegistry } from '../core/registry.ts';
 import { TracerBase } from '../core/tracer-base.ts';
 import { outsideOfRequests } from '../infra/untraced.ts';
 import { type CustomMessage, type CustomMessages, fail } from '../utils/bus-result.ts';
+import type { ConfigIssue } from '../utils/errors.ts';
 import type { CommandResult } from './command.ts';
 import { type CommandBusOptions, type CommandContext, type CommandStats, TenantCommandBus } from './command-bus.ts';
 import type { CommandTracer } from './command-execution.ts';
@@ -24,6 +25,8 @@ export interface CommandReceiverStats extends CommandStats {
 
 /** Executes a worker's commands. No method throws. */
 export interface CommandReceiver<Custom extends CustomMessages = Record<never, never>> extends Disposable {
+  /** Options that were not acceptable; their defaults are in force. */
+  readonly issues: readonly ConfigIssue[];
   /** As that of a command bus: commands of one's own that the worker may send. */
   register<K extends keyof Custom & string>(
     type: K,
@@ -80,6 +83,10 @@ class ChannelReceiver implements Disposable {
 
   register(type: string, handler: (command: unknown, context: CommandContext) => unknown): () => void {
     return this.#bus.register(type, handler);
+  }
+
+  get issues(): readonly ConfigIssue[] {
+    return this.#bus.issues;
   }
 
   stats(): CommandReceiverStats {

@@ -10,7 +10,7 @@ export type Fields<Message> = {
 };
 
 /** The values of all fields, copied, or all that is wrong with the message; a field that is not known is. Never throws. */
-export function readMessage(
+export function readMessageFields(
   fields: Readonly<Record<string, Field<unknown>>>,
   message: unknown,
 ): { readonly values: Record<string, unknown> } | { readonly issues: readonly ConfigIssue[] } {

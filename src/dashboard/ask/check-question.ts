@@ -1,5 +1,5 @@
 import type { ConfigIssue } from '../../utils/errors.ts';
-import { type Fields, matching, numberThat, optional, readMessage, required } from '../../utils/message-fields.ts';
+import { type Fields, matching, numberThat, optional, readMessageFields, required } from '../../utils/message-fields.ts';
 import { oneOf, text } from '../../utils/option-checks.ts';
 import type { Check } from '../../utils/option-reader.ts';
 import type { Signal } from '../otlp/signal.ts';
@@ -58,7 +58,7 @@ export function readQuestion(
   type: QuestionType,
   given: unknown,
 ): { readonly question: Question } | { readonly issues: readonly ConfigIssue[] } {
-  const read = readMessage(FIELDS[type], given);
+  const read = readMessageFields(FIELDS[type], given);
   if ('issues' in read) return read;
   const question = { type, ...read.values } as unknown as Question;
   const { startMillis, endMillis, query }: Searched = question;

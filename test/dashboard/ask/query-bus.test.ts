@@ -133,6 +133,17 @@ describe('a query bus', () => {
     await bus.ask({ type: 'countTraces' });
   });
 
+  it('takes so many questions at a time', async () => {
+    const clock = new FakeClock();
+    const bus = createQueryBus<{ wait(fields: object): Promise<void> }>({ store: openRing() }, { tenants: 'all', clock });
+    bus.register('wait', () => new Promise(() => undefined));
+    const waiting = Array.from({ length: 1_000 }, () => bus.ask({ type: 'wait' }));
+    expect(await bus.ask({ type: 'getLogs' })).toMatchObject({ ok: false, reason: 'overloaded' });
+    clock.advance(30_000);
+    for (const result of await Promise.all(waiting)) expect(result).toMatchObject({ reason: 'timeout' });
+    expect(await bus.ask({ type: 'getLogs' })).toMatchObject({ ok: true });
+  });
+
   it('tells how the tenants of a registry do, those in scope only, and those in trouble first', async () => {
     const { registry, receivers } = await startTenants(['acme', 'globex', 'other']);
     for (const tenant of ['acme', 'globex', 'other']) registry.get(tenant).withSpan('work', () => undefined);

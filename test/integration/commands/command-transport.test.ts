@@ -190,6 +190,29 @@ describe('the channel of commands', () => {
     expect(receivers.acme.spans()).toHaveLength(1);
   });
 
+  it('lets a worker shut the tenant down where the parent says so', async () => {
+    const { registry } = await startTenants(TENANTS);
+    const { port1, port2 } = openChannel();
+    const options = { shutdown: 'tenant', maxOpenSpans: -1 } as const;
+    const received = receiveCommands(registry, 'acme', port1, options);
+    const client = createCommandClient(port2, { maxInFlight: 0.5 });
+    expect([received.issues, client.issues]).toMatchObject([[{ option: 'maxOpenSpans' }], [{ option: 'maxInFlight' }]]);
+    const [acme, globex] = TENANTS.map((tenant) => registry.get(tenant));
+    expect(await client.dispatch({ type: 'shutdown' })).toMatchObject({ ok: true });
+    expect([acme?.state, globex?.state]).toEqual(['closed', 'active']);
+  });
+
+  it('executes so many commands at a time, and refuses and counts more', async () => {
+    const { registry } = await startTenants(TENANTS);
+    const { port1, port2 } = openChannel();
+    const received = receiveCommands(registry, 'acme', port1);
+    const { answers } = await ask(port2, { first: 0, commands: Array(10_001).fill(null) });
+    // What is refused is known first.
+    expect(answers[0]).toMatchObject({ id: 10_000, result: { ok: false, reason: 'queue_full' } });
+    await vi.waitUntil(() => received.stats().dispatched === 10_000);
+    expect(received.stats()).toMatchObject({ refused: 1, failed: { invalid: 10_000 } });
+  });
+
   it('answers commands of its own, also when the answer is no plain data', async () => {
     const { registry } = await startTenants(TENANTS);
     const { port1, port2 } = openChannel();
