@@ -1,5 +1,12 @@
 import type { ConfigIssue } from '../../utils/errors.ts';
-import { type Fields, matching, numberThat, optional, readMessageFields, required } from '../../utils/message-fields.ts';
+import {
+  type Fields,
+  matching,
+  numberThat,
+  optional,
+  readMessageFields,
+  required,
+} from '../../utils/message-fields.ts';
 import { oneOf, text } from '../../utils/option-checks.ts';
 import type { Check } from '../../utils/option-reader.ts';
 import type { Signal } from '../otlp/signal.ts';

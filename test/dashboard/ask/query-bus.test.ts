@@ -135,7 +135,10 @@ describe('a query bus', () => {
 
   it('takes so many questions at a time', async () => {
     const clock = new FakeClock();
-    const bus = createQueryBus<{ wait(fields: object): Promise<void> }>({ store: openRing() }, { tenants: 'all', clock });
+    const bus = createQueryBus<{ wait(fields: object): Promise<void> }>(
+      { store: openRing() },
+      { tenants: 'all', clock },
+    );
     bus.register('wait', () => new Promise(() => undefined));
     const waiting = Array.from({ length: 1_000 }, () => bus.ask({ type: 'wait' }));
     expect(await bus.ask({ type: 'getLogs' })).toMatchObject({ ok: false, reason: 'overloaded' });
