@@ -111,8 +111,8 @@ export class ChannelClient implements AsyncDisposable {
     } catch {
       return this.#refuse('unserializable', 'the command is not plain data');
     }
-    return new Promise((settle) => {
-      this.#queue.push({ id, command: copy, settle });
+    return new Promise((resolve) => {
+      this.#queue.push({ id, command: copy, settle: resolve });
       this.#schedule();
     });
   }
@@ -123,7 +123,10 @@ export class ChannelClient implements AsyncDisposable {
   }
 
   drain(): Promise<void> {
-    return this.#waiting === 0 ? Promise.resolve() : new Promise((resolve) => this.#drained.push(resolve));
+    if (this.#waiting === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#drained.push(resolve);
+    });
   }
 
   async close(): Promise<void> {
@@ -149,13 +152,16 @@ export class ChannelClient implements AsyncDisposable {
 
   #timed(command: unknown): unknown {
     const timeMillis = this.#clock.now();
-    const stamp = (given: object): object => ({ ...given, timeMillis: Reflect.get(given, 'timeMillis') ?? timeMillis });
+    const stamp = (given: unknown): unknown => {
+      if (typeof given !== 'object' || given === null) return given;
+      return { ...given, timeMillis: (Reflect.get(given, 'timeMillis') as unknown) ?? timeMillis };
+    };
     const type = typeOfMessage(command);
     if (type === undefined) return command;
-    if (TIMED.has(type)) return stamp(command as object);
+    if (TIMED.has(type)) return stamp(command);
     const { logs } = command as { readonly logs?: unknown };
     if (type !== 'emitLogs' || !Array.isArray(logs)) return command;
-    return { ...(command as object), logs: logs.map((log) => (typeof log === 'object' && log ? stamp(log) : log)) };
+    return { ...(command as object), logs: logs.map(stamp) };
   }
 
   /** One message for what is dispatched in one go. */

@@ -139,7 +139,7 @@ describe('a query bus', () => {
       { store: openRing() },
       { tenants: 'all', clock },
     );
-    bus.register('wait', () => new Promise(() => undefined));
+    bus.register('wait', () => new Promise<void>(() => {}));
     const waiting = Array.from({ length: 1_000 }, () => bus.ask({ type: 'wait' }));
     expect(await bus.ask({ type: 'getLogs' })).toMatchObject({ ok: false, reason: 'overloaded' });
     clock.advance(30_000);

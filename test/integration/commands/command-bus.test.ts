@@ -62,8 +62,10 @@ describe('a command bus', () => {
     const { bus, received, registry } = await startWorld();
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     await bus.dispatch({ type: 'startSpan', name: 'remote', id: 'r', traceparent });
-    registry.get('globex').withSpan('of another', () => bus.dispatch({ type: 'startSpan', name: 'alone', id: 'a' }));
-    registry.get('acme').withSpan('request', () => bus.dispatch({ type: 'startSpan', name: 'child', id: 'c' }));
+    await registry
+      .get('globex')
+      .withSpan('of another', () => bus.dispatch({ type: 'startSpan', name: 'alone', id: 'a' }));
+    await registry.get('acme').withSpan('request', () => bus.dispatch({ type: 'startSpan', name: 'child', id: 'c' }));
     for (const id of ['r', 'a', 'c']) await bus.dispatch({ type: 'endSpan', id });
     const spans = await received('acme');
     expect(spans['remote']).toMatchObject({ traceId: 'a'.repeat(32), parentSpanId: 'b'.repeat(16) });
@@ -299,7 +301,7 @@ describe('a command bus', () => {
     bus.register('fails', () => {
       throw new Error('no');
     });
-    bus.register('hangs', () => new Promise(() => undefined));
+    bus.register('hangs', () => new Promise<void>(() => {}));
     const result = await bus.dispatch({ type: 'charge', amount: 5 });
     expect(result.ok && result.value.toUpperCase()).toBe('ACME PAID 5');
     expect(await bus.dispatch({ type: 'fails' })).toMatchObject({ ok: false, reason: 'failed', message: 'Error: no' });
