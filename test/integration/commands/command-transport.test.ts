@@ -180,11 +180,12 @@ describe('the channel of commands', () => {
     const { registry, receivers } = await startTenants(TENANTS);
     const { port1, port2 } = openChannel();
     receiveCommands(registry, 'acme', port1);
+    const acme = registry.get('acme');
     const client = createCommandClient(port2);
     await client.dispatch({ type: 'startSpan', name: 'of the worker', id: '1' });
     expect(await client.dispatch({ type: 'shutdown' })).toMatchObject({ ok: true, value: { delivered: 1 } });
     expect(await client.dispatch({ type: 'flush' })).toMatchObject({ ok: false, reason: 'closed' });
-    expect(registry.get('acme').state).toBe('active');
+    expect(acme.state).toBe('active');
     expect(await client.dispatch({ type: 'initialize' })).toMatchObject({ ok: true });
     expect(await client.dispatch({ type: 'flush' })).toMatchObject({ ok: true });
     expect(receivers.acme.spans()).toHaveLength(1);
