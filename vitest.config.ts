@@ -8,7 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^isotrace$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
-      { find: /^isotrace\/([a-z]+)$/, replacement: fileURLToPath(new URL('src/$1.ts', import.meta.url)) },
+      { find: /^isotrace\/([a-z-]+)$/, replacement: fileURLToPath(new URL('src/$1.ts', import.meta.url)) },
     ],
   },
   test: {

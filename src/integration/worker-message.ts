@@ -2,6 +2,7 @@ import type { Attributes, HrTime, Link, SpanStatus } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { ReceivedSpan } from '../core/received-span.ts';
 import { readLinkContext } from '../processing/span-view.ts';
+import { type Envelope, isCount, kindAmong, objectOf } from './worker-envelope.ts';
 
 /*
  * What a worker and its parent say to each other. All are plain objects that survive structured cloning and JSON, so that
@@ -20,24 +21,17 @@ export interface WorkerAccount {
   readonly dropped: number;
 }
 
-export interface SpansMessage extends WorkerAccount {
-  readonly isotrace: 'spans';
-  readonly version: 1;
+export interface SpansMessage extends WorkerAccount, Envelope<'spans'> {
   /** Told back when they are taken. */
   readonly batch: number;
   readonly spans: readonly SpanMessage[];
 }
 
-export interface TakenMessage {
-  readonly isotrace: 'taken';
-  readonly version: 1;
+export interface TakenMessage extends Envelope<'taken'> {
   readonly batch: number;
 }
 
-export interface ByeMessage extends WorkerAccount {
-  readonly isotrace: 'bye';
-  readonly version: 1;
-}
+export interface ByeMessage extends WorkerAccount, Envelope<'bye'> {}
 
 /** A finished span; times are seconds and nanoseconds since the epoch. */
 export interface SpanMessage {
@@ -58,7 +52,7 @@ export interface SpanMessage {
   readonly scope?: { readonly name: string; readonly version?: string | undefined };
 }
 
-const VERSION = 1;
+const KINDS = ['spans', 'taken', 'bye'] as const;
 /** Far above what a worker sends at once. */
 const MAX_SPANS = 10_000;
 const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/;
@@ -88,10 +82,8 @@ export function writeSpan(span: ReadableSpan): SpanMessage {
 }
 
 /** The kind of a message, if it is one of ours and of a version that we know. */
-export function kindOf(message: unknown): 'spans' | 'taken' | 'bye' | undefined {
-  const { isotrace, version } = objectOf(message);
-  if (version !== VERSION) return undefined;
-  return isotrace === 'spans' || isotrace === 'taken' || isotrace === 'bye' ? isotrace : undefined;
+export function kindOf(message: unknown): (typeof KINDS)[number] | undefined {
+  return kindAmong(message, KINDS);
 }
 
 /** The number of a batch; whoever wrote the message may have left it out. */
@@ -159,10 +151,6 @@ function plainLink({ traceId, spanId, traceFlags, isRemote }: Link['context']): 
   return { traceId, spanId, traceFlags, ...(isRemote !== undefined && { isRemote }) };
 }
 
-function objectOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
 function listOf(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
@@ -178,8 +166,4 @@ function isId(value: unknown, pattern: RegExp): value is string {
 
 function isTime(value: unknown): value is HrTime {
   return Array.isArray(value) && value.length === 2 && value.every(isCount);
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

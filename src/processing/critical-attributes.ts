@@ -23,6 +23,7 @@ const CRITICAL: ReadonlySet<string> = new Set([
   'isotrace.usage.output_tokens',
   'isotrace.usage.total_cost',
   'isotrace.usage.calls',
+  'isotrace.abandoned',
 ]);
 
 export function isCriticalAttribute(key: string): boolean {

@@ -1,5 +1,6 @@
 import { spansToOtlpJson } from '../otlp/export-json.ts';
 import { SIGNALS } from '../otlp/signal.ts';
+import { stepOf } from '../query/step-of.ts';
 import { METRIC_AGGREGATIONS } from '../store/telemetry-store.ts';
 import {
   errorPage,
@@ -32,9 +33,6 @@ import { alertPage, healthPage, pendingPage, sloPage } from './status-schemas.ts
 
 const COMMON = { ...TENANT_PARAMETER, ...RANGE_PARAMETERS, ...QUERY_PARAMETER };
 const TRACE_ID = /^[\da-fA-F]{32}$/;
-const STEPS = 60;
-const MAX_STEPS = 2_000;
-const NICE_STEPS = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 21_600, 86_400].map((seconds) => seconds * 1_000);
 
 /** Every question that can be asked below `/api/v1`. */
 export const API_ROUTES: readonly ApiRoute[] = [
@@ -261,11 +259,3 @@ export const API_ROUTES: readonly ApiRoute[] = [
     ask: ({ views }) => Promise.resolve({ views: views.list() }),
   }),
 ];
-
-/** The step that was asked for, or one that makes about 60; so long that there are 2,000 at most. */
-function stepOf(step: number | undefined, startMillis: number, endMillis: number): number {
-  const length = Math.max(endMillis - startMillis, 1);
-  if (step !== undefined && length / step <= MAX_STEPS) return step;
-  const smallest = step === undefined ? length / STEPS : length / MAX_STEPS;
-  return NICE_STEPS.find((candidate) => candidate >= smallest) ?? Math.ceil(smallest);
-}

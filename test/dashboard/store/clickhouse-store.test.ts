@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openClickHouseStore } from '../../../src/dashboard/store/clickhouse/clickhouse-store.ts';
 import { createTable, TABLES } from '../../../src/dashboard/store/clickhouse/tables.ts';
 import type { TenantScope } from '../../../src/dashboard/store/tenant-scope.ts';
+import { describeQueries } from '../ask/query-conformance.ts';
 import { ALWAYS, append, query, spanId, traceId, tracesJson } from '../otlp-requests.ts';
 import { type Engine, hasEngine, startEngine } from './clickhouse-engine.ts';
 import { describeStore } from './store-conformance.ts';
@@ -18,6 +19,13 @@ describe.runIf(hasEngine)('ClickHouse', () => {
   describeStore('ClickHouse in process', async () => {
     await engine.clear();
     return await openClickHouseStore({ client: engine.client, createTables: true, asyncInsert: false });
+  });
+
+  describeQueries('ClickHouse', async () => {
+    await engine.clear();
+    const store = await openClickHouseStore({ client: engine.client, createTables: true, asyncInsert: false });
+    onTestFinished(() => store.close());
+    return { store, target: { store } };
   });
 
   it('reads every table with the predicate of the tenant, and puts no value into the text of a statement', () => {

@@ -1,0 +1,140 @@
+import type { BusResult } from '../../utils/bus-result.ts';
+import type { TenantHealth } from '../server/tenant-health.ts';
+import type {
+  LogPage,
+  MetricAggregation,
+  MetricAnswer,
+  StoreStats,
+  TracePage,
+  TraceSpans,
+} from '../store/telemetry-store.ts';
+import type { Plain } from './plain.ts';
+
+/*
+ * What can be asked about the telemetry of some tenants, as plain data, and so are the answers: 64-bit integers, such as
+ * times in nanoseconds, are texts, bytes base64. Which tenants is said once, when the bus is made.
+ */
+
+export interface Searched {
+  /** In the search language of the dashboard. Default: everything. */
+  readonly query?: string | undefined;
+  /** Milliseconds since the epoch. Default: an hour before the end, or before now. */
+  readonly startMillis?: number | undefined;
+  /** Not included. Default: no end. */
+  readonly endMillis?: number | undefined;
+  /** Default: 100. */
+  readonly limit?: number | undefined;
+}
+
+/** The values of a metric over time, every series by itself, put together by step as suits the metric. */
+export interface GetMetric extends Searched {
+  readonly type: 'getMetric';
+  readonly name: string;
+  /** Default: so that there are about 60. At most 2,000 steps. */
+  readonly stepMillis?: number | undefined;
+}
+
+/** The values of a metric over time, put together by step and by tenant, service or attributes. Up to 1,000 series. */
+export interface AggregateMetrics extends Searched {
+  readonly type: 'aggregateMetrics';
+  readonly name: string;
+  readonly aggregation: MetricAggregation;
+  /** Up to 100 of `tenant`, `service`, or names of attributes. Default: `['tenant']`. */
+  readonly groupBy?: readonly string[] | undefined;
+  readonly stepMillis?: number | undefined;
+}
+
+/** Log records that match, the newest first. Up to 10,000. */
+export interface GetLogs extends Searched {
+  readonly type: 'getLogs';
+}
+
+/** The spans of a trace by start; none when there is no such trace. */
+export interface GetTrace {
+  readonly type: 'getTrace';
+  readonly traceId: string;
+  /** Spans at most, up to 100,000. Default: 10,000. */
+  readonly limit?: number | undefined;
+}
+
+/** Traces with a span that matches. Up to 1,000. */
+export interface SearchTraces extends Searched {
+  readonly type: 'searchTraces';
+  /** By the newest, or the longest, of a trace's spans that match. Default: `newest`. */
+  readonly order?: 'newest' | 'longest' | undefined;
+}
+
+/** Whether the source answers and its tenants do well. Answered also when the source does not answer. */
+export interface GetHealth {
+  readonly type: 'getHealth';
+  /** Tenants at most, those that are not well first. Up to 10,000. */
+  readonly limit?: number | undefined;
+}
+
+/** What is kept, and what the tenants have recorded and exported so far. */
+export interface GetStatus {
+  readonly type: 'getStatus';
+  readonly limit?: number | undefined;
+}
+
+export type Question = GetMetric | AggregateMetrics | GetLogs | GetTrace | SearchTraces | GetHealth | GetStatus;
+export type QuestionType = Question['type'];
+export type QuestionOf<T extends QuestionType> = Extract<Question, { readonly type: T }>;
+
+export type LogsAnswer = Plain<LogPage>;
+export type TracesAnswer = Plain<TracePage>;
+export type TraceAnswer = Plain<TraceSpans>;
+/** Without `metric` when there is none of that name. */
+export type MetricValuesAnswer = Plain<MetricAnswer>;
+
+export interface HealthAnswer {
+  /** The source answers, and no tenant that it knows of has a problem. */
+  readonly ok: boolean;
+  /** Why the source does not answer; empty while it does. */
+  readonly problem: string;
+  /** What is wrong with its store, such as an index that is missing. */
+  readonly notices: readonly string[];
+  /** Those whose tracers the source knows, as far as they are in scope. */
+  readonly tenants: readonly Plain<TenantHealth>[];
+  /** Tenants beyond the limit. */
+  readonly more: number;
+}
+
+export interface StatusAnswer {
+  /** Of the package that asks. */
+  readonly version: string;
+  readonly source: 'store' | 'dashboard';
+  /** In scope. */
+  readonly tenants: 'all' | readonly string[];
+  /** Since the bus was made. */
+  readonly uptimeMillis: number;
+  readonly store: Plain<StoreStats>;
+  /** Counts of the tracers that the source knows, by signal: created, exported, queued, dropped by reason. */
+  readonly tracers: readonly Pick<Plain<TenantHealth>, 'tenant' | 'state' | 'started' | 'open' | 'signals'>[];
+}
+
+/** What is answered to a question of each type. */
+export interface AnswerValues {
+  readonly getMetric: MetricValuesAnswer;
+  readonly aggregateMetrics: MetricValuesAnswer;
+  readonly getLogs: LogsAnswer;
+  readonly getTrace: TraceAnswer;
+  readonly searchTraces: TracesAnswer;
+  readonly getHealth: HealthAnswer;
+  readonly getStatus: StatusAnswer;
+}
+
+export type QueryFailure =
+  /** A field is missing or not acceptable, as `issues` says. */
+  | 'invalid'
+  | 'unknown_type'
+  /** The source does not let one see this: a token is missing, wrong, or for other tenants. */
+  | 'refused'
+  | 'unreachable'
+  | 'timeout'
+  /** Too many questions are under way. */
+  | 'overloaded'
+  /** The store, the dashboard or a handler failed. */
+  | 'failed';
+
+export type QueryResult<T = unknown> = BusResult<T, QueryFailure>;

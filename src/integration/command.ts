@@ -1,0 +1,210 @@
+import type { FlushReport } from '../lifecycle/report.ts';
+import type { TracerState } from '../lifecycle/tracer-state.ts';
+import type { BusResult, CustomMessage, CustomMessages, CustomValue } from '../utils/bus-result.ts';
+import type { ConfigIssue } from '../utils/errors.ts';
+
+/*
+ * Every operation on a tenant's telemetry as plain data, which survives structured cloning and JSON. Times are
+ * milliseconds since the epoch, with fractions; without one it is now.
+ */
+
+/** What attributes can hold here: texts, numbers, booleans, lists of them and plain objects of all these. */
+export type CommandValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly CommandValue[]
+  | { readonly [key: string]: CommandValue };
+export type CommandAttributes = Readonly<Record<string, CommandValue | undefined>>;
+
+export type CommandSpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+export type CommandSeverity = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** Makes sure that the tenant has a tracer, also after a shutdown. May be repeated. */
+export interface InitializeCommand {
+  readonly type: 'initialize';
+}
+
+/** Delivers what waits and stops. What it stops is an option of the bus. */
+export interface ShutdownCommand {
+  readonly type: 'shutdown';
+  /** Default: the tenant's profile says, 10,000 in the default one. */
+  readonly timeoutMillis?: number | undefined;
+}
+
+export interface FlushCommand {
+  readonly type: 'flush';
+  readonly timeoutMillis?: number | undefined;
+}
+
+interface Measurement {
+  /** A letter, then up to 254 letters, digits, `_`, `.`, `-` and `/`. */
+  readonly name: string;
+  readonly value: number;
+  /** Up to 63 ASCII characters; that of the first command with this name counts. */
+  readonly unit?: string | undefined;
+  readonly attributes?: CommandAttributes | undefined;
+}
+
+/** On the instrument that has the name already, else on a gauge. */
+export interface RecordMetricCommand extends Measurement {
+  readonly type: 'recordMetric';
+}
+
+export interface RecordCounterCommand extends Omit<Measurement, 'value'> {
+  readonly type: 'recordCounter';
+  /** Not negative. Default: 1. */
+  readonly value?: number | undefined;
+}
+
+export interface RecordGaugeCommand extends Measurement {
+  readonly type: 'recordGauge';
+}
+
+export interface RecordHistogramCommand extends Measurement {
+  readonly type: 'recordHistogram';
+}
+
+export interface LogItem {
+  readonly message: string;
+  /** Default: `info`. */
+  readonly severity?: CommandSeverity | undefined;
+  readonly attributes?: CommandAttributes | undefined;
+  readonly timeMillis?: number | undefined;
+  /** The id of an open span that it was logged in. Default: the tenant's active span, of which a worker has none here. */
+  readonly inSpan?: string | undefined;
+}
+
+export interface EmitLogCommand extends LogItem {
+  readonly type: 'emitLog';
+}
+
+/** Up to 1,000. All of them, or, when something is wrong with one, none. */
+export interface EmitLogsCommand {
+  readonly type: 'emitLogs';
+  readonly logs: readonly LogItem[];
+}
+
+export interface StartSpanCommand {
+  readonly type: 'startSpan';
+  readonly name: string;
+  /** What later commands name the span by, up to 128 characters. Default: its span id, which is answered. */
+  readonly id?: string | undefined;
+  /** The id of an open span that was started through the same bus. */
+  readonly parentId?: string | undefined;
+  /** W3C Trace Context: continues a trace of the tenant's. Not with `parentId`. */
+  readonly traceparent?: string | undefined;
+  /** Default: `internal`. */
+  readonly kind?: CommandSpanKind | undefined;
+  readonly attributes?: CommandAttributes | undefined;
+  readonly timeMillis?: number | undefined;
+}
+
+export interface EndSpanCommand {
+  readonly type: 'endSpan';
+  readonly id: string;
+  /** Why the span failed: recorded as an exception and as its status. */
+  readonly error?: string | CommandError | undefined;
+  readonly timeMillis?: number | undefined;
+}
+
+export interface CommandError {
+  readonly message: string;
+  /** Such as `TypeError`. */
+  readonly type?: string | undefined;
+  readonly stack?: string | undefined;
+}
+
+export interface AddSpanEventCommand {
+  readonly type: 'addSpanEvent';
+  readonly id: string;
+  readonly name: string;
+  readonly attributes?: CommandAttributes | undefined;
+  readonly timeMillis?: number | undefined;
+}
+
+export type Command =
+  | InitializeCommand
+  | ShutdownCommand
+  | FlushCommand
+  | RecordMetricCommand
+  | RecordCounterCommand
+  | RecordGaugeCommand
+  | RecordHistogramCommand
+  | EmitLogCommand
+  | EmitLogsCommand
+  | StartSpanCommand
+  | EndSpanCommand
+  | AddSpanEventCommand;
+
+export type CommandType = Command['type'];
+export type CommandOf<T extends CommandType> = Extract<Command, { readonly type: T }>;
+
+/** What is answered to a command of each type. */
+export interface CommandValues {
+  readonly initialize: InitializedTenant;
+  readonly shutdown: FlushReport;
+  readonly flush: FlushReport;
+  readonly recordMetric: undefined;
+  readonly recordCounter: undefined;
+  readonly recordGauge: undefined;
+  readonly recordHistogram: undefined;
+  readonly emitLog: undefined;
+  readonly emitLogs: undefined;
+  readonly startSpan: StartedSpan;
+  readonly endSpan: undefined;
+  readonly addSpanEvent: undefined;
+}
+
+export interface InitializedTenant {
+  readonly tenantId: string;
+  /** `pending` until its configuration has come; it records meanwhile. */
+  readonly state: TracerState;
+  /** Options of the tenant that were not acceptable; their defaults are in force. */
+  readonly issues: readonly ConfigIssue[];
+}
+
+export interface StartedSpan {
+  readonly id: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  /** What continues the trace elsewhere. */
+  readonly traceparent: string;
+}
+
+export type CommandFailure =
+  /** A field is missing or not acceptable, as `issues` says. */
+  | 'invalid'
+  | 'unknown_type'
+  /** No span of that id is open in this bus. */
+  | 'unknown_span'
+  /** A span of that id is open already. */
+  | 'span_exists'
+  /** There is no such tenant, or it has this signal switched off. */
+  | 'not_recording'
+  /** The bus or the tenant's tracer was shut down. */
+  | 'closed'
+  /** The handler did not answer in time. */
+  | 'timeout'
+  /** The handler failed. */
+  | 'failed'
+  /** Too many commands, or of a client too many that wait for the parent: this one was dropped. */
+  | 'queue_full'
+  /** The command, or its answer, is not plain data. */
+  | 'unserializable'
+  /** The parent did not answer in time; it may have executed the command. */
+  | 'unanswered'
+  /** The channel to the parent has ended; it may have executed the command. */
+  | 'channel_closed';
+
+export type CommandResult<T = unknown> = BusResult<T, CommandFailure>;
+
+/** Takes commands: the bus itself, and the client of one elsewhere. */
+export interface CommandDispatcher<Custom extends CustomMessages = Record<never, never>> {
+  /** Has a command executed and answers what came of it. Never throws or rejects, whatever it is given. */
+  dispatch<C extends Command>(command: C): Promise<CommandResult<CommandValues[C['type']]>>;
+  dispatch<K extends keyof Custom & string>(
+    command: CustomMessage<Custom, K>,
+  ): Promise<CommandResult<CustomValue<Custom, K>>>;
+}
