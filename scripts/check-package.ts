@@ -11,7 +11,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { listPublicApi } from './public-api.ts';
 
-const MAX_PACKED_BYTES = 1024 * 1024;
+const MAX_PACKED_BYTES = 2 * 1024 * 1024;
 const REQUIRED_FILES = [
   'package.json',
   'README.md',

@@ -40,6 +40,15 @@ export type {
 export type { LateBindingCounts } from './core/late-binding.ts';
 export type { ApiLogger, ApiLoggerProvider, ApiLogRecord } from './core/log-provider.ts';
 export { type LogFunction, type Logs, type TenantLog, WithLogs } from './core/logs.ts';
+export type { TenantMeter, TenantMeterProvider } from './core/meter.ts';
+export type { MetricOptions, MetricViewOptions } from './core/metric-options.ts';
+export {
+  type HistogramOptions,
+  type InstrumentOptions,
+  type Metrics,
+  type TenantInstruments,
+  WithMetrics,
+} from './core/metrics.ts';
 export type { Mixed, MixinBase } from './core/mixin.ts';
 export { type DisposableSpan, type Operations, type SpanRunOptions, WithOperations } from './core/operations.ts';
 export type {
@@ -106,6 +115,8 @@ export type { Enrichment, EnrichmentRecord } from './processing/enrichment.ts';
 export { type EventType, type InferEventTypeOptions, inferEventType } from './processing/event-type.ts';
 export type { DropReason, LedgerSnapshot } from './processing/ledger.ts';
 export type { LogLevel } from './processing/log-record.ts';
+export type { Temporality } from './processing/metric-model.ts';
+export type { MetricTimer, RunningTimer } from './processing/metric-timer.ts';
 export {
   type AgentCallOptions,
   agentCall,

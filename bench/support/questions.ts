@@ -3,6 +3,7 @@ import type { Question } from './question.ts';
 /** Every question by its name on the command line. Loaded one at a time: a child measures in a process without the others. */
 export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   span: async () => (await import('../span.ts')).span,
+  metrics: async () => (await import('../metrics.ts')).metrics,
   signals: async () => (await import('../signals.ts')).signals,
   routing: async () => (await import('../routing.ts')).routing,
   'end-to-end': async () => (await import('../end-to-end.ts')).endToEnd,

@@ -139,6 +139,7 @@ export function resolveRegistrySettings(
   const settings: RegistrySettings = Object.freeze({
     defaults,
     platform,
+    measuresItself: measuresItself(reader, platform),
     platformCopy: readPlatformCopy(reader, platform),
     configure: reader?.read('configure', CONFIGURE),
     endpointPolicy: readEndpointPolicy(reader),
@@ -203,6 +204,14 @@ function resolvePlatform(
   }
   const destinations = withProxies(settings.destinations, environment.options.proxies, issues);
   return completeSettings({ ...settings, destinations }, PLATFORM_TENANT_ID, issues);
+}
+
+/** Whether the platform tracer sends metrics to a destination of its own. That of the registry's options is the tenants'. */
+function measuresItself(registry: OptionReader | undefined, platform: TracerSettings | false): boolean {
+  if (platform === false || !platform.signals.metrics) return false;
+  const own = registry?.reportingTo(new IssueLog()).open('platform', KNOWN_TRACER);
+  const isInherited = registry?.get('destination') !== undefined && own?.get('destination') === undefined;
+  return !isInherited && platform.destinations.some(({ urls }) => urls.metrics !== undefined);
 }
 
 function readPlatformCopy(reader: OptionReader | undefined, platform: TracerSettings | false): CopyShare | false {

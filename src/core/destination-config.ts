@@ -12,6 +12,7 @@ import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../utils/telemetry-sign
 import type { DestinationOptions, DestinationPaths, HeaderFunction } from './destination-options.ts';
 import { DestinationUrls, type SignalPaths } from './destination-urls.ts';
 import { isAllowed, isExposed } from './endpoint-rules.ts';
+import { TEMPORALITY } from './metrics-config.ts';
 import { readRedact } from './redact-config.ts';
 import type { EndpointPolicy } from './registry-options.ts';
 import type { DestinationSettings } from './settings.ts';
@@ -28,6 +29,7 @@ const KNOWN: ReadonlySet<string> = new Set(
     paths: true,
     headers: true,
     tenantHeader: true,
+    temporality: true,
     tls: true,
     insecure: true,
     compression: true,
@@ -114,6 +116,7 @@ function resolveDestination(
   const paths = readPaths(reader);
   const headers = readHeaders(reader);
   const tenantHeader = reader.readOrRefused('tenantHeader', TENANT_HEADER);
+  const temporality = reader.read('temporality', TEMPORALITY);
   const tls = readTls(reader);
   const insecure = reader.read('insecure', FLAG) ?? false;
   const compression = reader.read('compression', COMPRESSION) ?? 'none';
@@ -137,6 +140,7 @@ function resolveDestination(
     urls: targets,
     headers,
     tenantHeader,
+    temporality,
     tls,
     addresses: policy === 'public' ? 'public' : 'any',
     compression,

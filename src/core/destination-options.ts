@@ -1,4 +1,5 @@
 import type { TlsOptions } from '../infra/transport.ts';
+import type { Temporality } from '../processing/metric-model.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
@@ -49,6 +50,8 @@ export interface DestinationOptions {
    * `OTEL_EXPORTER_OTLP_LOGS_INSECURE`.
    */
   insecure?: boolean | undefined;
+  /** As `metrics.temporality`, for this destination. Default: that of the tenant. */
+  temporality?: Temporality | undefined;
   /**
    * Compression of requests. Default: `'none'`. Variables: `OTEL_EXPORTER_OTLP_COMPRESSION`,
    * `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_METRICS_COMPRESSION`,

@@ -32,7 +32,7 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
 
   function describeDestination(destination: DestinationSettings): unknown {
     const { urls, protocol, headers, tenantHeader, tls, addresses, compression, timeoutMillis, redact } = destination;
-    const { isolateConnections } = destination;
+    const { isolateConnections, temporality } = destination;
     const credentials = headers instanceof Secret ? sorted(headers.reveal()) : identify(headers);
     return [
       [
@@ -41,7 +41,7 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
         compression,
         timeoutMillis,
         addresses,
-        isolateConnections,
+        [isolateConnections, temporality],
       ],
       [credentials, tenantHeader, tls && describeTls(tls.reveal())],
       describeRedact(redact),
@@ -69,14 +69,14 @@ export function createFingerprint(): (settings: TracerDefaults) => string {
   return (settings) => {
     const { service, environment, attributes, sampling, limits, batch, boundary, resilience, propagation, profile } =
       settings;
-    const { agents, capture, destinations, logs, redact, retry, signals } = settings;
+    const { agents, capture, destinations, logs, metrics, redact, retry, signals } = settings;
     const { sessions, spanProcessors, exporter, idGenerator, spool } = settings;
     const description = JSON.stringify([
       [service.name, service.version, service.namespace, service.instanceId, environment, sorted(attributes)],
       [destinations.map(describeDestination), describeRedact(redact)],
       sampling.kind === 'rules' ? sorted(sampling) : identify(sampling.sampler),
       [sorted(limits), sorted(batch), sorted(retry), boundary, resilience, profile],
-      [spool && sorted(spool), sorted(signals), sorted(logs)],
+      [spool && sorted(spool), sorted(signals), sorted(metrics), sorted(logs)],
       [spanProcessors.map(identify), identify(exporter), identify(idGenerator)],
       [sessions, describeCapture(capture), agents && describeAgents(agents)],
       describePropagation(propagation),

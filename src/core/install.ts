@@ -1,4 +1,4 @@
-import { propagation, type TracerProvider, trace } from '@opentelemetry/api';
+import { type MeterProvider, metrics, propagation, type TracerProvider, trace } from '@opentelemetry/api';
 import { registerLoggerProvider } from '../infra/global-logs.ts';
 import { detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
 import { registerSlot } from '../infra/register-slot.ts';
@@ -11,7 +11,8 @@ import type { SpanRouter } from './span-router.ts';
  * How a registry takes part in a process in which others may have registered an SDK.
  *
  * - `'own'`: its routing provider and propagator become OpenTelemetry's global ones, in place of what was there; so does
- *   its provider of `@opentelemetry/api-logs`, if that package is there and nobody else has registered one.
+ *   its provider of `@opentelemetry/api-logs`, if that package is there and nobody else has registered one, and its meter
+ *   provider, unless somebody else has registered one.
  * - `'join'`: the SDK that owns the globals keeps them; the host adds `createSpanProcessor(registry)` to it.
  * - `'isolated'`: nothing global changes; only the given instrumentations go through the registry.
  * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry, and beside Datadog, whose own
@@ -22,6 +23,7 @@ export type InstallStrategy = 'auto' | 'own' | 'join' | 'isolated';
 /** What isotrace uses of an OpenTelemetry instrumentation. */
 export interface InstrumentationLike {
   setTracerProvider(provider: TracerProvider): void;
+  setMeterProvider?(provider: MeterProvider): void;
   enable(): void;
   disable(): void;
 }
@@ -69,8 +71,14 @@ export interface Installed extends Omit<InstallationHealth, 'advice'> {
   uninstall(): void;
 }
 
+/** The providers of the other signals. */
+export interface OtherProviders {
+  readonly logs: ApiLoggerProvider;
+  readonly meters: MeterProvider;
+}
+
 /** Puts a registry's router where instrumentations look for a provider. Never throws. */
-export function install(router: SpanRouter, options: InstallOptions, logs: ApiLoggerProvider): Installed {
+export function install(router: SpanRouter, options: InstallOptions, others: OtherProviders): Installed {
   const { guard } = router;
   const found = detectGlobalSdk();
   const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found);
@@ -81,7 +89,8 @@ export function install(router: SpanRouter, options: InstallOptions, logs: ApiLo
   const slot = registerSlot();
   const given = guard.run('api', 'instrumentations', () => listOf(options.instrumentations), []);
   if (strategy === 'own') step('install', () => takeGlobals(router, oneOf(options.incoming, TRUSTS, 'parent'), found));
-  if (strategy === 'own') step('install logs', () => registerLoggerProvider(logs));
+  if (strategy === 'own') step('install logs', () => registerLoggerProvider(others.logs));
+  if (strategy === 'own') step('install metrics', () => registerMeterProvider(others.meters));
   if (strategy !== 'join') {
     router.isOpen = true;
     undo.push(() => {
@@ -95,7 +104,7 @@ export function install(router: SpanRouter, options: InstallOptions, logs: ApiLo
       });
     }
     for (const instrumentation of new Set([...listOf(early), ...given])) {
-      step('instrumentation', () => attach(instrumentation, router));
+      step('instrumentation', () => attach(instrumentation, router, others));
     }
   }
   const isLeftOut = strategy === 'join' && given.length > 0;
@@ -155,8 +164,18 @@ function takeGlobals(router: SpanRouter, incoming: IncomingTrust, found: GlobalS
   };
 }
 
-function attach(instrumentation: InstrumentationLike, router: SpanRouter): () => void {
+/** Unless somebody else has registered one. */
+function registerMeterProvider(provider: MeterProvider): () => void {
+  if (!metrics.setGlobalMeterProvider(provider)) return () => undefined;
+  return () => {
+    // Somebody else may have taken the place meanwhile.
+    if (metrics.getMeterProvider() === provider) metrics.disable();
+  };
+}
+
+function attach(instrumentation: InstrumentationLike, router: SpanRouter, { meters }: OtherProviders): () => void {
   instrumentation.setTracerProvider(router);
+  instrumentation.setMeterProvider?.(meters);
   instrumentation.enable();
   return () => instrumentation.disable();
 }

@@ -7,6 +7,7 @@ import type { RedactOptions } from '../processing/redaction.ts';
 import type { AgentOptions } from '../processing/usage.ts';
 import type { ResilienceLevel } from '../utils/guard.ts';
 import type { DestinationOptions } from './destination-options.ts';
+import type { MetricOptions } from './metric-options.ts';
 
 /**
  * The options of one tenant. Given to a registry they are the defaults of all its tenants. Precedence, for each
@@ -60,6 +61,8 @@ export interface TracerOptions {
   profile?: ProfileOption | undefined;
   /** Which signals there are; one that is switched off costs nothing and is counted nowhere. */
   signals?: SignalOptions | undefined;
+  /** How metrics are put together and when they are sent. */
+  metrics?: MetricOptions | undefined;
   /** Which log records are taken. */
   logs?: LogOptions | undefined;
   /**

@@ -1,4 +1,6 @@
+import type { MeterProvider } from '@opentelemetry/api';
 import type { House } from './house.ts';
+import { MeterRouter } from './meter-router.ts';
 import type { TracerSettings } from './settings.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
@@ -31,4 +33,17 @@ export class Platform {
   close(): void {
     this.#closed = true;
   }
+}
+
+/**
+ * The platform tracer's meters. They may be asked for before there is a platform tracer, which is made when something is
+ * measured.
+ */
+export function platformMeters(platform: () => TracerRuntime | undefined): MeterProvider {
+  return new MeterRouter({
+    isOpen: () => true,
+    ownerIn: () => undefined,
+    unassigned: platform,
+    failed: (error) => platform()?.guard.report('metrics', 'own metrics', error),
+  });
 }

@@ -11,8 +11,9 @@ import { Admission } from './admission.ts';
 import { configError, resolveRegistrySettings } from './config.ts';
 import { House } from './house.ts';
 import type { Installation, InstallOptions } from './install.ts';
+import { type MetricReading, readMetrics } from './metric-reading.ts';
 import { beginCall, runInSpan, type SpanRunOptions } from './operations.ts';
-import { Platform } from './platform.ts';
+import { Platform, platformMeters } from './platform.ts';
 import type { RegistryOptions } from './registry-options.ts';
 import { type RegistryHealth, type RegistryStats, registryHealth, registryStats } from './registry-status.ts';
 import { Routing } from './routing.ts';
@@ -54,7 +55,9 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { settings, issues } = resolveRegistrySettings(options, readEnvironment(), host.platform);
     if (settings.strict && issues.length > 0) throw configError(issues);
     this.#settings = settings;
-    this.#house = new House({ ...settings, host }, issues, {
+    const own = settings.measuresItself ? platformMeters(() => this.#platform.get()) : undefined;
+    const meterProvider = settings.meterProvider ?? own;
+    this.#house = new House({ ...settings, meterProvider, host }, issues, {
       platform: () => this.#platform.made ?? this.#nobody,
       readmit: (runtime) => this.#admission.readmit(runtime),
       drained: (runtime) => this.#done(runtime),
@@ -219,6 +222,14 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   /** How the registry and its tenants do. */
   health(): RegistryHealth {
     return registryHealth(this.#house, this.routing, this.#all());
+  }
+
+  /**
+   * @internal The cumulative metrics of the platform tracer and of the most recently used tenants, up to so many; for the
+   * integrations.
+   */
+  readMetrics(tenants: number): Promise<readonly MetricReading[]> {
+    return readMetrics(this.#platform.made, this.#table.runtimes(), tenants);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,6 +4,7 @@ import type { House } from './house.ts';
 import { type Installation, type InstallationHealth, type Installed, type InstallOptions, install } from './install.ts';
 import { type LateBindingCounts, LateBindings } from './late-binding.ts';
 import { LogRouter } from './log-router.ts';
+import { MeterRouter } from './meter-router.ts';
 import type { RegistrySettings } from './settings.ts';
 import { SpanRouter } from './span-router.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
@@ -30,6 +31,7 @@ export class Routing {
   readonly lateBindings: LateBindings;
   readonly router: SpanRouter;
   readonly logs: LogRouter;
+  readonly meters: MeterRouter;
   /** Whether the host was given a span processor for an SDK of its own. */
   hasSpanProcessor = false;
   #installed: Installed | undefined;
@@ -52,6 +54,12 @@ export class Routing {
       router: this.router,
       nobody,
       unassigned: () => (unassigned === 'platform' ? platform() : undefined),
+    });
+    this.meters = new MeterRouter({
+      isOpen: () => this.router.isOpen,
+      ownerIn: (context) => this.router.starterIn(context),
+      unassigned: () => (unassigned === 'platform' ? platform() : undefined),
+      failed: (error) => house.guard.report('metrics', 'route', error),
     });
   }
 
@@ -76,11 +84,12 @@ export class Routing {
   install(options: InstallOptions): Installation {
     if (this.#installation !== undefined) return this.#installation;
     if (this.#closed) return INSTALLED_NOWHERE;
-    const installed = install(this.router, options, this.logs.provider);
+    const installed = install(this.router, options, { logs: this.logs.provider, meters: this.meters });
     const uninstall = (): void => {
       if (this.#installed !== installed) return;
       this.#installed = undefined;
       this.#installation = undefined;
+      this.meters.close();
       installed.uninstall();
       this.lateBindings.settleAll();
     };

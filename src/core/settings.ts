@@ -5,6 +5,7 @@ import type { ResourceSettings } from '../infra/resources.ts';
 import type { AddressRule, TlsOptions } from '../infra/transport.ts';
 import type { CaptureSettings } from '../processing/capture.ts';
 import type { LogLevel } from '../processing/log-record.ts';
+import type { Temporality } from '../processing/metric-model.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { RetrySettings } from '../processing/retry-policy.ts';
@@ -21,6 +22,7 @@ import type { Secret } from '../utils/secret.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { HeaderFunction } from './destination-options.ts';
 import type { DestinationUrls } from './destination-urls.ts';
+import { DEFAULT_METRICS, type MetricSettings } from './metric-options.ts';
 import type { BaggageFilter, PropagationFilter } from './options.ts';
 import type { ConfigureFunction, EndpointPolicy, TracerClass } from './registry-options.ts';
 
@@ -35,6 +37,7 @@ export interface TracerDefaults extends ResourceSettings {
   readonly limits: LimitSettings;
   readonly batch: BatchSettings;
   readonly signals: SignalSettings;
+  readonly metrics: MetricSettings;
   readonly logs: LogSettings;
   readonly retry: RetrySettings;
   readonly boundary: 'isolate' | 'link';
@@ -75,6 +78,8 @@ export interface DestinationSettings {
   readonly headers: Secret<Headers> | HeaderFunction;
   /** Name, in lower case, of the header for the tenant's id. */
   readonly tenantHeader: string | undefined;
+  /** `undefined`: that of the tenant's metrics. */
+  readonly temporality: Temporality | undefined;
   readonly tls: Secret<TlsOptions> | undefined;
   readonly addresses: AddressRule;
   readonly compression: 'gzip' | 'none';
@@ -146,6 +151,8 @@ export interface RegistrySettings extends HostSettings {
   readonly defaults: TracerDefaults;
   /** `false`: there is no platform tracer. */
   readonly platform: TracerSettings | false;
+  /** Whether isotrace's metrics about itself go into the platform tracer's own, unless there is a meter provider. */
+  readonly measuresItself: boolean;
   /** `false` also where there is no platform tracer, or it has no destination. */
   readonly platformCopy: CopyShare | false;
   readonly configure: ConfigureFunction | undefined;
@@ -216,6 +223,7 @@ export const BUILT_IN_DEFAULTS: TracerDefaults = Object.freeze({
     maxBytes: INTEGER_OPTIONS['batch.maxBytes'].default,
   }),
   signals: Object.freeze({ traces: true, metrics: true, logs: true }),
+  metrics: DEFAULT_METRICS,
   logs: Object.freeze({ minSeverity: 'trace' }),
   retry: Object.freeze({
     initialMillis: INTEGER_OPTIONS['retry.initialMillis'].default,

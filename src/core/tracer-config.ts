@@ -8,6 +8,7 @@ import { readAgents } from './agents-config.ts';
 import { readCapture } from './capture-config.ts';
 import { type DestinationRules, resolveDestinations } from './destination-config.ts';
 import type { DestinationOptions } from './destination-options.ts';
+import { readMetrics } from './metrics-config.ts';
 import type { TracerOptions } from './options.ts';
 import { readPropagation } from './propagation-config.ts';
 import { readRedact } from './redact-config.ts';
@@ -40,6 +41,7 @@ export const TRACER_KEYS = {
   retry: true,
   profile: true,
   signals: true,
+  metrics: true,
   logs: true,
   boundary: true,
   capture: true,
@@ -124,6 +126,7 @@ export function applyOptions(
     limits: readGroup(reader, 'limits', LIMITS, base.limits, (name) => noteGiven(name, given)),
     batch: readGroup(reader, 'batch', BATCH, base.batch, (name) => noteGiven(name, given)),
     signals: readGroup(reader, 'signals', SIGNALS, base.signals),
+    metrics: readMetrics(reader, base.metrics),
     logs: readGroup(reader, 'logs', LOGS, base.logs),
     retry: readGroup(reader, 'retry', RETRY, base.retry),
     boundary: reader.read('boundary', BOUNDARY) ?? base.boundary,
@@ -166,6 +169,7 @@ export function applyEnvironment(
     destination: environment.destinations.length > 0 ? environment.destinations.map(toDestinationOptions) : undefined,
     limits: integersUnder('limits.', environment),
     batch: integersUnder('batch.', environment),
+    metrics: { ...environment.metrics, ...integersUnder('metrics.', environment) },
   };
   const reader = OptionReader.open(options, '', KNOWN_TRACER, found);
   const settings = reader === undefined ? base : applyOptions(reader, base);
@@ -207,6 +211,7 @@ export function completeSettings(defaults: TracerDefaults, tenantId: string, iss
     limits,
     batch: fitted,
     signals: defaults.signals,
+    metrics: defaults.metrics,
     logs: defaults.logs,
     retry: defaults.retry,
     boundary: defaults.boundary,
@@ -244,7 +249,10 @@ export function toDestinationOptions(destination: EnvironmentDestination): Desti
   };
 }
 
-function integersUnder(prefix: 'batch.' | 'limits.', environment: EnvironmentOptions): Record<string, number> {
+function integersUnder(
+  prefix: 'batch.' | 'limits.' | 'metrics.',
+  environment: EnvironmentOptions,
+): Record<string, number> {
   const entries = Object.entries(environment.integers).filter(([path]) => path.startsWith(prefix));
   return Object.fromEntries(entries.map(([path, value]) => [path.slice(prefix.length), value]));
 }

@@ -16,9 +16,11 @@ import type { Clock } from '../utils/clock.ts';
 import { publishDiagnostic } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { Guard } from '../utils/guard.ts';
+import { Metering } from './metering.ts';
 import { OWN_SCOPE } from './own-scope.ts';
 import { PLATFORM_SPOOL_NAME, type TracerDefaults } from './settings.ts';
 import { SpanPath } from './span-path.ts';
+import { SpanRules } from './span-rules.ts';
 import { reportWhile } from './tenant-report.ts';
 import type { TracerHouse } from './tracer-house.ts';
 
@@ -26,7 +28,7 @@ import type { TracerHouse } from './tracer-house.ts';
  * The engine behind one tenant's tracer: its state and its spans. One object for each tenant as long as anybody holds
  * its tracer; what costs memory is made on first use and let go when the tenant is evicted.
  */
-export class TracerRuntime implements ScopeOwner, SpanStarter {
+export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter {
   // First what a warm `registry.get` touches: one cache line of an object that is often in no cache.
   /** Set at each use, cleared by the registry's sweep. */
   touched = true;
@@ -59,8 +61,10 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
   #endsAt = Number.POSITIVE_INFINITY;
   /** The time of a later, shorter call of `shutdown` is over. */
   #overdue: Signal | undefined;
+  #metering: Metering | undefined;
 
   constructor(house: TracerHouse<TracerRuntime>, tenantId: string, isPlatform = false) {
+    super();
     const copies = isPlatform ? undefined : house.copies;
     this.house = house;
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
@@ -99,36 +103,23 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     return this.path.configured ? this.path.settings.boundary : 'isolate';
   }
 
+  /** What the tenant measures with. */
+  get metering(): Metering {
+    this.#metering ??= new Metering(this);
+    return this.#metering;
+  }
+
+  /** The same, if it measures at all. */
+  get measured(): Metering | undefined {
+    return this.#metering;
+  }
+
   get clock(): Clock {
     return this.house.pipeline.clock;
   }
 
   get ids() {
     return this.house.pipeline.ids;
-  }
-
-  get spanLimits() {
-    return this.path.settings.limits;
-  }
-
-  get sampler() {
-    return this.path.sampler;
-  }
-
-  get hooks() {
-    return this.path.hooks;
-  }
-
-  get captureSettings() {
-    return this.path.settings.capture;
-  }
-
-  get rootSessions() {
-    return this.path.rootSessions;
-  }
-
-  get hostIds() {
-    return this.path.hostIds;
   }
 
   /** Spans that were started and have not ended. */
@@ -204,6 +195,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     this.generation += 1;
     this.guard.level = settings.resilience;
     this.path.configure(settings);
+    this.#metering?.configured();
     if (this.#state !== 'draining' && this.#state !== 'closed') this.#become('active');
     this.#answered?.raise();
     this.#checkDrained();
@@ -233,6 +225,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     }
     this.path.discardHold('tenant_unknown');
     this.path.unconfigure();
+    this.#metering?.rest();
     this.#answered?.raise();
   }
 
@@ -294,6 +287,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
       const failure = this.#failure(ended);
       this.#accepting = false;
       const closed = path.close('shutdown_deadline');
+      this.#metering?.rest();
       this.#answered?.raise();
       await within(clock, this.#timeLeft, Promise.race([closed, overdue]), true);
       return failure;
@@ -333,6 +327,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
     this.#endGrace();
     this.#become('dormant');
     void this.path.close('evicted');
+    this.#metering?.rest();
     this.#answered?.raise();
     this.house.drained(this);
   }
@@ -344,6 +339,7 @@ export class TracerRuntime implements ScopeOwner, SpanStarter {
 
   #become(next: TracerState): void {
     if (this.#state === next) return;
+    this.#metering?.pause();
     if (canBecome(this.#state, next)) this.#state = next;
     else this.guard.report('api', 'state', `no step from ${this.#state} to ${next}`);
   }

@@ -15,8 +15,13 @@ import { TracerRuntime } from './tracer-runtime.ts';
 /** Logs something for a tenant. */
 export type DeferredLog = (tenant: TracerRuntime) => void;
 
+/** Measures something for a tenant; for nobody when there is none. */
+export type DeferredMeasurement = (tenant: TracerRuntime | undefined) => void;
+
 /** Log records of one request that wait for its tenant. */
 const MAX_WAITING_LOGS = 100;
+/** Likewise; those beyond are not taken. */
+const MAX_WAITING_MEASUREMENTS = 100;
 
 /** How the wait of a span for its tenant ended. */
 export type LateBindingOutcome = 'bound' | 'unassigned' | 'expired';
@@ -58,6 +63,7 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
   #left: Set<RecordingSpan> | undefined;
   /** What was logged meanwhile. */
   #logs: DeferredLog[] | undefined;
+  #measurements: DeferredMeasurement[] | undefined;
   /** Open spans that the tenant does not record. */
   #turnedAway: Set<RecordingSpan> | undefined;
 
@@ -172,6 +178,16 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
     else for (const emit of logs) emit(tenant);
   }
 
+  /** Has something measured for the tenant, once that is known. Takes a hundred. */
+  measure(measurement: DeferredMeasurement): void {
+    if (this.#tenant !== undefined) {
+      measurement(this.#tenant === this.room.nobody ? undefined : this.#tenant);
+      return;
+    }
+    this.#measurements ??= [];
+    if (this.#measurements.length < MAX_WAITING_MEASUREMENTS) this.#measurements.push(measurement);
+  }
+
   bind(tenant: ScopeOwner): void {
     if (tenant instanceof TracerRuntime && this.room.mayClaim(tenant)) this.settle(tenant, 'bound');
   }
@@ -190,6 +206,9 @@ export class UnknownTenant implements ScopeOwner, SpanStarter {
     this.room.settled(this, outcome, spans.length);
     this.#handOver(spans);
     this.#settleLogs(tenant);
+    const measurements = this.#measurements ?? [];
+    this.#measurements = undefined;
+    for (const measure of measurements) measure(tenant);
   }
 
   #handOver(spans: readonly RecordingSpan[]): void {

@@ -52,6 +52,13 @@ export const ENVIRONMENT_VARIABLES = {
     parseSampler,
   ),
   OTEL_TRACES_SAMPLER_ARG: variable('sampling.ratio', 'a number from 0 to 1', parseRatio),
+  OTEL_METRIC_EXPORT_INTERVAL: integerVariable('metrics.intervalMillis'),
+  OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: variable(
+    'metrics.temporality',
+    '"cumulative" or "delta"',
+    parseTemporality,
+  ),
+  OTEL_METRICS_EXEMPLAR_FILTER: variable('metrics.exemplars', '"trace_based" or "always_off"', parseExemplarFilter),
   OTEL_BSP_SCHEDULE_DELAY: integerVariable('batch.delayMillis'),
   OTEL_BSP_MAX_QUEUE_SIZE: integerVariable('limits.maxQueueSize'),
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: integerVariable('batch.maxSize'),
@@ -133,6 +140,16 @@ function integerVariable(option: IntegerOptionPath): EnvironmentVariable<number>
 function parseBoolean(text: string): boolean | undefined {
   const lower = text.toLowerCase();
   return lower === 'true' || lower === 'false' ? lower === 'true' : undefined;
+}
+
+function parseTemporality(text: string): 'cumulative' | 'delta' | undefined {
+  const lower = text.toLowerCase();
+  return lower === 'cumulative' || lower === 'delta' ? lower : undefined;
+}
+
+function parseExemplarFilter(text: string): boolean | undefined {
+  if (text === 'trace_based') return true;
+  return text === 'always_off' ? false : undefined;
 }
 
 function parseUrl(text: string): Secret | undefined {

@@ -21,6 +21,7 @@ export interface EnvironmentOptions {
   /** The general one, for all signals without variables of their own, and one for each of the others. */
   readonly destinations: readonly EnvironmentDestination[];
   readonly sampling?: RatioSampling;
+  readonly metrics?: EnvironmentMetrics;
   /** Absent when there is no proxy. */
   readonly proxies?: ProxyRules;
   /** By option path, such as `batch.maxSize`. */
@@ -40,6 +41,11 @@ export interface EnvironmentDestination {
   readonly insecure?: boolean;
   readonly compression?: 'gzip' | 'none';
   readonly timeoutMillis?: number;
+}
+
+export interface EnvironmentMetrics {
+  readonly temporality?: 'cumulative' | 'delta';
+  readonly exemplars?: boolean;
 }
 
 export interface RatioSampling {
@@ -111,8 +117,10 @@ function toOptions(values: Values): EnvironmentOptions {
     ...(values.OTEL_RESOURCE_ATTRIBUTES !== undefined && { attributes: values.OTEL_RESOURCE_ATTRIBUTES }),
     destinations: toDestinations(values),
     ...(sampling !== undefined && { sampling }),
+    ...toMetrics(values),
     ...(proxies !== undefined && { proxies }),
     integers: withoutUndefined({
+      'metrics.intervalMillis': values.OTEL_METRIC_EXPORT_INTERVAL,
       'batch.delayMillis': values.OTEL_BSP_SCHEDULE_DELAY,
       'batch.maxSize': values.OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
       'limits.maxQueueSize': values.OTEL_BSP_MAX_QUEUE_SIZE,
@@ -211,6 +219,15 @@ function toSampling(values: Values): RatioSampling | undefined {
   if (sampler === undefined) return undefined;
   const ratio = sampler.ratio ?? values.OTEL_TRACES_SAMPLER_ARG ?? 1;
   return { ratio, parentBased: sampler.parentBased };
+}
+
+function toMetrics(values: Values): { readonly metrics?: EnvironmentMetrics } {
+  const temporality = values.OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE;
+  const exemplars = values.OTEL_METRICS_EXEMPLAR_FILTER;
+  if (temporality === undefined && exemplars === undefined) return {};
+  return {
+    metrics: { ...(temporality !== undefined && { temporality }), ...(exemplars !== undefined && { exemplars }) },
+  };
 }
 
 function withoutUndefined<T extends object>(record: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

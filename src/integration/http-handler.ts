@@ -14,7 +14,7 @@ import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import { IssueLog } from '../utils/option-reader.ts';
 import { type HttpFacts, parseRequestLine, type RequestLine, requestAttributes, spanName } from './http-attributes.ts';
 import { type HttpExchange, type HttpOutcome, JoinedExchange, ServerExchange, UNTRACED } from './http-exchange.ts';
-import { type HttpMeasurements, MeasurementSource } from './http-measurements.ts';
+import { type HttpMeasurements, MeasurementSource, OwnMeasurements } from './http-measurements.ts';
 import { type HttpOptions, type HttpSettings, readHttpOptions } from './http-options.ts';
 import { askTenant } from './tenant-answer.ts';
 
@@ -55,7 +55,9 @@ export class HttpHandler<Request> {
   readonly #registry: TracerRegistry<TracerBase>;
   readonly #host: IntegrationHost | undefined;
   readonly #settings: HttpSettings<Request>;
+  /** Where the user wants requests measured. */
   readonly #measurements: MeasurementSource | undefined;
+  readonly #ownMeasurements = new OwnMeasurements();
 
   /**
    * Options that are not acceptable become issues of the registry, in `health()`.
@@ -69,7 +71,8 @@ export class HttpHandler<Request> {
     this.#settings = readHttpOptions(name, options, issues);
     this.#host = integrationHostOf(registry);
     const { meterProvider } = this.#settings;
-    this.#measurements = meterProvider === undefined ? undefined : new MeasurementSource(meterProvider);
+    if (meterProvider !== undefined && meterProvider !== false)
+      this.#measurements = new MeasurementSource(meterProvider);
     if (this.#host === undefined) warnOfNoRegistry(name);
     else this.#host.refuse(issues.list());
   }
@@ -168,7 +171,7 @@ export class HttpHandler<Request> {
       context: span === NOOP_SPAN || !isOwn ? remote : enterSpan(remote, runtime, span),
       method: line.method,
       arrivedAt: at,
-      measurements: this.#measurementsOf(runtime),
+      measurements: this.#measurementsOf(runtime, isOwn),
       attributes,
     });
     exchange.addRoute(route);
@@ -210,9 +213,11 @@ export class HttpHandler<Request> {
     return attributes && host.guard.run('host', 'attributes', () => attributes(request), undefined);
   }
 
-  /** Tenants that may turn out not to exist are not measured: their ids may be made up. */
-  #measurementsOf(runtime: TracerRuntime): HttpMeasurements | undefined {
+  #measurementsOf(runtime: TracerRuntime, isOwn: boolean): HttpMeasurements | undefined {
     const source = this.#measurements;
+    const { meterProvider } = this.#settings;
+    if (meterProvider === undefined && isOwn) return this.#ownMeasurements.of(runtime);
+    // The ids of tenants that may turn out not to exist may be made up.
     if (source === undefined || !runtime.path.configured) return undefined;
     return runtime.guard.run('host', 'meterProvider', () => source.of(runtime.tenantId), undefined);
   }

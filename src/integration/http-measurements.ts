@@ -1,4 +1,6 @@
 import type { Attributes, Context, Histogram, Meter, MeterProvider, UpDownCounter } from '@opentelemetry/api';
+import { OWN_SCOPE } from '../core/own-scope.ts';
+import type { TracerRuntime } from '../core/tracer-runtime.ts';
 import { VERSION } from '../utils/version.ts';
 
 /**
@@ -77,6 +79,23 @@ export class MeasurementSource {
     if (known !== undefined) return known;
     const measurements = createHttpMeasurements(createInstruments(meter), {});
     this.#ofMeter.set(meter, measurements);
+    return measurements;
+  }
+}
+
+/** The measurements of each tenant in its own metrics. */
+export class OwnMeasurements {
+  readonly #ofTenant = new WeakMap<TracerRuntime, HttpMeasurements>();
+
+  /** None for a tenant without metrics. */
+  of(tenant: TracerRuntime): HttpMeasurements | undefined {
+    if (!tenant.path.settings.signals.metrics) return undefined;
+    let measurements = this.#ofTenant.get(tenant);
+    if (measurements === undefined) {
+      const meter = tenant.metering.provider.getMeter(OWN_SCOPE.name, OWN_SCOPE.version);
+      measurements = createHttpMeasurements(createInstruments(meter), {});
+      this.#ofTenant.set(tenant, measurements);
+    }
     return measurements;
   }
 }

@@ -39,10 +39,11 @@ export interface HttpOptions<Request> {
   /** Methods that appear by name; all others are `_OTHER`. Default: those of RFC 9110 and `PATCH`. Up to 100. */
   readonly knownMethods?: readonly string[] | undefined;
   /**
-   * Where `http.server.request.duration` and `http.server.active_requests` are measured: one meter for each tenant, or
-   * one provider, the process owner's own, whose points then carry `tenant.id`. Default: they are not measured.
+   * Where `http.server.request.duration` and `http.server.active_requests` are measured: one meter for each tenant, one
+   * provider, the process owner's own, whose points then carry `tenant.id`, or nowhere (`false`). Default: in the tenant's
+   * own metrics, unless instrumentation has begun the request's span, which has measurements of its own.
    */
-  readonly meterProvider?: MeterProvider | ((tenantId: string) => Meter | undefined) | undefined;
+  readonly meterProvider?: MeterProvider | ((tenantId: string) => Meter | undefined) | false | undefined;
 }
 
 /** {@link HttpOptions}, checked and complete. */
@@ -57,7 +58,8 @@ export interface HttpSettings<Request> {
   readonly tenantTimeoutMillis: number;
   readonly trustProxy: boolean;
   readonly knownMethods: ReadonlySet<string>;
-  readonly meterProvider: MeterProvider | ((tenantId: string) => Meter | undefined) | undefined;
+  /** `undefined`: the tenant's own metrics. */
+  readonly meterProvider: MeterProvider | ((tenantId: string) => Meter | undefined) | false | undefined;
 }
 
 const MAX_PATTERNS = 1_000;
@@ -118,10 +120,12 @@ const METHODS: Check<ReadonlySet<string>> = {
   describe: describeKind,
 };
 
-const METER_PROVIDER: Check<MeterProvider | ((tenantId: string) => Meter)> = {
-  accepted: 'an object with getMeter() or a function',
+const METER_PROVIDER: Check<MeterProvider | ((tenantId: string) => Meter) | false> = {
+  accepted: 'an object with getMeter(), a function or false',
   parse: (value) =>
-    typeof value === 'function' || hasMethods(value, ['getMeter']) ? (value as MeterProvider) : undefined,
+    value === false || typeof value === 'function' || hasMethods(value, ['getMeter'])
+      ? (value as MeterProvider | false)
+      : undefined,
   describe: describeKind,
 };
 

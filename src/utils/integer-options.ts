@@ -42,6 +42,8 @@ export const INTEGER_OPTIONS = {
     default: Number.POSITIVE_INFINITY,
     unit: 'milliseconds',
   },
+  'metrics.intervalMillis': { min: 10, max: 24 * HOUR_MILLIS, default: 60_000, unit: 'milliseconds' },
+  'metrics.cardinalityLimit': { min: 2, max: 1_000_000, default: 2_000, unit: 'attribute sets' },
   'destination.timeoutMillis': { min: 1, max: 600_000, default: 10_000, unit: 'milliseconds' },
   'lateBinding.maxSpans': { min: 0, max: 1_000_000, default: 10_000, unit: 'spans' },
   'lateBinding.maxMillis': { min: 1, max: HOUR_MILLIS, default: 30_000, unit: 'milliseconds' },

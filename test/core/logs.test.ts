@@ -350,7 +350,7 @@ describe('a provider of the Logs API', () => {
     const target = await receiver();
     const platform = await receiver();
     const registry = registryOf({
-      platform: { destination: { endpoint: platform.url } },
+      platform: { destination: { endpoint: platform.url }, signals: { metrics: false } },
       configure: toReceiver(target),
     });
     const { uninstall } = registry.install({ strategy: 'own' });

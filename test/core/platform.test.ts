@@ -63,7 +63,7 @@ describe('the platform tracer', () => {
     vi.stubEnv('OTEL_RESOURCE_ATTRIBUTES', 'a=environment,b=environment,c=environment');
     const registry = registryOf({
       attributes: { b: 'registry', c: 'registry' },
-      platform: { attributes: { c: 'platform' }, destination: { endpoint: own.url } },
+      platform: { attributes: { c: 'platform' }, destination: { endpoint: own.url, signals: ['traces'] } },
     });
     registry.platform.startSpan('work').end();
     await registry.flush();
@@ -103,7 +103,7 @@ describe('the platform tracer', () => {
 
   it('is made on first use, is no tenant, and is part of flush, stats and shutdown', async () => {
     const target = await receiver();
-    const registry = registryOf({ platform: { destination: { endpoint: target.url } } });
+    const registry = registryOf({ platform: { destination: { endpoint: target.url, signals: ['traces'] } } });
     const { platform } = registry;
     expect(registry.platform).toBe(platform);
     expect(platform.tenantId).toBe('platform');

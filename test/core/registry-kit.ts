@@ -83,7 +83,7 @@ export function names(from: OtlpReceiver): string[] {
 
 /** The resource attributes of each accepted request. */
 export function resources(from: OtlpReceiver): Record<string, unknown>[] {
-  const accepted = from.requests.filter((request) => request.accepted);
+  const accepted = from.requests.filter((request) => request.accepted && request.path.endsWith('/v1/traces'));
   return accepted.flatMap(({ body }) =>
     decodeTraceRequest(body).resourceSpans.map(({ resource }) => resource.attributes),
   );

@@ -9,6 +9,7 @@ import {
 import { InMemorySpanExporter } from '@opentelemetry/sdk-trace';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FakeClock } from '../support/fake-clock.ts';
+import { receivedPoints } from '../support/received-metrics.ts';
 import { receiver, registryOf, resolveWith, toReceiver, until } from './registry-kit.ts';
 
 /** Collects when it is asked, as a Prometheus endpoint does. */
@@ -262,5 +263,37 @@ describe("isotrace's own metrics", () => {
   ])('say what is wrong with their options (%j)', (options, option) => {
     const registry = registryOf(options as never);
     expect(registry.health().issues).toMatchObject([{ option }]);
+  });
+});
+
+describe('without a meter provider', () => {
+  it("measures itself in the platform tracer's metrics, where those are sent somewhere", async () => {
+    const to = await receiver();
+    const registry = registryOf({ platform: { destination: { endpoint: to.url } } });
+    registry.get('acme').withSpan('work', () => undefined);
+    await registry.flush();
+    const started = receivedPoints(to, 'otel.sdk.span.started');
+    expect(started.map(({ attributes, value }) => [attributes['otel.span.sampling_result'], value])).toEqual([
+      ['RECORD_AND_SAMPLE', 1],
+      ['DROP', 0],
+    ]);
+    expect(receivedPoints(to).every(({ scope }) => scope === 'isotrace')).toBe(true);
+  });
+
+  it('measures nothing where nobody gets it', async () => {
+    const to = await receiver();
+    for (const platform of [
+      false as const,
+      {},
+      undefined,
+      { destination: { endpoint: to.url }, signals: { metrics: false } },
+      { destination: { endpoint: to.url, signals: ['traces' as const] } },
+    ]) {
+      const registry = registryOf({ platform, destination: { endpoint: to.url } });
+      registry.get('acme').withSpan('work', () => undefined);
+      await registry.flush();
+      expect(registry.stats().metrics.created).toBe(0);
+    }
+    expect(receivedPoints(to)).toEqual([]);
   });
 });

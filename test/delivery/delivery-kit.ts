@@ -14,7 +14,7 @@ export async function receiverWith(options?: ReceiverOptions): Promise<OtlpRecei
 
 /** A registry without a platform tracer that is shut down with the test. */
 export function registryWith(options: RegistryOptions<Tracer>): TracerRegistry {
-  const registry = new TracerRegistry({ logger: SILENT, platform: false, ...options });
+  const registry = new TracerRegistry({ logger: SILENT, platform: false, signals: { metrics: false }, ...options });
   onTestFinished(async () => {
     await registry.shutdown({ timeoutMillis: 0 });
   });

@@ -128,6 +128,7 @@ describe('readEnvironment', () => {
 
   it.each([
     ['OTEL_BSP_SCHEDULE_DELAY', 'batch.delayMillis'],
+    ['OTEL_METRIC_EXPORT_INTERVAL', 'metrics.intervalMillis'],
     ['OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 'batch.maxSize'],
     ['OTEL_BSP_MAX_QUEUE_SIZE', 'limits.maxQueueSize'],
     ['OTEL_ATTRIBUTE_COUNT_LIMIT', 'limits.attributeCountLimit'],
@@ -168,6 +169,9 @@ describe('readEnvironment', () => {
     ['OTEL_EXPORTER_OTLP_TIMEOUT', '0'],
     ['OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', '10s'],
     ['OTEL_BSP_EXPORT_TIMEOUT', '-5'],
+    ['OTEL_METRIC_EXPORT_INTERVAL', '1m'],
+    ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', 'lowmemory'],
+    ['OTEL_METRICS_EXEMPLAR_FILTER', 'always_on'],
     ['OTEL_EXPORTER_OTLP_COMPRESSION', 'zstd'],
     ['OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', 'GZIP '],
     ['OTEL_EXPORTER_OTLP_PROTOCOL', 'http'],

@@ -76,6 +76,7 @@ export class CanaryRun {
     const [tenant, other] = [this.tenant(work.tenant), this.tenant(work.other)];
     this.kinds.push(work.kind);
     world.check(frame);
+    if (work.variant % 3 === 1) world.measure(work.variant % 2 === 0 ? tenant : other);
     if (work.variant % 3 === 0) world.log(frame, work.variant % 2 === 0 ? tenant : other);
     await KINDS[work.kind]({
       run: this,

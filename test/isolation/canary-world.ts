@@ -6,6 +6,7 @@ import { pinoStream } from '../../src/pino.ts';
 import type { DecodedSpan } from '../support/otlp-decoder.ts';
 import { logsOf } from '../support/otlp-log-decoder.ts';
 import { type OtlpReceiver, startReceiver } from '../support/otlp-receiver.ts';
+import { receivedPoints } from '../support/received-metrics.ts';
 import { SILENT } from '../support/tenant-receivers.ts';
 import { type Leak, WireSearch } from './wire-search.ts';
 
@@ -86,6 +87,9 @@ export class CanaryWorld implements AsyncDisposable {
   readonly emitter = new EventEmitter();
   readonly spans: ExpectedSpan[] = [];
   readonly logs: ExpectedLog[] = [];
+  readonly measurements = new Map<CanaryTenant, number>();
+  /** What measuring code uses for all tenants, as hosts do. */
+  readonly #attributes = { canary: '' };
   readonly #line: { write(line: string): void };
   readonly #ids = new Map<string, string>();
   readonly #carriers: { readonly tenantId: string; readonly text: string }[] = [];
@@ -110,6 +114,7 @@ export class CanaryWorld implements AsyncDisposable {
       batch: { delayMillis: 100 },
       limits: { maxQueueSize: 100_000, maxQueueBytes: 2 ** 27 },
       propagation: { baggage: ['canary'] },
+      metrics: { temporality: 'delta', exemplars: true, intervalMillis: 1_000 },
       ...options,
       configure: async (id) => {
         const tenant = byId.get(id);
@@ -145,6 +150,28 @@ export class CanaryWorld implements AsyncDisposable {
     this.logs.push({ tenant, key, own: frame.own.get(tenant), session: frame.session.get(tenant) });
     if (frame.tenant === tenant && key % 2 === 0) this.#line.write(JSON.stringify({ level: 30, msg: secret, key }));
     else this.tracer(tenant).log.info(`log ${secret}`, { key, 'canary.log': { secret } });
+  }
+
+  /** Measures for a tenant wherever the code runs. */
+  measure(tenant: CanaryTenant): void {
+    this.measurements.set(tenant, (this.measurements.get(tenant) ?? 0) + 1);
+    this.#attributes.canary = tenant.secret;
+    this.tracer(tenant).metrics.counter('canary').add(1, this.#attributes);
+  }
+
+  /** How the points that arrived differ from what was measured, one line for each difference. */
+  metricDifferences(): string[] {
+    return this.tenants.flatMap((tenant) => {
+      const points = receivedPoints(tenant.receiver, 'canary');
+      const count = points.reduce((sum, { value = 0 }) => sum + value, 0);
+      const due = this.measurements.get(tenant) ?? 0;
+      const own = new Set(this.spans.filter((span) => span.tenant === tenant).map(({ ids }) => ids?.spanId));
+      const foreign = points.flatMap(({ exemplars }) => exemplars).filter(({ spanId }) => !own.has(spanId));
+      return [
+        ...(count === due ? [] : [`${tenant.id} got ${count} measurements, not ${due}`]),
+        ...foreign.map(({ spanId }) => `${tenant.id} got an exemplar with the foreign span ${spanId}`),
+      ];
+    });
   }
 
   /** How the records that arrived differ from what was logged, one line for each difference. */

@@ -40,9 +40,11 @@ describe('20 tenants, each with a secret in all that it records', () => {
     expect(steps).toBeGreaterThan(50_000);
     expect(world.spans.length).toBeGreaterThan(50_000);
     expect(world.logs.length).toBeGreaterThan(10_000);
+    expect([...world.measurements.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10_000);
     for (const kind of Object.keys(KINDS)) expect(kinds.get(kind as WorkKind), kind).toBeGreaterThan(300);
     expect(world.differences()).toEqual([]);
     expect(world.logDifferences()).toEqual([]);
+    expect(world.metricDifferences()).toEqual([]);
     expect(world.leaks()).toEqual([]);
     for (const { receiver, secret } of world.tenants) {
       for (const { headers } of receiver.requests) expect(headers['x-canary']).toBe(secret);
@@ -58,6 +60,7 @@ describe('20 tenants, each with a secret in all that it records', () => {
     expect(Math.min(evicted, revived)).toBeGreaterThan(1_000);
     expect(world.differences()).toEqual([]);
     expect(world.logDifferences()).toEqual([]);
+    expect(world.metricDifferences()).toEqual([]);
     expect(world.leaks()).toEqual([]);
   }, 180_000);
 });
@@ -137,6 +140,7 @@ describe('the search itself', () => {
     await world.deliver();
     expect(world.differences()).toEqual([]);
     expect(world.logDifferences()).toEqual([]);
+    expect(world.metricDifferences()).toEqual([]);
 
     world.expectSpan(OUTSIDE, tenant);
     start(OUTSIDE, other);

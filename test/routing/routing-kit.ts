@@ -38,7 +38,7 @@ export async function startWorld<Id extends string>(
     await Promise.all([platform, ...Object.values<OtlpReceiver>(receivers)].map((receiver) => receiver.close()));
   });
   const registry = registryOf({
-    platform: { destination: { endpoint: platform.url } },
+    platform: { destination: { endpoint: platform.url }, signals: { metrics: false } },
     configure: (id) =>
       id in receivers ? { destination: { endpoint: receivers[id as Id].url }, ...tenant(id as Id) } : undefined,
     ...(clock !== undefined && { clock }),

@@ -76,7 +76,7 @@ describe('the handler', () => {
   it('gives what has no tenant to the platform tracer where that is wanted', async () => {
     const platform = await receiver();
     const world = await startWorld(['tenant-0'], {
-      registry: { platform: { destination: { endpoint: platform.url } } },
+      registry: { platform: { destination: { endpoint: platform.url }, signals: { metrics: false } } },
     });
     const { fetch } = await serve(world, { tenant: () => undefined, unassigned: 'platform' });
     expect(await (await fetch('/')).json()).toEqual({ tenant: world.registry.platform.tenantId });

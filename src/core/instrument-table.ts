@@ -1,0 +1,77 @@
+import { type Instrument, SyncInstrument } from '../processing/metric-instrument.ts';
+import type { CollectedMetric, MetricKind, ScopeMetrics } from '../processing/metric-model.ts';
+import { OWN_SCOPE } from './own-scope.ts';
+
+/** An instrumentation scope. */
+export interface MetricScope {
+  readonly name: string;
+  readonly version?: string | undefined;
+}
+
+interface Group {
+  readonly scope: MetricScope;
+  readonly instruments: Map<string, Instrument>;
+}
+
+const SYNC_KINDS: readonly MetricKind[] = ['gauge', 'counter', 'histogram', 'upDownCounter'];
+
+/** The instruments of one tenant, by scope, kind and name; case does not tell names apart. */
+export class InstrumentTable {
+  readonly #groups = new Map<string, Group>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  *[Symbol.iterator](): Iterator<Instrument> {
+    for (const { instruments } of this.#groups.values()) yield* instruments.values();
+  }
+
+  find(scope: MetricScope, kind: MetricKind, name: string): Instrument | undefined {
+    return this.#groups.get(keyOf(scope))?.instruments.get(nameOf({ kind, name }));
+  }
+
+  /** The one of that name that takes measurements, of whatever kind. */
+  findByName(scope: MetricScope, name: unknown): SyncInstrument | undefined {
+    if (typeof name !== 'string') return undefined;
+    for (const kind of SYNC_KINDS) {
+      const known = this.find(scope, kind, name);
+      if (known instanceof SyncInstrument) return known;
+    }
+    return undefined;
+  }
+
+  add(scope: MetricScope, instrument: Instrument): void {
+    const key = keyOf(scope);
+    const group = this.#groups.get(key) ?? { scope, instruments: new Map<string, Instrument>() };
+    this.#groups.set(key, group);
+    group.instruments.set(nameOf(instrument), instrument);
+    this.#size += 1;
+  }
+
+  scopeOf(instrument: Instrument): MetricScope {
+    for (const { scope, instruments } of this.#groups.values()) {
+      if (instruments.get(nameOf(instrument)) === instrument) return scope;
+    }
+    return OWN_SCOPE;
+  }
+
+  /** What `collect` answers for each of the instruments, by scope; those without anything are left out. */
+  gather(collect: (instrument: Instrument) => readonly CollectedMetric[]): ScopeMetrics[] {
+    const scopes: ScopeMetrics[] = [];
+    for (const { scope, instruments } of this.#groups.values()) {
+      const metrics = [...instruments.values()].flatMap(collect);
+      if (metrics.length > 0) scopes.push({ scope, metrics });
+    }
+    return scopes;
+  }
+}
+
+function keyOf({ name, version = '' }: MetricScope): string {
+  return `${name}\n${version}`;
+}
+
+function nameOf({ kind, name }: Pick<Instrument, 'kind' | 'name'>): string {
+  return `${kind} ${name.toLowerCase()}`;
+}

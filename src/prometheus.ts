@@ -1,0 +1,1 @@
+export { type PrometheusHandler, type PrometheusOptions, prometheusHandler } from './integration/prometheus-handler.ts';
