@@ -48,11 +48,6 @@ export function mustNewSimple(
   return simpleBuilder(keyId, keySecret, endpoint, serviceName).mustBuild();
 }
 
-function simpleBuilder(
-  keyId: string,
-  keySecret: string,
-  endpoint: string,
-  serviceName: string,
-): TelemetryFlowBuilder {
+function simpleBuilder(keyId: string, keySecret: string, endpoint: string, serviceName: string): TelemetryFlowBuilder {
   return new TelemetryFlowBuilder().withApiKey(keyId, keySecret).withEndpoint(endpoint).withService(serviceName);
 }

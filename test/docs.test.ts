@@ -107,6 +107,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'metrics-2': { printed: ['done 3'] },
   'metrics-3': { printed: ['2'], spans: ['work'] },
   'metrics-4': { printed: ['true'] },
+  'migrating-1': { printed: ['42 1 1 1'], spans: ['checkout'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'outgoing-1': { printed: ['200'], spans: ['GET', 'POST'] },
   'outgoing-2': { spans: ['load order', 'shop.Orders/Find', 'shop.Orders/Find'] },

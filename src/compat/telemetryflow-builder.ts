@@ -152,7 +152,10 @@ export class TelemetryFlowBuilder extends TracerBuilder {
       options: {
         ...options,
         // Their name for it, beside that of today's semantic conventions.
-        attributes: { ...(environment !== undefined && { 'deployment.environment': environment }), ...options.attributes },
+        attributes: {
+          ...(environment !== undefined && { 'deployment.environment': environment }),
+          ...options.attributes,
+        },
         metrics: { ...options.metrics, exemplars: this.#api.exemplars },
         destination: ofTheirs(destination, this.#api),
       },

@@ -46,13 +46,13 @@ export interface TelemetryFlowStatus {
   readonly spansSent: number;
 }
 
-const KINDS: Readonly<Record<string, SpanKind>> = {
-  internal: SpanKind.INTERNAL,
-  server: SpanKind.SERVER,
-  client: SpanKind.CLIENT,
-  producer: SpanKind.PRODUCER,
-  consumer: SpanKind.CONSUMER,
-};
+const KINDS: ReadonlyMap<TelemetryFlowSpanKind, SpanKind> = new Map([
+  ['internal', SpanKind.INTERNAL],
+  ['server', SpanKind.SERVER],
+  ['client', SpanKind.CLIENT],
+  ['producer', SpanKind.PRODUCER],
+  ['consumer', SpanKind.CONSUMER],
+]);
 const MAX_OPEN_SPANS = 1_000;
 const MOST_OPEN_SPANS = 1_000_000;
 const SHUTDOWN_MILLIS = 30_000;
@@ -156,7 +156,9 @@ export class TelemetryFlowClient implements AsyncDisposable {
   }
 
   logBatch(entries: readonly TelemetryFlowLogEntry[]): void {
-    for (const { attributes, message, severity } of entries) this.log(message, severity, attributes);
+    const given: unknown = entries;
+    const list = Array.isArray(given) ? (given as (TelemetryFlowLogEntry | undefined)[]) : [];
+    for (const entry of list) this.log(entry?.message ?? '', entry?.severity, entry?.attributes);
   }
 
   /**
@@ -202,7 +204,7 @@ export class TelemetryFlowClient implements AsyncDisposable {
     const span = this.#begin(name, kind, attributes, context, false);
     const id = this.#open.add(span);
     const call = new SpanCall(span, enterGuarded(TracerBase.runtimeOf(this.#tracer), context, span));
-    return runTracked(() => fn(id) as T, new KnownCall(call, () => this.#open.take(id)));
+    return runTracked(() => (fn as (spanId: string) => T)(id), new KnownCall(call, () => this.#open.take(id)));
   }
 
   getStatus(): TelemetryFlowStatus {
@@ -244,7 +246,7 @@ export class TelemetryFlowClient implements AsyncDisposable {
     context: Context,
     isExplicit: boolean,
   ): Span {
-    const options = { kind: KINDS[kind ?? 'internal'] ?? SpanKind.INTERNAL, ...(attributes && { attributes }) };
+    const options = { kind: KINDS.get(kind ?? 'internal') ?? SpanKind.INTERNAL, ...(attributes && { attributes }) };
     return startGuarded(TracerBase.runtimeOf(this.#use()), name, options, context, isExplicit);
   }
 }
