@@ -13,6 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/build-page.ts'],
     pool: 'forks',
     execArgv: ['--expose-gc'],
     testTimeout: 30_000,

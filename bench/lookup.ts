@@ -9,7 +9,7 @@ const LOOKUPS = 200_000;
 export const lookup: Question = {
   name: 'lookup',
   title: 'registry.get',
-  peers: ['isotrace'],
+  peers: () => ['isotrace'],
   rounds: 3,
   rows: COUNTS.map(variantOf).flatMap((variant) => [
     { variant, figure: 'Map.get', unit: 'ns' },

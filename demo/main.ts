@@ -8,6 +8,7 @@ import { measureOverhead } from './overhead.ts';
 import { Progress } from './progress.ts';
 import { type Plant, Receivers } from './receivers.ts';
 import { Remote } from './remote.ts';
+import { serveShop } from './serve.ts';
 import { createShop, spansOf } from './shop.ts';
 import { formatCount, formatTable } from './table.ts';
 import { createCanaries, Directory, TENANT_IDS, TENANTS, type TenantId } from './tenants.ts';
@@ -19,10 +20,18 @@ const { values: options } = parseArgs({
     requests: { type: 'string', default: '3600' },
     /** Rounds that compare the shop with and without tracing; 0 leaves the comparison out. */
     rounds: { type: 'string', default: '7' },
+    /** Shows the shop on the dashboard, with orders coming in, until Ctrl-C: nothing is checked or measured. */
+    serve: { type: 'boolean', default: false },
+    port: { type: 'string', default: '4318' },
     /** See {@link Plant}. */
     plant: { type: 'string', default: 'none' },
   },
 });
+
+if (options.serve) {
+  await serveShop(Number(options.port));
+  process.exit();
+}
 
 const CONCURRENCY = 100;
 const SHUTDOWN_MILLIS = 2_000;

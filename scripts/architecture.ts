@@ -46,6 +46,10 @@ const LAYERS: Readonly<Record<string, number>> = {
 };
 const ENTRY_LAYER = 8;
 
+/** What runs in a browser. It is built into files that are served: nothing imports it, and it brings its own packages. */
+const PAGE = 'src/dashboard/page/';
+const PAGE_PACKAGES: ReadonlySet<string> = new Set(['preact', '@preact/signals', '@tanstack/virtual-core', 'uplot']);
+
 const MAX_LINES = 350;
 /** Imports what the user names. */
 const MODULE_LOADER = 'src/cli/doctor/load-module.ts';
@@ -76,14 +80,18 @@ export function checkArchitecture(sources: ReadonlyMap<string, string>, options:
     for (const specifier of importsOf(file, parsed, source, report)) {
       if (specifier.startsWith('.')) {
         const target = path.posix.join(path.posix.dirname(file), specifier);
+        if (isOfPage(file) && target.endsWith('.css')) continue;
         if (!sources.has(target)) {
           report('import', `'${specifier}' is not a file of src (relative imports name the file, with its .ts)`);
           continue;
         }
         targets.push(target);
         checkLayer(file, target, report);
+        if (isOfPage(target) && !isOfPage(file)) report('layer', `imports ${target}: the page is built, not imported`);
       } else {
-        checkPackage(specifier, options.packages, report);
+        if (isOfPage(file) && specifier.startsWith('node:'))
+          report('import', `'${specifier}' is not there in a browser`);
+        checkPackage(specifier, isOfPage(file) ? PAGE_PACKAGES : options.packages, report);
       }
     }
     graph.set(file, targets);
@@ -120,6 +128,11 @@ function checkLayer(file: string, target: string, report: Report): void {
   }
 }
 
+/** Whether a file belongs to the dashboard's page. */
+export function isOfPage(file: string): boolean {
+  return file.startsWith(PAGE);
+}
+
 function folderOf(file: string): string {
   const parts = file.split('/');
   return parts.length > 2 ? (parts[1] ?? '') : '';
@@ -142,10 +155,11 @@ function packageOf(specifier: string): string | undefined {
   return parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
-/** The names of the packages that the sources import, types included. */
+/** The names of the packages that users of the sources need, types included: the page has what it needs built in. */
 export function importedPackages(sources: ReadonlyMap<string, string>): Set<string> {
   const names = new Set<string>();
   for (const [file, source] of sources) {
+    if (isOfPage(file)) continue;
     for (const specifier of importsOf(file, parseSync(file, source), source, () => {})) {
       const name = packageOf(specifier);
       if (name !== undefined) names.add(name);

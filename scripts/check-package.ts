@@ -20,9 +20,11 @@ const REQUIRED_FILES = [
   'SECURITY.md',
   'dist/index.js',
   'dist/testing.js',
+  'dist/dashboard/page/index.html',
 ];
 const ALLOWED_FILE =
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?)$/;
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?|dist\/dashboard\/page\/(index\.html|assets\/[\w-]+\.(js|css|svg)))$/;
+const PAGE = 'dist/dashboard/page/';
 
 interface Manifest {
   readonly name: string;
@@ -79,7 +81,7 @@ function checkFiles(tarball: string): void {
   const has = new Set(files);
   for (const file of REQUIRED_FILES) if (!has.has(file)) problems.push(`${file} is missing from the tarball`);
   for (const file of files) if (!ALLOWED_FILE.test(file)) problems.push(`${file} does not belong in the tarball`);
-  for (const file of files.filter((name) => name.startsWith('dist/'))) {
+  for (const file of files.filter((name) => name.startsWith('dist/') && !name.startsWith(PAGE))) {
     const source = file.replace(/^dist/, 'src').replace(/(\.js|\.d\.ts)(\.map)?$/, '.ts');
     if (!has.has(source)) problems.push(`${file} is left over from an old build: ${source} does not exist`);
   }

@@ -1,3 +1,16 @@
+export type {
+  Alert,
+  AlertFigure,
+  AlertFigures,
+  AlertHandler,
+  AlertPredicate,
+  AlertRule,
+  AlertSeverity,
+  AlertThreshold,
+} from './dashboard/objectives/alert-rule.ts';
+export type { HandlerState } from './dashboard/objectives/handler-calls.ts';
+export type { AlertPage, RuleState } from './dashboard/objectives/objectives.ts';
+export type { SloIndicator, SloOptions, SloPolicy, SloStatus } from './dashboard/objectives/slo.ts';
 export type { MetricHeader, MetricType } from './dashboard/otlp/row-batch.ts';
 export type { Signal } from './dashboard/otlp/signal.ts';
 export type { SpanKindName, SpanStatusName } from './dashboard/otlp/span-flags.ts';
@@ -23,12 +36,26 @@ export type {
   TextField,
   TextPattern,
 } from './dashboard/query/query.ts';
+export type { Attachment, AttachOptions } from './dashboard/server/attached-registries.ts';
 export type { DashboardOptions, DashboardToken } from './dashboard/server/dashboard-options.ts';
 export { type Dashboard, startDashboard } from './dashboard/server/start-dashboard.ts';
+export type {
+  DestinationState,
+  HealthPage,
+  PendingPage,
+  PendingSpan,
+  TenantHealth,
+} from './dashboard/server/tenant-health.ts';
 export type { ViewChart } from './dashboard/server/view-list.ts';
-export { type ClickHouseStoreOptions, openClickHouseStore } from './dashboard/store/clickhouse/clickhouse-store.ts';
+export {
+  type ClickHouseStoreOptions,
+  type ClickHouseTablesOptions,
+  describeClickHouseTables,
+  openClickHouseStore,
+} from './dashboard/store/clickhouse/clickhouse-store.ts';
 export type { ClickHouseClient } from './dashboard/store/clickhouse/client.ts';
 export { SegmentRing, type SegmentRingOptions } from './dashboard/store/ring/segment-ring.ts';
+export { StoreError } from './dashboard/store/store-error.ts';
 export type {
   AppendRequest,
   AppendResult,

@@ -92,6 +92,25 @@ describe('the architecture check', () => {
     expect(check(files)).toContainEqual({ file: 'src/utils/a.ts', rule });
   });
 
+  it('keeps the page apart: it may import what runs in a browser, and nothing imports it', () => {
+    const page = 'src/dashboard/page/main.tsx';
+    const others = { 'src/utils/a.ts': 'export const a = 1;' };
+    const source = `import './x.css'; import { h } from 'preact'; import { a } from '../../utils/a.ts'; export const b = [h, a];`;
+    expect(check({ ...others, [page]: source })).toEqual([]);
+    expect(check({ ...others, [page]: `import { x } from 'known'; export const b = x;` })).toEqual([
+      { file: page, rule: 'dependency' },
+    ]);
+    expect(check({ ...others, [page]: `import fs from 'node:fs'; export const b = fs;` })).toEqual([
+      { file: page, rule: 'import' },
+    ]);
+    const server = 'src/dashboard/server/s.ts';
+    const importer = `import { b } from '../page/main.tsx'; export const s = b;`;
+    expect(check({ [page]: 'export const b = 1;', [server]: importer })).toEqual([{ file: server, rule: 'layer' }]);
+    expect(check({ [server]: `import { h } from 'preact'; export const s = h;` })).toEqual([
+      { file: server, rule: 'dependency' },
+    ]);
+  });
+
   it.each(['src/utils/aB.ts', 'src/utils/a_b.ts', 'src/utils/A.ts', 'src/utils/sub_folder/a.ts'])(
     'rejects the name %s',
     (file) => {

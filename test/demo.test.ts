@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 
@@ -40,5 +41,39 @@ describe.concurrent('the demo', { timeout: 60_000 }, () => {
     const { code, output } = await runDemo('--rounds', '0', '--plant', 'leak');
     expect(code, output).toBe(1);
     expect(output).toMatch(/^PROBLEM +acme: 90 spans of others received$/m);
+  });
+
+  it('shows its tenants on the dashboard as orders come in, until it is told to end', async ({ expect }) => {
+    const demo = fork('demo/main.ts', ['--serve', '--port', '0'], {
+      cwd: root,
+      execArgv: ['--import', 'tsx'],
+      silent: true,
+    });
+    const exited = once(demo, 'exit');
+    let output = '';
+    demo.stdout?.on('data', (chunk) => {
+      output += String(chunk);
+    });
+    try {
+      await expect.poll(() => output, { timeout: 30_000 }).toMatch(/The dashboard: http:/);
+      const url = /http:\S+/.exec(output)?.[0];
+      const tenants = async (): Promise<string[]> => {
+        const answer = (await (await fetch(`${url}/api/v1/tenants`)).json()) as { tenants: { tenant: string }[] };
+        return answer.tenants.map(({ tenant }) => tenant).sort();
+      };
+      const all = ['acme', 'courier', 'globex', 'hooli', 'initech', 'umbrella'];
+      await expect.poll(tenants, { timeout: 20_000 }).toEqual(all);
+      const troubled = async (): Promise<string[]> => {
+        const health = (await (await fetch(`${url}/api/v1/health`)).json()) as {
+          tenants: { tenant: string; ok: boolean }[];
+        };
+        return health.tenants.filter(({ ok }) => !ok).map(({ tenant }) => tenant);
+      };
+      await expect.poll(troubled, { timeout: 20_000 }).toContain('initech');
+      expect((await fetch(`${url}/`)).headers.get('content-type')).toContain('text/html');
+    } finally {
+      demo.kill('SIGINT');
+    }
+    expect(await exited).toEqual([0, null]);
   });
 });

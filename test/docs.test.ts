@@ -66,6 +66,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
     spans: ['call'],
   },
   'dashboard-1': { printed: ['acme checkout 1'] },
+  'dashboard-2': {},
   'enrichment-1': { printed: ['string false'], spans: ['import', 'rank'] },
   'enrichment-2': { printed: ['paid 7 2'], spans: ['answer', 'pay'] },
   'enrichment-3': { spans: ['deployed'] },

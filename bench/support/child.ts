@@ -1,10 +1,14 @@
+import { inspect } from 'node:util';
 import type { Task } from './question.ts';
 import { QUESTIONS } from './questions.ts';
 
 /** A process of its own for one measurement: it is told the task, answers the figures and ends. */
 process.once('message', (message) => {
   const { question, task } = message as { question: string; task: Task };
-  void answer(question, task);
+  // Some peers keep a process alive whose promise was rejected.
+  answer(question, task).catch((error: unknown) => {
+    process.stderr.write(`${inspect(error)}\n`, () => process.exit(1));
+  });
 });
 
 async function answer(name: string, task: Task): Promise<void> {

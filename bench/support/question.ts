@@ -28,8 +28,8 @@ export interface Question {
   /** As it is named on the command line. */
   readonly name: string;
   readonly title: string;
-  /** Default: all peers. */
-  readonly peers?: readonly PeerName[];
+  /** Whom a variant is asked of, unless fewer are wanted. Default: those of the root install. */
+  readonly peers?: (variant: string) => readonly PeerName[];
   readonly rows: readonly Row[];
   readonly rounds: number;
   /** What is measured in the short form. Default: all variants. */

@@ -6,6 +6,7 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   metrics: async () => (await import('../metrics.ts')).metrics,
   signals: async () => (await import('../signals.ts')).signals,
   routing: async () => (await import('../routing.ts')).routing,
+  growth: async () => (await import('../growth.ts')).growth,
   'end-to-end': async () => (await import('../end-to-end.ts')).endToEnd,
   memory: async () => (await import('../memory.ts')).memory,
   tenants: async () => (await import('../tenants.ts')).tenants,
@@ -14,5 +15,7 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<Question>>> = {
   shutdown: async () => (await import('../shutdown.ts')).shutdown,
   burst: async () => (await import('../burst.ts')).burst,
   'dashboard-store': async () => (await import('../dashboard-store.ts')).dashboardStore,
+  page: async () => (await import('../page.ts')).page,
+  'dashboard-hardening': async () => (await import('../dashboard-hardening.ts')).dashboardHardening,
   import: async () => (await import('../import.ts')).imports,
 };

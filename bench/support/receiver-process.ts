@@ -10,6 +10,7 @@ const FAULTY = /^Bearer (hang|refuse|throttle|slow)-/;
 /** Whose delays say nothing of the others. */
 const FLOODING = /^Bearer flood-/;
 const SLOW_MILLIS = 3_000;
+const PROTOBUF = 'application/x-protobuf';
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -23,9 +24,15 @@ const server = createServer((request, response) => {
     const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
     stats.requests += 1;
     stats.bytes += body.length;
+    // Other formats are of peers that count for themselves.
+    const isOtlp = request.headers['content-type'] === PROTOBUF && request.headers['content-encoding'] === undefined;
+    if (!isOtlp) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      return;
+    }
     const hasSpans = request.url?.endsWith('/v1/traces') === true;
     if (hasSpans) stats.spans += countSpans(body);
-    response.writeHead(200, { 'content-type': 'application/x-protobuf', 'content-length': 0 }).end();
+    response.writeHead(200, { 'content-type': PROTOBUF, 'content-length': 0 }).end();
     const now = Date.now();
     if (!hasSpans || FLOODING.test(request.headers.authorization ?? '')) return;
     for (const endedAt of endTimes(body)) delays.push(now - endedAt);

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { PEER_NAMES, type PeerName } from '../peers/peer.ts';
+import { OWN_PEERS, PEER_NAMES, type PeerName } from '../peers/peer.ts';
 import { median } from './measure.ts';
 import { type Figures, type Question, type Row, type Task, variantsOf } from './question.ts';
 
@@ -29,12 +29,19 @@ export interface Answer {
 export interface RoundOptions {
   readonly rounds: number;
   readonly short: boolean;
-  /** Only variants whose name contains this. */
-  readonly only: string | undefined;
+  /** Of those that a question is for. */
+  readonly peers: readonly PeerName[];
+  /** The Node binary that measures. */
+  readonly execPath: string;
+  /** Which variants. */
+  readonly only: (variant: string) => boolean;
   /** Where each child leaves a CPU profile. */
   readonly profileDirectory: string | undefined;
   readonly progress: (line: string) => void;
 }
+
+/** Longer than any measurement takes. */
+const MAX_MILLIS = 300_000;
 
 /** Of any unit that is used here: a ratio to so little says nothing. */
 const NOTHING = 0.5;
@@ -47,15 +54,25 @@ type Round = Partial<Record<PeerName, Figures>>;
  */
 export async function ask(question: Question, options: RoundOptions): Promise<Answer> {
   const { only, progress, rounds, short } = options;
-  const variants = variantsOf(question, short).filter((variant) => only === undefined || variant.includes(only));
-  const peers = question.peers ?? PEER_NAMES;
+  const variants = variantsOf(question, short).filter(only);
+  const peersOf = (variant: string): readonly PeerName[] => {
+    const asked = question.peers?.(variant) ?? OWN_PEERS;
+    return asked.filter((peer) => options.peers.includes(peer));
+  };
   const measured = new Map<string, Round[]>(variants.map((variant) => [variant, []]));
   for (let round = 0; round < rounds; round++) {
     for (const variant of variants) {
       const figures: Round = {};
+      const peers = peersOf(variant);
       for (const peer of round % 2 === 0 ? peers : peers.toReversed()) {
         progress(`${question.name}, round ${round + 1} of ${rounds}: ${variant}, ${peer}`);
-        figures[peer] = await measureInChild(question.name, { peer, variant, short }, options.profileDirectory);
+        try {
+          figures[peer] = await measureInChild(question.name, { peer, variant, short }, options);
+        } catch (error) {
+          // Of another library's failure only its own column suffers.
+          if (OWN_PEERS.includes(peer)) throw error;
+          progress(String(error));
+        }
       }
       measured.get(variant)?.push(figures);
     }
@@ -65,7 +82,7 @@ export async function ask(question: Question, options: RoundOptions): Promise<An
     question: question.name,
     title: question.title,
     rounds,
-    rows: rows.map((row) => answerRow(row, measured.get(row.variant) ?? [], peers)),
+    rows: rows.map((row) => answerRow(row, measured.get(row.variant) ?? [], peersOf(row.variant))),
   };
 }
 
@@ -74,6 +91,7 @@ function answerRow(row: Row, rounds: readonly Round[], peers: readonly PeerName[
   const answers: Partial<Record<PeerName, PeerAnswer>> = {};
   for (const peer of peers) {
     const values = rounds.map((round) => round[peer]?.[row.figure] ?? Number.NaN);
+    if (values.some(Number.isNaN)) continue;
     const ratios = rounds.map(
       (round, index) => (values[index] ?? Number.NaN) / (round[base]?.[row.figure] ?? Number.NaN),
     );
@@ -91,13 +109,19 @@ function isMet({ better, goal }: Row, answer: PeerAnswer | undefined): boolean |
   return better === 'higher' ? reached >= wanted : reached <= wanted;
 }
 
-async function measureInChild(question: string, task: Task, profileDirectory: string | undefined): Promise<Figures> {
+async function measureInChild(
+  question: string,
+  task: Task,
+  { execPath, profileDirectory }: RoundOptions,
+): Promise<Figures> {
   const profile =
     profileDirectory === undefined
       ? []
       : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}/${nameOf(question, task)}`];
   const child = fork(fileURLToPath(new URL('child.ts', import.meta.url)), {
     execArgv: [...process.execArgv, ...profile],
+    execPath,
+    timeout: MAX_MILLIS,
   });
   const exited = once(child, 'exit');
   let figures: Figures | undefined;

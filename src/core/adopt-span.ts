@@ -23,7 +23,7 @@ export function adoptSpan(tenant: TracerRuntime, span: RecordingSpan, parent?: S
     tenant.spanUnsampled();
     return false;
   }
-  tenant.spanStarted();
+  tenant.spanStarted(span);
   const isOver = span.ended;
   if (!tenant.hooks.empty) {
     const context = parent === undefined ? remoteContext(span) : trace.setSpan(ROOT_CONTEXT, parent);

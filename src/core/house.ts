@@ -45,6 +45,8 @@ export interface HouseSettings {
 
 export interface HouseEvents {
   platform?(): TracerRuntime;
+  /** All that are in memory. */
+  runtimes?(): readonly TracerRuntime[];
   readmit(runtime: TracerRuntime): void;
   drained(runtime: TracerRuntime): void;
   closing?(runtime: TracerRuntime): void;
@@ -144,6 +146,11 @@ export class House implements TracerHouse<TracerRuntime> {
     const runtime = this.createRuntime(PLATFORM_TENANT_ID, true);
     runtime.configure(settings, []);
     return runtime;
+  }
+
+  /** The engines in memory: of the tenants, also of those that are leaving, and of the platform. */
+  runtimes(): readonly TracerRuntime[] {
+    return this.#events.runtimes?.() ?? [];
   }
 
   readmit(runtime: TracerRuntime): void {

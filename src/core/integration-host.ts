@@ -11,7 +11,9 @@ import type { TracerRuntime } from './tracer-runtime.ts';
 export interface IntegrationHost {
   /** Contains failures that belong to no tenant. */
   readonly guard: Guard;
-  readonly pipeline: Pick<Pipeline, 'clock'>;
+  readonly pipeline: Pick<Pipeline, 'clock' | 'chunks' | 'scratch' | 'tap'>;
+  /** The engines in memory: of the tenants, also of those that are leaving, and of the platform. */
+  runtimes(): readonly TracerRuntime[];
   /**
    * Makes problems in the options of an integration known, as those in the registry's own.
    *

@@ -87,7 +87,7 @@ function tie(source: HostSpan, twin: Span): void {
 export class TwinStarter implements SpanStarter {
   readonly hostIds: SpanStarter['hostIds'];
   readonly #target: SpanStarter;
-  readonly #isSampled: boolean;
+  readonly turnedAway: boolean;
 
   constructor(target: SpanStarter, source: Pick<HostSpan, 'spanContext' | 'parentSpanContext'>) {
     const { spanId, traceFlags, traceId } = source.spanContext();
@@ -95,7 +95,7 @@ export class TwinStarter implements SpanStarter {
     const isLocal = parent !== undefined && parent.isRemote !== true;
     const generateTraceId = (): string => (isLocal ? target.ids.generateTraceId() : traceId);
     this.#target = target;
-    this.#isSampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
+    this.turnedAway = (traceFlags & TraceFlags.SAMPLED) === 0;
     this.hostIds = {
       generator: { generateTraceId, generateSpanId: () => spanId },
       hook: target.guard.hook('idGenerator', 'host span'),
@@ -134,7 +134,7 @@ export class TwinStarter implements SpanStarter {
   get sampler(): SpanSampler {
     return (parent, traceId, request) => {
       const verdict = this.#target.sampler(parent, traceId, request);
-      return this.#isSampled ? verdict : { record: false, sampled: false };
+      return this.turnedAway ? { record: false, sampled: false } : verdict;
     };
   }
 
@@ -142,8 +142,8 @@ export class TwinStarter implements SpanStarter {
     return this.#target.resource();
   }
 
-  spanStarted(): void {
-    this.#target.spanStarted();
+  spanStarted(span: RecordingSpan): void {
+    this.#target.spanStarted(span);
   }
 
   spanUnsampled(): void {

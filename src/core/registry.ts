@@ -59,6 +59,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const meterProvider = settings.meterProvider ?? own;
     this.#house = new House({ ...settings, meterProvider, host }, issues, {
       platform: () => this.#platform.made ?? this.#nobody,
+      runtimes: () => this.#all(),
       readmit: (runtime) => this.#admission.readmit(runtime),
       drained: (runtime) => this.#done(runtime),
       closing: (runtime) => {
@@ -261,10 +262,19 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     const { clock } = this.#settings;
     const endsAt = clock.monotonic() + timeoutMillis;
     this.#platform.close();
-    const reports = await Promise.all(this.#all().map((runtime) => runtime.shutdown(timeoutMillis)));
+    const { pipeline } = this.#house;
+    // Before the first tenant gives up: the slots that it gives back are of no use to the others then.
+    const stop = clock.schedule(() => pipeline.dispatcher.close(), timeoutMillis);
+    const { made } = this.#platform;
+    const tenants = this.#all().filter((runtime) => runtime !== made);
+    const reports = tenants.map((runtime) => runtime.shutdown(timeoutMillis));
+    // Tenants bring copies until the end.
+    if (made !== undefined) reports.push(made.shutdown(timeoutMillis, Promise.all(reports)));
+    await Promise.all(reports);
+    stop.cancel();
     this.#table.clear();
     await this.#house.close(Math.max(endsAt - clock.monotonic(), 0));
     this.#house.guard.run('metrics', 'stop', () => this.#metrics?.stop(), undefined);
-    return combineReports(reports);
+    return combineReports(await Promise.all(reports));
   }
 }

@@ -38,9 +38,11 @@ export class RouteDestinations {
   /** Those that a signal is sent to. */
   of(signal: TelemetrySignal): readonly RouteDestination[] {
     const { destinations } = this.#settings;
-    return destinations
+    const found = destinations
       .map((destination, index) => this.#destination(destination, index, signal))
       .filter((destination) => destination !== undefined);
+    // What `filter` answers has seventeen places reserved.
+    return found.slice();
   }
 
   #destination(settings: DestinationSettings, index: number, signal: TelemetrySignal): RouteDestination | undefined {

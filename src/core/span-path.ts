@@ -1,13 +1,13 @@
-import { TraceFlags } from '@opentelemetry/api';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { Job } from '../processing/agenda.ts';
 import { AgentWatch } from '../processing/agent-watch.ts';
 import type { CopyOutlet } from '../processing/copy-outlet.ts';
+import type { EndedSpan } from '../processing/ended-span.ts';
 import type { Lane } from '../processing/lane.ts';
 import { sampleLate } from '../processing/late-sampling.ts';
 import { type DropReason, recordDrop } from '../processing/ledger.ts';
 import type { LocalTrace } from '../processing/local-trace.ts';
-import { type SpanSampler, unconfiguredSampler } from '../processing/sampling.ts';
+import { isSampled, type SpanSampler, unconfiguredSampler } from '../processing/sampling.ts';
 import { RootSessions } from '../processing/session.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import { SpanHold } from '../processing/span-hold.ts';
@@ -192,8 +192,13 @@ export class SpanPath implements SignalPlace {
     const { localTrace } = span;
     if (localTrace !== undefined) this.#keepTentative(span, localTrace);
     else if (this.#route !== undefined) this.#push(this.#route, span);
-    else if (!isSampled(span)) this.discard('sampled', 1);
+    else if (!isSampled(span.context)) this.discard('sampled', 1);
     else this.#holdBack(span);
+  }
+
+  /** What may be shown of a span, also an open one; `undefined` while there is no configuration to say so. */
+  show(span: EndedSpan): EndedSpan | undefined {
+    return this.#route?.show(span);
   }
 
   /** Where copies of tenants' spans go, of the platform tracer; `undefined` once it is closed. */
@@ -267,7 +272,7 @@ export class SpanPath implements SignalPlace {
 
   #push(route: SpanRoute, span: RecordingSpan): void {
     if (!route.hooks.empty) route.hooks.ended(span);
-    if (isSampled(span)) route.push(span);
+    if (isSampled(span.context)) route.push(span);
     else this.discard('sampled', 1);
   }
 
@@ -342,8 +347,4 @@ export class SpanPath implements SignalPlace {
     pipeline.agenda.schedule(graceOver, pipeline.agenda.now() + drainTimeoutMillis);
     void route.retire().then(finish);
   }
-}
-
-function isSampled({ context }: RecordingSpan): boolean {
-  return (context.traceFlags & TraceFlags.SAMPLED) !== 0;
 }

@@ -3,6 +3,7 @@ import { untraced } from '../infra/untraced.ts';
 import type { AgentWatch } from '../processing/agent-watch.ts';
 import { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { LaneSettings, OutletTenant } from '../processing/destination-lane.ts';
+import type { EndedSpan } from '../processing/ended-span.ts';
 import type { Lane } from '../processing/lane.ts';
 import type { DropReason } from '../processing/ledger.ts';
 import { LogOutlet } from '../processing/log-outlet.ts';
@@ -101,6 +102,12 @@ export class SpanRoute {
     this.#outlet.push(span);
   }
 
+  /** What may be shown of a span; `undefined` where that cannot be told. */
+  show(span: EndedSpan): EndedSpan | undefined {
+    this.#outlet ??= this.#open();
+    return this.#outlet.show(span);
+  }
+
   /** Where log records go; nowhere when logs are switched off. */
   logOutlet(): LogOutlet | undefined {
     if (this.#logs === undefined && this.settings.signals.logs) {
@@ -191,10 +198,9 @@ export class SpanRoute {
   close(reason: DropReason): Promise<void> {
     if (this.#closing === undefined) {
       this.detach();
-      this.#outlet?.close(reason);
-      this.#copies?.close(reason);
-      for (const outlet of [this.#logs, this.#metrics]) for (const lane of outlet?.lanes ?? []) lane.close(reason);
-      this.#closing = this.#options.leases.giveBack(this.settings);
+      const signals = [this.#logs, this.#metrics].flatMap((outlet) => outlet?.lanes ?? []);
+      const ended = [this.#outlet, this.#copies, ...signals].map((way) => way?.close(reason));
+      this.#closing = Promise.all([...ended, this.#options.leases.giveBack(this.settings)]).then(() => {});
     }
     return this.#closing;
   }
@@ -229,8 +235,8 @@ export class SpanRoute {
   }
 
   #tenant(signal: TelemetrySignal): OutletTenant {
-    const { tenantId, guard, ledgers, progressed } = this.#options;
-    return { tenantId, guard, ledger: ledgers[signal], progressed };
+    const { tenantId, isPlatform, guard, ledgers, progressed } = this.#options;
+    return { tenantId, isPlatform, guard, ledger: ledgers[signal], progressed };
   }
 
   get #destinations(): RouteDestinations {

@@ -25,3 +25,12 @@ export async function reportWhile(
   const isDone = isComplete(report) && spooled === 0;
   return isDone || failure === undefined ? report : { ...report, error: failure };
 }
+
+/** Why a tenant has not delivered everything, if so; `ended`: whether it had the time to. */
+export function failureOf(
+  { path, reason }: { readonly path: SpanPath; readonly reason: string | undefined },
+  ended: boolean,
+): string | undefined {
+  const failing = path.lanes.find(({ failures }) => failures > 0);
+  return failing?.lastError ?? reason ?? (ended ? undefined : 'the time was over');
+}

@@ -5,30 +5,31 @@ import { within } from '../lifecycle/deadline.ts';
 import type { TenantReport } from '../lifecycle/report.ts';
 import { Signal } from '../lifecycle/signal.ts';
 import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
-import type { Job } from '../processing/agenda.ts';
 import { Ledgers } from '../processing/ledger.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanScope } from '../processing/span-host.ts';
 import { recordPending, type SpanStarter, startSpan } from '../processing/start-span.ts';
+import type { TapSlot, TapTenant } from '../processing/telemetry-tap.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import type { Clock } from '../utils/clock.ts';
 import { publishDiagnostic } from '../utils/diagnostics.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import type { Guard } from '../utils/guard.ts';
+import { Grace } from './grace.ts';
 import { Metering } from './metering.ts';
 import { OWN_SCOPE } from './own-scope.ts';
 import { PLATFORM_SPOOL_NAME, type TracerDefaults } from './settings.ts';
 import { SpanPath } from './span-path.ts';
 import { SpanRules } from './span-rules.ts';
-import { reportWhile } from './tenant-report.ts';
+import { failureOf, reportWhile } from './tenant-report.ts';
 import type { TracerHouse } from './tracer-house.ts';
 
 /**
  * The engine behind one tenant's tracer: its state and its spans. One object for each tenant as long as anybody holds
  * its tracer; what costs memory is made on first use and let go when the tenant is evicted.
  */
-export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter {
+export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter, TapTenant {
   // First what a warm `registry.get` touches: one cache line of an object that is often in no cache.
   /** Set at each use, cleared by the registry's sweep. */
   touched = true;
@@ -41,18 +42,20 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
   readonly guard: Guard;
   readonly ledgers: Ledgers;
   readonly path: SpanPath;
+  readonly isPlatform: boolean;
   /** Does nothing for all tenants that do not exist; cannot be shut down. */
   standsIn = false;
   issues: readonly ConfigIssue[] = [];
   /** Counts the configurations that were put in force. */
   generation = 0;
+  readonly #tap: TapSlot;
   #state: TracerState = 'pending';
   #reason: string | undefined;
   #resource: Resource | undefined;
   #open = 0;
   #started = 0;
   #unsampled = 0;
-  #grace: Job | undefined;
+  #grace: Grace | undefined;
   #accepting = true;
   #shutdown: Promise<TenantReport> | undefined;
   /** The configuration came, or cannot be had, or is not wanted any more. */
@@ -65,17 +68,18 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
 
   constructor(house: TracerHouse<TracerRuntime>, tenantId: string, isPlatform = false) {
     super();
-    const copies = isPlatform ? undefined : house.copies;
     this.house = house;
     const { baseResource, defaults, drainTimeoutMillis, leases, pipeline } = house;
     this.tenantId = tenantId;
+    this.isPlatform = isPlatform;
+    this.#tap = pipeline.tap;
     this.guard = house.createGuard(tenantId);
     this.ledgers = new Ledgers(house.ledgers);
     this.path = new SpanPath({
       tenantId,
       spoolName: isPlatform ? PLATFORM_SPOOL_NAME : tenantId,
       isPlatform,
-      copies,
+      copies: isPlatform ? undefined : house.copies,
       ...{ baseResource, defaults, drainTimeoutMillis, leases, pipeline },
       guard: this.guard,
       ledgers: this.ledgers,
@@ -162,9 +166,10 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
     return startSpan(starter, instrumentation, name, options, context, isExplicit);
   }
 
-  spanStarted(): void {
+  spanStarted(span: RecordingSpan): void {
     this.#open += 1;
     this.#started += 1;
+    this.#tap.current?.started(this, span);
   }
 
   spanUnsampled(): void {
@@ -179,6 +184,7 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
 
   spanEnded(span: RecordingSpan): void {
     this.#open -= 1;
+    this.#tap.current?.ended(span);
     if (this.#state === 'dormant') this.house.readmit(this);
     if (this.#state === 'disabled') this.path.discard('tenant_unknown', 1);
     // Still dormant: the registry has been shut down.
@@ -219,7 +225,7 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
   /** There is no such tenant: what was recorded without a configuration is dropped, what is queued still delivered. */
   disable(): void {
     if (this.#state !== 'closed') {
-      this.#endGrace();
+      this.#grace?.end();
       this.#become('disabled');
       this.#reason = 'configure knows no such tenant';
     }
@@ -234,16 +240,15 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
     if (!isRecordingState(this.#state)) return;
     this.#become('draining');
     this.path.hurry();
-    const { drainTimeoutMillis, pipeline } = this.house;
-    this.#grace = { due: () => this.#release() };
-    pipeline.agenda.schedule(this.#grace, pipeline.agenda.now() + drainTimeoutMillis);
+    this.#grace ??= new Grace(this.house.pipeline.agenda, () => this.#release());
+    this.#grace.begin(this.house.drainTimeoutMillis);
     this.#checkDrained();
   }
 
   /** Takes a draining tracer back into use, as it was. */
   revive(): void {
     if (this.#state !== 'draining') return;
-    this.#endGrace();
+    this.#grace?.end();
     this.path.relax();
     this.#become(this.path.configured ? 'active' : this.#reason === undefined ? 'pending' : 'degraded');
   }
@@ -259,32 +264,32 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
   flush(timeoutMillis: number): Promise<TenantReport> {
     return reportWhile(this, async () => {
       const ended = await within(this.clock, timeoutMillis, this.#deliver('attempted'), true);
-      return this.#failure(ended);
+      return failureOf(this, ended);
     });
   }
 
   /**
    * Delivers what is there, then stops for good. Never rejects; ends in time. Later calls get the same report, but may
-   * give it less time.
+   * give it less time. What others still bring until `others` resolves is delivered too.
    */
-  shutdown(timeoutMillis: number): Promise<TenantReport> {
+  shutdown(timeoutMillis: number, others?: Promise<unknown>): Promise<TenantReport> {
     if (this.standsIn) return this.flush(timeoutMillis);
     this.#endsAt = Math.min(this.#endsAt, this.clock.monotonic() + timeoutMillis);
-    if (this.#shutdown === undefined) this.#shutdown = this.#close(timeoutMillis);
+    if (this.#shutdown === undefined) this.#shutdown = this.#close(timeoutMillis, others);
     else void within(this.clock, timeoutMillis, this.#shutdown, true).then((ended) => ended || this.#overdue?.raise());
     return this.#shutdown;
   }
 
-  async #close(timeoutMillis: number): Promise<TenantReport> {
+  async #close(timeoutMillis: number, others?: Promise<unknown>): Promise<TenantReport> {
     const { clock, path, tenantId } = this;
     this.#overdue = new Signal();
     const overdue = this.#overdue.wait();
-    this.#endGrace();
+    this.#grace?.end();
     this.#become('closed');
     this.house.closing(this);
     const report = await reportWhile(this, async () => {
-      const ended = await within(clock, timeoutMillis, Promise.race([this.#deliver('empty'), overdue]), true);
-      const failure = this.#failure(ended);
+      const ended = await within(clock, timeoutMillis, Promise.race([this.#deliverAll(others), overdue]), true);
+      const failure = failureOf(this, ended);
       this.#accepting = false;
       const closed = path.close('shutdown_deadline');
       this.#metering?.rest();
@@ -309,10 +314,10 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
     await this.path.deliver(until);
   }
 
-  /** Why not everything was delivered, if so. */
-  #failure(ended: boolean): string | undefined {
-    const failing = this.path.lanes.find(({ failures }) => failures > 0);
-    return failing?.lastError ?? this.#reason ?? (ended ? undefined : 'the time was over');
+  async #deliverAll(others?: Promise<unknown>): Promise<void> {
+    if (others !== undefined) this.path.hurry();
+    await Promise.all([others, this.#deliver('empty')]);
+    if (others !== undefined) await this.#deliver('empty');
   }
 
   #checkDrained(): void {
@@ -324,17 +329,12 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter 
 
   #release(): void {
     if (this.#state !== 'draining') return;
-    this.#endGrace();
+    this.#grace?.end();
     this.#become('dormant');
     void this.path.close('evicted');
     this.#metering?.rest();
     this.#answered?.raise();
     this.house.drained(this);
-  }
-
-  #endGrace(): void {
-    if (this.#grace !== undefined) this.house.pipeline.agenda.cancel(this.#grace);
-    this.#grace = undefined;
   }
 
   #become(next: TracerState): void {

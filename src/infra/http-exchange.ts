@@ -25,7 +25,11 @@ const CONNECTION_HEADERS = new Set([
 export interface HttpExchangeSettings {
   readonly clock: Clock;
   readonly maxResponseBytes: number;
+  /** Told when the exchange has settled. */
+  readonly ended: (exchange: HttpExchange) => void;
 }
+
+const EMPTY = Buffer.alloc(0);
 
 /**
  * One request and its response on one connection, with an absolute deadline. Settles exactly once; as soon
@@ -34,9 +38,8 @@ export interface HttpExchangeSettings {
 export class HttpExchange implements Dispatcher.DispatchHandler {
   readonly #pool: OriginPool;
   readonly #request: TransportRequest;
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #maxResponseBytes: number;
-  readonly #clock: Clock;
+  readonly #headers: readonly string[];
+  readonly #settings: HttpExchangeSettings;
   readonly #onSignal = (): void => this.abort('the caller gave up');
   #resolve: ((result: TransportResult) => void) | undefined;
   #deadline: Timer | undefined;
@@ -46,12 +49,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = [];
   #size = 0;
 
-  constructor(pool: OriginPool, request: TransportRequest, { clock, maxResponseBytes }: HttpExchangeSettings) {
+  constructor(pool: OriginPool, request: TransportRequest, settings: HttpExchangeSettings) {
     this.#pool = pool;
     this.#request = request;
     this.#headers = requestHeaders(request);
-    this.#clock = clock;
-    this.#maxResponseBytes = maxResponseBytes;
+    this.#settings = settings;
   }
 
   /** To be called once; never rejects. */
@@ -74,7 +76,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    const room = this.#maxResponseBytes - this.#size;
+    const room = this.#settings.maxResponseBytes - this.#size;
     this.#size += chunk.length;
     this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
     if (chunk.length > room) this.#settle(this.#response(true), false);
@@ -96,7 +98,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     }
     signal?.addEventListener('abort', this.#onSignal, { once: true });
     const expire = (): void => this.#fail('timeout', `no answer within ${timeoutMillis} ms`);
-    this.#deadline = this.#clock.schedule(expire, timeoutMillis);
+    this.#deadline = this.#settings.clock.schedule(expire, timeoutMillis);
     try {
       this.#cancelWait = this.#pool.acquire((connection) => this.#dispatch(connection));
     } catch (error) {
@@ -110,16 +112,28 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     const target = `${url.pathname}${url.search}`;
     // A proxy is asked for the whole URL, unless there is a tunnel (RFC 9112, section 3.2.2).
     const path = proxy !== undefined && url.protocol === 'http:' ? `${url.origin}${target}` : target;
-    connection.dispatch({ method: 'POST', path, headers: this.#headers, body }, this);
+    connection.dispatch({ method: 'POST', path, headers: this.#headers as string[], body }, this);
   }
 
   #fail(reason: TransportFailure, message: string): void {
-    const failed = { kind: 'failed', reason, message: scrubMessage(message, this.#headers) } as const;
+    const failed = { kind: 'failed', reason, message: scrubMessage(message, this.#secrets) } as const;
     this.#settle(this.#response(true) ?? failed, false);
   }
 
+  /** The headers as an object, for what masks their values. */
+  get #secrets(): Readonly<Record<string, string>> {
+    const secrets: Record<string, string> = {};
+    for (let index = 0; index < this.#headers.length; index += 2) {
+      secrets[this.#headers[index] as string] = this.#headers[index + 1] as string;
+    }
+    return secrets;
+  }
+
   #response(truncated: boolean): TransportResult | undefined {
-    return this.#head && { kind: 'response', ...this.#head, body: Buffer.concat(this.#chunks), truncated };
+    const { status, headers } = this.#head ?? {};
+    if (status === undefined || headers === undefined) return undefined;
+    const body = this.#chunks.length === 0 ? EMPTY : Buffer.concat(this.#chunks);
+    return { kind: 'response', status, headers, body, truncated };
   }
 
   #settle(result: TransportResult | undefined, reusable: boolean): void {
@@ -131,16 +145,21 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#cancelWait?.();
     this.#chunks = [];
     resolve(result);
+    this.#settings.ended(this);
     if (this.#connection) this.#pool.release(this.#connection, reusable);
   }
 }
 
-function requestHeaders({ headers, proxy, url }: TransportRequest): Readonly<Record<string, string>> {
-  const kept = Object.entries(headers).filter(([name]) => !CONNECTION_HEADERS.has(name.toLowerCase()));
+/** Names and values in turn: what undici takes without a conversion. A copy: the caller may change its own. */
+function requestHeaders({ headers, proxy, url }: TransportRequest): readonly string[] {
+  const kept: string[] = [];
+  for (const name of Object.keys(headers)) {
+    if (!CONNECTION_HEADERS.has(name.toLowerCase())) kept.push(name, headers[name] as string);
+  }
   // Only where the proxy reads it: inside a tunnel it would be shown to the receiver.
   const authorization = proxy && url.protocol === 'http:' ? proxyAuthorization(proxy.reveal()) : undefined;
-  if (authorization !== undefined) kept.push(['proxy-authorization', authorization]);
-  return Object.freeze(Object.fromEntries(kept));
+  if (authorization !== undefined) kept.push('proxy-authorization', authorization);
+  return kept;
 }
 
 /** A header that occurs twice is ambiguous and left out. */

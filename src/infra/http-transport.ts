@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from 'node:dns';
 import type { LookupFunction, Socket } from 'node:net';
 import type { Clock } from '../utils/clock.ts';
-import { HttpExchange } from './http-exchange.ts';
+import { HttpExchange, type HttpExchangeSettings } from './http-exchange.ts';
 import { networkMessage } from './network-error.ts';
 import { OriginCache } from './origin-cache.ts';
 import { OriginPool } from './origin-pool.ts';
@@ -11,7 +11,7 @@ import { untraced } from './untraced.ts';
 
 export interface HttpTransportOptions {
   readonly clock: Clock;
-  /** Hard limit for each origin and TLS identity; further requests wait. Default 32. */
+  /** Hard limit for each origin and TLS identity; further requests wait. Default 40. */
   readonly connectionsPerOrigin?: number;
   /** Origins with kept connections; beyond, the one unused for longest is closed. Default 256. */
   readonly maxOrigins?: number;
@@ -35,9 +35,8 @@ export function createHttpTransport(options: HttpTransportOptions): Transport {
 }
 
 class HttpTransport implements Transport {
-  readonly #clock: Clock;
   readonly #connectionsPerOrigin: number;
-  readonly #maxResponseBytes: number;
+  readonly #exchangeSettings: HttpExchangeSettings;
   readonly #lookup: LookupFunction;
   readonly #pools: OriginCache<OriginPool>;
   readonly #exchanges = new Set<HttpExchange>();
@@ -45,9 +44,12 @@ class HttpTransport implements Transport {
   #closing: Promise<void> | undefined;
 
   constructor(options: HttpTransportOptions) {
-    this.#clock = options.clock;
-    this.#connectionsPerOrigin = options.connectionsPerOrigin ?? 32;
-    this.#maxResponseBytes = options.maxResponseBytes ?? 4 * 1024 * 1024;
+    this.#connectionsPerOrigin = options.connectionsPerOrigin ?? 40;
+    this.#exchangeSettings = {
+      clock: options.clock,
+      maxResponseBytes: options.maxResponseBytes ?? 4 * 1024 * 1024,
+      ended: (exchange) => this.#exchanges.delete(exchange),
+    };
     this.#lookup = options.lookup ?? systemLookup;
     this.#pools = new OriginCache({
       clock: options.clock,
@@ -70,18 +72,15 @@ class HttpTransport implements Transport {
     return this.#closing;
   }
 
-  async #send(request: TransportRequest): Promise<TransportResult> {
+  /** Not `async`: each promise of a request costs, and an `AsyncLocalStorage` makes it cost more. */
+  #send(request: TransportRequest): Promise<TransportResult> {
     if (this.#closing) return failed('aborted', CLOSED);
-    if (!/^https?:$/.test(request.url.protocol)) return failed('protocol', 'the URL is neither http: nor https:');
+    const { protocol } = request.url;
+    if (protocol !== 'http:' && protocol !== 'https:') return failed('protocol', 'the URL is neither http: nor https:');
     try {
-      const exchange = new HttpExchange(this.#poolFor(request), request, {
-        clock: this.#clock,
-        maxResponseBytes: this.#maxResponseBytes,
-      });
+      const exchange = new HttpExchange(this.#poolFor(request), request, this.#exchangeSettings);
       this.#exchanges.add(exchange);
-      const result = await exchange.run();
-      this.#exchanges.delete(exchange);
-      return result;
+      return exchange.run();
     } catch (error) {
       return failed('protocol', scrubMessage(networkMessage(error)));
     }
@@ -117,8 +116,8 @@ class HttpTransport implements Transport {
   }
 }
 
-function failed(reason: TransportFailure, message: string): TransportResult {
-  return { kind: 'failed', reason, message };
+function failed(reason: TransportFailure, message: string): Promise<TransportResult> {
+  return Promise.resolve({ kind: 'failed', reason, message });
 }
 
 /** Not `events.once`, which would reject for the error that the socket was destroyed with. */

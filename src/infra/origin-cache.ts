@@ -13,6 +13,12 @@ export interface OriginIdentity {
   readonly proxy?: Secret<URL> | undefined;
 }
 
+interface KnownKey extends Omit<OriginIdentity, 'url'> {
+  readonly href: string;
+  readonly variant: string;
+  readonly key: string;
+}
+
 export interface OriginCacheOptions<C> {
   readonly clock: Clock;
   /** Beyond, what was unused for longest is let go. */
@@ -32,6 +38,8 @@ export class OriginCache<C extends { lastUsedAt: number }> {
   readonly #entries: LRUCache<string, C>;
   readonly #identities = new WeakMap<TlsOptions, string>();
   readonly #ways = new WeakMap<Secret<URL>, string>();
+  /** The key of the latest identity of a URL: a destination has the same with each request. */
+  readonly #keys = new WeakMap<URL, KnownKey>();
   #sweep: Timer | undefined;
 
   constructor({ clock, idleMillis, letGo, maxOrigins }: OriginCacheOptions<C>) {
@@ -41,23 +49,11 @@ export class OriginCache<C extends { lastUsedAt: number }> {
   }
 
   /** The entry, made by `create` if there is none. `variant` tells apart what the identity does not. */
-  use(
-    { url, tls, addresses, isolationKey, proxy }: OriginIdentity,
-    variant: string,
-    create: (tls: TlsOptions | undefined) => C,
-  ): C {
-    const identity = url.protocol === 'https:' ? tls : undefined;
-    const key = JSON.stringify([
-      url.origin,
-      identity && this.#identityOf(identity),
-      addresses,
-      isolationKey,
-      proxy && this.#way(proxy),
-      variant,
-    ]);
+  use(identity: OriginIdentity, variant: string, create: (tls: TlsOptions | undefined) => C): C {
+    const key = this.#keyOf(identity, variant);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = create(identity);
+      entry = create(tlsOf(identity));
       this.#entries.set(key, entry);
     }
     entry.lastUsedAt = this.#clock.monotonic();
@@ -75,6 +71,34 @@ export class OriginCache<C extends { lastUsedAt: number }> {
   clear(): void {
     this.#sweep?.cancel();
     this.#entries.clear();
+  }
+
+  #keyOf(identity: OriginIdentity, variant: string): string {
+    const { url, tls, addresses, isolationKey, proxy } = identity;
+    const known = this.#keys.get(url);
+    if (
+      known !== undefined &&
+      known.href === url.href &&
+      known.tls === tls &&
+      known.addresses === addresses &&
+      known.isolationKey === isolationKey &&
+      known.proxy === proxy &&
+      known.variant === variant
+    ) {
+      return known.key;
+    }
+    const used = tlsOf(identity);
+    const parts = [
+      url.origin,
+      used && this.#identityOf(used),
+      addresses,
+      isolationKey,
+      proxy && this.#way(proxy),
+      variant,
+    ];
+    const key = JSON.stringify(parts);
+    this.#keys.set(url, { href: url.href, tls, addresses, isolationKey, proxy, variant, key });
+    return key;
   }
 
   /** As a hash: a proxy's URL may hold credentials. */
@@ -106,4 +130,8 @@ export class OriginCache<C extends { lastUsedAt: number }> {
       this.#sweep = this.#entries.size > 0 ? this.#scheduleSweep() : undefined;
     }, this.#idleMillis);
   }
+}
+
+function tlsOf({ tls, url }: OriginIdentity): TlsOptions | undefined {
+  return url.protocol === 'https:' ? tls : undefined;
 }

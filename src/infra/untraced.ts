@@ -12,5 +12,6 @@ export const outsideOfRequests: <T>(fn: () => T) => T = AsyncLocalStorage.snapsh
 
 /** As `outsideOfRequests`, and with tracing suppressed: for the work of exporting, which must not lead to more of it. */
 export function untraced<T>(fn: () => T): T {
+  if (context.active() === UNTRACED) return fn();
   return outsideOfRequests(() => context.with(UNTRACED, fn));
 }

@@ -63,9 +63,9 @@ export class CopyOutlet {
     }
   }
 
-  /** Stops all lanes and counts what is left under `reason`. */
-  close(reason: DropReason): void {
-    for (const lane of this.lanes) lane.close(reason);
+  /** Stops all lanes and counts what is left under `reason`. Resolves when their requests have ended. */
+  async close(reason: DropReason): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.close(reason)));
   }
 
   #pushTo(

@@ -10,10 +10,10 @@ import type { SpanDestination } from './span-attempt.ts';
 import type { SpanBatch } from './span-batch.ts';
 import { SpanCargo, type SpanCargoOptions } from './span-cargo.ts';
 import { createSpanSender } from './span-sender.ts';
+import type { TapTenant } from './telemetry-tap.ts';
 
 /** Whose telemetry an outlet takes, and where it is counted. */
-export interface OutletTenant {
-  readonly tenantId: string;
+export interface OutletTenant extends TapTenant {
   readonly guard: Guard;
   /** That of the outlet's signal. */
   readonly ledger: Ledger;
@@ -54,7 +54,22 @@ export function createLane(
 ): Lane {
   const { agenda, clock, dispatcher, recorder } = pipeline;
   const retryPolicy = pipeline.retryPolicy(retry);
-  return new Lane({ ...tenant, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder, group });
+  const { guard, ledger, progressed, tenantId } = tenant;
+  // One by one: an object with a spread in it gets a hidden class of its own, 350 bytes for each lane.
+  return new Lane({
+    tenantId,
+    guard,
+    ledger,
+    progressed,
+    cargo,
+    delayMillis,
+    clock,
+    agenda,
+    dispatcher,
+    retryPolicy,
+    recorder,
+    group,
+  });
 }
 
 /** A lane for encoded records that wait in memory. */
@@ -66,8 +81,15 @@ export function createMemoryLane(
   frame: (batch: SpanBatch) => Uint8Array,
 ): { readonly cargo: SpanCargo; readonly lane: Lane } {
   const { maxQueueBytes, maxQueueSize } = settings.limits;
+  const { agenda, budget, clock, maxBatchBytes, maxBatchSize, send } = cargoParts(pipeline, destination, settings);
   const cargo = new SpanCargo({
-    ...cargoParts(pipeline, destination, settings),
+    destination,
+    maxBatchSize,
+    maxBatchBytes,
+    budget,
+    agenda,
+    clock,
+    send,
     queue: new SpanByteQueue({ chunks: pipeline.chunks, maxSize: maxQueueSize, maxBytes: maxQueueBytes }),
     frame,
     lost: (count) => lane.lost(count),

@@ -54,3 +54,16 @@ export interface CargoSpool<B extends Batch = Batch> {
   /** Leaves a batch on the disk for whoever comes next, and answers how many of its spans are there. */
   leave(batch: B): number;
 }
+
+/** Never throws, whatever the cargo does: this may be in the middle of the host's code that ended a span. */
+export function startAttempt<B extends Batch>(
+  cargo: LaneCargo<B>,
+  batch: B,
+  signal: AbortSignal,
+): Promise<DeliveryOutcome> {
+  try {
+    return cargo.attempt(batch, signal);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

@@ -1,6 +1,7 @@
 import type { Clock } from '../utils/clock.ts';
 import type { Agenda } from './agenda.ts';
 import { Breaker } from './breaker.ts';
+import type { Standing, Turn } from './dispatcher.ts';
 import { watchOverdue } from './overdue-watch.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
@@ -25,22 +26,24 @@ export class LaneGroup {
   #members: readonly GroupMember[] = NO_MEMBERS;
   #underWay = 0;
   #overdue = 0;
+  #lastAnswer: Standing = 'unproven';
 
   constructor(clock: Clock, policy: RetryPolicy) {
     this.breaker = new Breaker(clock, policy);
   }
 
   join(member: GroupMember): void {
-    this.#members = [...this.#members, member];
+    // Unlike a spread, this reserves nothing.
+    this.#members = this.#members.concat(member);
   }
 
   leave(member: GroupMember): void {
     this.#members = this.#members.filter((other) => other !== member);
   }
 
-  /** Whether a request takes long. */
-  get overdue(): boolean {
-    return this.#overdue > 0;
+  /** What its requests say of the destination, but for those that failed. */
+  get standing(): Standing {
+    return this.#overdue > 0 ? 'suspect' : this.#lastAnswer;
   }
 
   /** Whether one more request may start now. `single`: not beside another. */
@@ -48,23 +51,25 @@ export class LaneGroup {
     return this.#underWay < (single ? 1 : HEALTHY_REQUESTS);
   }
 
-  /** Notes that a request starts; `overdue` is called when it takes long. Answers what is to be called once when it has ended. */
-  begin(member: GroupMember, agenda: Agenda, overdue: () => void): () => void {
+  /** Notes that a request starts. Answers what is to be called once when it has ended, with whether it was answered. */
+  begin(member: GroupMember, agenda: Agenda, turn: Turn): (answered: boolean) => void {
     this.#underWay += 1;
     if (this.#members.length > 1 && this.#members.at(-1) !== member && this.#members.includes(member)) {
       this.leave(member);
       this.join(member);
     }
+    const startedAt = agenda.now();
     let isOverdue = false;
-    const watch = watchOverdue(agenda, () => {
+    const watch = watchOverdue(agenda, turn.patienceMillis, () => {
       isOverdue = true;
       this.#overdue += 1;
-      overdue();
+      turn.overdue();
     });
-    return () => {
+    return (answered) => {
       agenda.cancel(watch);
       this.#underWay -= 1;
       if (isOverdue) this.#overdue -= 1;
+      if (answered) this.#lastAnswer = turn.answered(agenda.now() - startedAt);
     };
   }
 

@@ -1,17 +1,19 @@
 import { untraced } from '../infra/untraced.ts';
-import { publishDiagnostic } from '../utils/diagnostics.ts';
 import { describeError } from '../utils/errors.ts';
 import type { Job } from './agenda.ts';
 import { GIVE_UP_REASONS, type Trouble } from './breaker.ts';
-import type { Gate, Sender } from './dispatcher.ts';
+import type { Gate, Sender, Standing, Turn } from './dispatcher.ts';
+import { LaneAccount, refusedOf } from './lane-account.ts';
 import { type BreakerRound, LaneBreaker } from './lane-breaker.ts';
-import type { Attempt } from './lane-cargo.ts';
+import { type Attempt, startAttempt } from './lane-cargo.ts';
 import { type GroupMember, LaneGroup } from './lane-group.ts';
 import type { LaneCondition, LaneOptions } from './lane-options.ts';
-import { type DropReason, recordDrop } from './ledger.ts';
+import type { DropReason } from './ledger.ts';
 import type { DeliveryOutcome, FailureReason } from './outcome.ts';
 import { Waiters } from './waiters.ts';
 
+/** An error of its own for each lane would have a stack that nobody reads. */
+const GIVEN_UP = 'given up';
 const NO_ATTEMPTS: readonly Attempt[] = Object.freeze([]);
 
 /**
@@ -24,6 +26,7 @@ export class Lane implements Job, Sender, GroupMember {
   readonly #gate: Gate;
   readonly #group: LaneGroup;
   readonly #breaker: LaneBreaker;
+  readonly #account: LaneAccount;
   readonly #retries: Attempt[] = [];
   /** A handful at most. */
   #underWay: readonly Attempt[] = NO_ATTEMPTS;
@@ -34,7 +37,8 @@ export class Lane implements Job, Sender, GroupMember {
   #hurried = 0;
   #waiting = false;
   #heldUp = false;
-  #closed = false;
+  /** Why it was closed, if it was. */
+  #closed: DropReason | undefined;
   #stop: AbortController | undefined;
   readonly #afterLoss: Job = { due: () => this.#notify() };
 
@@ -45,6 +49,7 @@ export class Lane implements Job, Sender, GroupMember {
     this.#group = options.group ?? new LaneGroup(clock, retryPolicy);
     this.#group.join(this);
     this.#breaker = new LaneBreaker(this.#group.breaker);
+    this.#account = new LaneAccount(options);
   }
 
   /** Spans that are not settled and not only on the disk: waiting, to be retried, or in a request. */
@@ -89,8 +94,8 @@ export class Lane implements Job, Sender, GroupMember {
     return this.#breaker.failures;
   }
 
-  get suspect(): boolean {
-    return this.#breaker.failures > 0 || this.#group.overdue;
+  get standing(): Standing {
+    return this.#breaker.failures > 0 ? 'suspect' : this.#group.standing;
   }
 
   /** To be called after something was put into the queue. */
@@ -101,7 +106,7 @@ export class Lane implements Job, Sender, GroupMember {
 
   /** To be called after the queue had to give up `count` spans. */
   lost(count: number, reason: DropReason = 'queue_full'): void {
-    this.#drop(reason, count);
+    this.#account.dropped(reason, count);
     // Later: this happens in the middle of another tenant's push.
     this.#options.agenda.schedule(this.#afterLoss, this.#options.agenda.now());
   }
@@ -115,8 +120,8 @@ export class Lane implements Job, Sender, GroupMember {
   /** Whether there is something that may be sent now; asked by the dispatcher. */
   sendable(): boolean {
     const { cargo } = this.#options;
-    if (this.#closed || (this.#retries.length === 0 && (cargo.size === 0 || cargo.spool?.ready === false)))
-      return false;
+    if (this.#closed !== undefined) return false;
+    if (this.#retries.length === 0 && (cargo.size === 0 || cargo.spool?.ready === false)) return false;
     // One at a time with a spool: a process that dies then repeats one batch at most.
     if (cargo.spool !== undefined && this.#underWay.length > 0) return false;
     const { failures, open } = this.#breaker;
@@ -127,10 +132,10 @@ export class Lane implements Job, Sender, GroupMember {
   }
 
   /** Sends the next batch; called by the dispatcher when `sendable()` and a slot is free. */
-  send(overdue: () => void, finished: () => void): void {
+  send(turn: Turn): void {
     const attempt = this.#next();
     if (attempt === undefined) {
-      finished();
+      turn.finished();
       return;
     }
     const { agenda, cargo, guard } = this.#options;
@@ -138,18 +143,17 @@ export class Lane implements Job, Sender, GroupMember {
     // One for all requests that are under way: it is only ever used to stop them all.
     this.#stop ??= new AbortController();
     const { signal } = this.#stop;
-    const noteEnd = this.#group.begin(this, agenda, overdue);
+    const noteEnd = this.#group.begin(this, agenda, turn);
     this.#underWay = [...this.#underWay, attempt];
     const settle = (outcome: DeliveryOutcome): void => {
-      noteEnd();
+      noteEnd(outcome.status !== 'retryable');
       this.#ended(attempt);
       guard.run('delivery', 'settle', () => this.#settle(attempt, round, outcome), undefined);
-      finished();
+      turn.finished();
       this.#group.freed(this);
       this.#again();
     };
-    // `async`, so that nothing is thrown into the host's code that ended a span.
-    untraced(async () => cargo.attempt(attempt.batch, signal)).then(settle, (error: unknown) => {
+    untraced(() => startAttempt(cargo, attempt.batch, signal)).then(settle, (error: unknown) => {
       guard.report('delivery', 'attempt', error);
       settle({ status: 'retryable', reason: 'hook', message: describeError(error) });
     });
@@ -180,17 +184,21 @@ export class Lane implements Job, Sender, GroupMember {
   settled(until: 'empty' | 'attempted'): Promise<void> {
     const end = this.#taken + this.#options.cargo.size;
     const done = (): boolean => {
-      if (this.#closed || this.#left === 0) return true;
+      if (this.#closed !== undefined || this.#left === 0) return true;
       if (until === 'empty') return false;
       return this.#isSettledUpTo(end) || (this.#underWay.length === 0 && this.#breaker.open);
     };
     return this.#waiters.until(done);
   }
 
-  /** Stops: aborts what is under way and counts what cannot be left on the disk under `reason`. Answers how much that was. */
-  close(reason: DropReason): number {
-    if (this.#closed) return 0;
-    this.#closed = true;
+  /**
+   * Stops: aborts what is under way and counts what cannot be left on the disk under `reason`. Resolves when all
+   * requests have ended; what a receiver had taken by then is exported after all.
+   */
+  close(reason: DropReason): Promise<void> {
+    const ended = this.#waiters.until(() => this.#underWay.length === 0);
+    if (this.#closed !== undefined) return ended;
+    this.#closed = reason;
     const { agenda, cargo, dispatcher } = this.#options;
     agenda.cancel(this);
     agenda.cancel(this.#afterLoss);
@@ -198,17 +206,18 @@ export class Lane implements Job, Sender, GroupMember {
     this.#group.leave(this);
     dispatcher.leave(this.#gate);
     let left = cargo.clear();
-    for (const { batch } of [...this.#retries, ...this.#underWay]) {
-      left += batch.count - (cargo.spool?.leave(batch) ?? 0);
+    for (const { batch } of this.#retries) left += batch.count - (cargo.spool?.leave(batch) ?? 0);
+    for (const attempt of this.#underWay) {
+      if (cargo.spool === undefined) this.#account.aborted(attempt, reason);
+      else left += attempt.batch.count - cargo.spool.leave(attempt.batch);
     }
-    for (const { batch } of this.#retries) cargo.release(batch);
-    this.#retries.length = 0;
+    for (const { batch } of this.#retries.splice(0)) cargo.release(batch);
     // Their memory is still being read: it is released when they have ended.
-    this.#stop?.abort();
+    this.#stop?.abort(GIVEN_UP);
     this.#held = 0;
-    this.#drop(reason, left);
+    this.#account.dropped(reason, left);
     this.#notify();
-    return left;
+    return ended;
   }
 
   #wait(): void {
@@ -225,7 +234,7 @@ export class Lane implements Job, Sender, GroupMember {
 
   #offer(): void {
     this.#heldUp = false;
-    if (this.#closed) return;
+    if (this.#closed !== undefined) return;
     if (this.#breaker.open) {
       this.#wakeAt(this.#breaker.blockedUntil);
       return;
@@ -237,7 +246,7 @@ export class Lane implements Job, Sender, GroupMember {
 
   /** After an attempt: goes on with retries and full batches, else waits for the batch to fill. */
   #again(): void {
-    if (this.#closed) return;
+    if (this.#closed !== undefined) return;
     if (this.#retries.length > 0) this.#offer();
     else if (this.#options.cargo.size > 0) this.added();
   }
@@ -261,11 +270,11 @@ export class Lane implements Job, Sender, GroupMember {
   }
 
   #settle(attempt: Attempt, round: BreakerRound, outcome: DeliveryOutcome): void {
-    if (this.#closed) {
-      this.#options.cargo.release(attempt.batch);
-      return;
-    }
-    if (outcome.status === 'success') {
+    if (this.#closed !== undefined) {
+      const { cargo } = this.#options;
+      if (cargo.spool === undefined) this.#account.ended(attempt, this.#closed, outcome);
+      cargo.release(attempt.batch);
+    } else if (outcome.status === 'success') {
       this.#breaker.succeeded(round);
       this.#delivered(attempt, outcome.rejected, outcome.message);
     } else if (outcome.status === 'retryable') {
@@ -278,12 +287,8 @@ export class Lane implements Job, Sender, GroupMember {
   }
 
   #delivered(attempt: Attempt, rejected: number, message: string | undefined): void {
-    const { guard, ledger } = this.#options;
-    const { count } = attempt.batch;
-    const refused = Math.min(Math.max(rejected, 0), count);
-    if (message !== undefined) guard.report('delivery', 'partial success', message);
-    ledger.countExported(count - refused);
-    this.#finish(attempt, 'rejected', refused);
+    if (message !== undefined) this.#options.guard.report('delivery', 'partial success', message);
+    this.#finish(attempt, 'rejected', refusedOf(attempt.batch, rejected));
   }
 
   #refused(attempt: Attempt, round: BreakerRound, reason: FailureReason, message: string): void {
@@ -299,7 +304,7 @@ export class Lane implements Job, Sender, GroupMember {
       this.#retries.push(...halves.map((batch) => ({ ...attempt, batch })));
       return;
     }
-    this.#announceFailure(message, false);
+    this.#account.failed(message, false);
     this.#finish(attempt, 'rejected', attempt.batch.count);
   }
 
@@ -308,7 +313,7 @@ export class Lane implements Job, Sender, GroupMember {
     const { spool } = this.#options.cargo;
     const reason = spool === undefined ? GIVE_UP_REASONS[trouble] : undefined;
     const givesUp = reason !== undefined && this.#breaker.open && this.#options.retryPolicy.exhausted(attempt.firstAt);
-    this.#announceFailure(message, !givesUp);
+    this.#account.failed(message, !givesUp);
     const { count } = attempt.batch;
     if (givesUp) this.#finish(attempt, reason, count);
     else if (spool?.putBack(attempt.batch) !== true) this.#retries.push(attempt);
@@ -318,22 +323,10 @@ export class Lane implements Job, Sender, GroupMember {
     }
   }
 
-  #announceFailure(reason: string, willRetry: boolean): void {
-    const { guard, tenantId } = this.#options;
-    guard.report('delivery', 'export', reason);
-    publishDiagnostic('isotrace:export:failed', { tenantId, reason, willRetry });
-  }
-
-  #finish({ batch, firstAt }: Attempt, reason: DropReason, dropped: number): void {
-    const { cargo, recorder } = this.#options;
-    this.#held -= batch.count;
-    this.#drop(reason, dropped);
-    cargo.release(batch);
-    recorder?.finished({ component: cargo.component, firstAt, exported: batch.count - dropped, dropped, reason });
-  }
-
-  #drop(reason: DropReason, count: number): void {
-    recordDrop(this.#options.ledger, this.#options.tenantId, reason, count);
+  #finish(attempt: Attempt, reason: DropReason, dropped: number): void {
+    this.#held -= attempt.batch.count;
+    this.#account.finished(attempt, reason, dropped);
+    this.#options.cargo.release(attempt.batch);
   }
 
   /** Whether all of the first `end` spans that were ever queued are settled. */

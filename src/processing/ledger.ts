@@ -89,6 +89,14 @@ export class Ledger {
     this.#parent?.countDropped(reason, count);
   }
 
+  /** Takes back what was counted as dropped too early. */
+  uncountDropped(reason: DropReason, count: number): void {
+    const left = (this.#dropped?.get(reason) ?? 0) - count;
+    if (left > 0) this.#dropped?.set(reason, left);
+    else this.#dropped?.delete(reason);
+    this.#parent?.uncountDropped(reason, count);
+  }
+
   /** Takes over what another account of the same parent has counted as created. */
   takeOver(count: number): void {
     this.created += count;

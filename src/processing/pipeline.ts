@@ -10,6 +10,7 @@ import type { ExportRecorder } from './export-recorder.ts';
 import { createRetryPolicies, type RetryPolicy, type RetrySettings } from './retry-policy.ts';
 import { ScratchWriters } from './scratch-writers.ts';
 import { type SpoolHost, Spools } from './spools.ts';
+import type { TapSlot } from './telemetry-tap.ts';
 
 export interface PipelineOptions {
   readonly clock: Clock;
@@ -40,6 +41,8 @@ export interface Pipeline {
   readonly spools: Spools;
   /** Each span is encoded here first, then copied to its queues. */
   readonly scratch: ScratchWriters;
+  /** Who listens to what all tenants record. */
+  readonly tap: TapSlot;
   /** Stops the timer, gives the spools' directories up and closes all connections. Never rejects. */
   close(): Promise<void>;
 }
@@ -64,6 +67,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     spools,
     ids: new PooledIdGenerator(),
     scratch: new ScratchWriters(),
+    tap: { current: undefined },
     close: async () => {
       agenda.close();
       spools.close();

@@ -136,7 +136,7 @@ function readVerdict(result: unknown): SamplingVerdict {
   return { record, sampled, attributes, traceState: traceState ?? undefined };
 }
 
-function isSampled({ traceFlags }: HeldContext): boolean {
+export function isSampled({ traceFlags }: HeldContext): boolean {
   return (traceFlags & TraceFlags.SAMPLED) !== 0;
 }
 

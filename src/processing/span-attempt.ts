@@ -2,7 +2,7 @@ import type { Clock } from '../utils/clock.ts';
 import { describeError } from '../utils/errors.ts';
 import type { Headers } from '../utils/headers.ts';
 import type { Agenda } from './agenda.ts';
-import { limitAttempt } from './attempt-limit.ts';
+import { type CutShort, limitAttempt } from './attempt-limit.ts';
 import type { DeliveryOutcome } from './outcome.ts';
 import type { SpanSender, WireSettings } from './span-sender.ts';
 
@@ -25,24 +25,46 @@ const NO_HEADERS = 'the headers function did not answer in time';
 
 /**
  * One try to deliver encoded spans, with the credentials of this moment. `contentType` is that of the body where it is
- * not the destination's own. Rejects only when `frame` throws.
+ * not the destination's own. Throws or rejects only when `frame` throws.
  */
-export async function attemptSpans(
-  { agenda, clock, destination, send }: AttemptParts,
+export function attemptSpans(
+  parts: AttemptParts,
   frame: () => Uint8Array,
   signal: AbortSignal,
   contentType?: string,
 ): Promise<DeliveryOutcome> {
+  const { clock, destination, send } = parts;
   const endsAt = clock.monotonic() + destination.timeoutMillis;
-  let headers: Headers | 'timeout' | 'aborted';
+  const attempt = (headers: Headers): Promise<DeliveryOutcome> => {
+    const timeoutMillis = Math.max(Math.ceil(endsAt - clock.monotonic()), 1);
+    return send({ body: frame(), headers, timeoutMillis, signal, ...(contentType !== undefined && { contentType }) });
+  };
+  let headers: Headers | Promise<Headers>;
   try {
-    const given = destination.headers();
-    headers = given instanceof Promise ? await limitAttempt(given, { agenda, endsAt, signal }) : given;
+    headers = destination.headers();
   } catch (error) {
-    return { status: 'retryable', reason: 'hook', message: describeError(error) };
+    return Promise.resolve(hookFailure(describeError(error)));
+  }
+  // Without a promise of its own where the headers are there: it would cost each request.
+  return headers instanceof Promise ? attemptLater(parts, headers, { endsAt, signal }, attempt) : attempt(headers);
+}
+
+async function attemptLater(
+  { agenda }: AttemptParts,
+  given: Promise<Headers>,
+  limit: { readonly endsAt: number; readonly signal: AbortSignal },
+  attempt: (headers: Headers) => Promise<DeliveryOutcome>,
+): Promise<DeliveryOutcome> {
+  let headers: Headers | CutShort;
+  try {
+    headers = await limitAttempt(given, { agenda, ...limit });
+  } catch (error) {
+    return hookFailure(describeError(error));
   }
   if (headers === 'aborted') return { status: 'retryable', reason: 'aborted', message: 'given up' };
-  if (headers === 'timeout') return { status: 'retryable', reason: 'hook', message: NO_HEADERS };
-  const timeoutMillis = Math.max(Math.ceil(endsAt - clock.monotonic()), 1);
-  return send({ body: frame(), headers, timeoutMillis, signal, ...(contentType !== undefined && { contentType }) });
+  return headers === 'timeout' ? hookFailure(NO_HEADERS) : attempt(headers);
+}
+
+function hookFailure(message: string): DeliveryOutcome {
+  return { status: 'retryable', reason: 'hook', message };
 }

@@ -26,6 +26,7 @@ import type { Spool } from './spool.ts';
 import { SpoolCargo } from './spool-cargo.ts';
 import { createHeader, findDestination } from './spool-header.ts';
 import type { SpoolSegment } from './spool-segment.ts';
+import type { TapSource } from './telemetry-tap.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { WireFormat } from './wire-format.ts';
 
@@ -79,7 +80,9 @@ const EXPORTER_TIMEOUT_MILLIS = 30_000;
  * exporter. A changed configuration gets an outlet of its own, while the old one delivers what it has with the old
  * credentials.
  */
-export class SpanOutlet {
+export class SpanOutlet implements TapSource {
+  readonly tenantId: string;
+  readonly isPlatform: boolean;
   readonly lanes: readonly Lane[];
   readonly #pipeline: Pipeline;
   readonly #tenant: OutletTenant;
@@ -91,6 +94,8 @@ export class SpanOutlet {
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: OutletSettings) {
     this.#pipeline = pipeline;
+    this.tenantId = tenant.tenantId;
+    this.isPlatform = tenant.isPlatform;
     this.#tenant = tenant;
     this.#settings = settings;
     this.#byteLanes = settings.destinations.map((destination, position) => this.#byteLane(destination, position));
@@ -141,20 +146,37 @@ export class SpanOutlet {
     return true;
   }
 
-  /** Stops all lanes and counts what is left under `reason`. Answers how much that was. */
-  close(reason: DropReason): number {
-    return this.lanes.reduce((sum, lane) => sum + lane.close(reason), 0);
+  /** Stops all lanes and counts what is left under `reason`. Resolves when their requests have ended. */
+  async close(reason: DropReason): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.close(reason)));
   }
 
-  /** Without a destination only copies are made. */
+  /** Without a destination it is only copied and listened to. */
   #pushNowhere(span: RecordingSpan): void {
     this.#drop('no_destination', 1);
-    if (this.#settings.copier !== undefined && this.#rate?.take() !== false) this.#pushShown(span, 0);
+    const isSeen = this.#settings.copier !== undefined || this.#pipeline.tap.current !== undefined;
+    if (isSeen && this.#rate?.take() !== false) this.#pushShown(span, 0);
+  }
+
+  /** What the tenant's redaction leaves of a span, also of one that is open; `undefined` when that fails. */
+  show(span: EndedSpan): EndedSpan | undefined {
+    const { redact } = this.#settings;
+    return redact === undefined ? span : this.#guarded('redact', () => redact(span));
+  }
+
+  /** The tenant's resource and scopes in a format. */
+  wire(format: WireFormat): SpanWire {
+    let wire = this.#wires.find((known) => known.format === format);
+    if (wire === undefined) {
+      wire = new SpanWire(format, this.#settings.resource, this.#tenant.guard);
+      // Unlike a spread, this reserves nothing.
+      this.#wires = this.#wires.concat(wire);
+    }
+    return wire;
   }
 
   #pushShown(span: RecordingSpan, copies: number): void {
-    const { redact } = this.#settings;
-    const shown = redact === undefined ? span : this.#guarded('redact', () => redact(span));
+    const shown = this.show(span);
     if (shown === undefined) {
       this.#drop('unserializable', copies);
       return;
@@ -200,9 +222,11 @@ export class SpanOutlet {
       else this.#drop(cargo.refusal, 1);
     }
     const { copier } = this.#settings;
-    if (copier === undefined) return;
+    const tap = this.#pipeline.tap.current;
+    if (copier === undefined && tap === undefined) return;
     const encoded = isEncoded && source && sourceWire ? { span: source, format: sourceWire.format, writer } : undefined;
-    copier.take(span.scope, shown, encoded);
+    copier?.take(span.scope, shown, encoded);
+    tap?.take(this, span.scope, shown, encoded);
   }
 
   #encode(writer: ProtoWriter, { format }: SpanWire, span: EndedSpan): boolean {
@@ -224,22 +248,14 @@ export class SpanOutlet {
     recordDrop(this.#tenant.ledger, this.#tenant.tenantId, reason, count);
   }
 
-  #wire(format: WireFormat): SpanWire {
-    let wire = this.#wires.find((known) => known.format === format);
-    if (wire === undefined) {
-      wire = new SpanWire(format, this.#settings.resource, this.#tenant.guard);
-      this.#wires = [...this.#wires, wire];
-    }
-    return wire;
-  }
-
   #byteLane(destination: OutletDestination, position: number): ByteLane {
-    const wire = this.#wire(wireFormatOf(destination.protocol));
+    const wire = this.wire(wireFormatOf(destination.protocol));
     const { redact } = destination;
     const { spool } = this.#settings;
     if (spool === undefined) {
       const frame = (spans: SpanBatch): Uint8Array => wire.frame(spans);
-      return { ...createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, frame), wire, redact };
+      const { cargo, lane } = createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, frame);
+      return { cargo, lane, wire, redact };
     }
     const cargo = this.#spoolCargo(destination, wire, spool, position, () => lane);
     const lane = createLane(this.#pipeline, this.#tenant, this.#settings, cargo, destination.group);

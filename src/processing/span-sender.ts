@@ -74,20 +74,17 @@ export function createSpanSender(settings: WireSettings, parts: SenderParts): Sp
 function httpSender(settings: WireSettings, { clock, transport }: SenderParts): SpanSender {
   const { addresses, compression, isolationKey, protocol, proxy, tls, url } = settings;
   const own = wireFormatOf(protocol).contentType;
-  return async ({ body, contentType = own, headers, signal, timeoutMillis }) => {
-    const compressed = compression === 'gzip' && body.length >= MIN_GZIP_BYTES;
-    const result = await transport.send({
-      url,
-      headers: { ...headers, 'content-type': contentType, ...(compressed && { 'content-encoding': 'gzip' }) },
-      body: compressed ? await gzipAsync(body, { level: GZIP_LEVEL }) : body,
-      timeoutMillis,
-      tls,
-      addresses,
-      isolationKey,
-      proxy,
-      signal,
-    });
-    return classifyHttp(result, clock.now(), headers);
+  const send = (request: SendRequest, encoding?: 'gzip'): Promise<DeliveryOutcome> => {
+    const { body, contentType = own, headers: given, signal, timeoutMillis } = request;
+    const headers: Record<string, string> = { ...given, 'content-type': contentType };
+    if (encoding !== undefined) headers['content-encoding'] = encoding;
+    const parts = { url, headers, body, timeoutMillis, tls, addresses, isolationKey, proxy, signal };
+    return transport.send(parts).then((result) => classifyHttp(result, clock.now(), given));
+  };
+  if (compression === 'none') return (request) => send(request);
+  return async (request) => {
+    if (request.body.length < MIN_GZIP_BYTES) return send(request);
+    return send({ ...request, body: await gzipAsync(request.body, { level: GZIP_LEVEL }) }, 'gzip');
   };
 }
 

@@ -38,7 +38,9 @@ export interface SpanStarter extends SpanHost<RecordingSpan> {
   readonly hostIds: { readonly generator: IdGenerator; readonly hook: HookSwitch } | undefined;
   /** With `sessions: 'per-root'`. */
   readonly rootSessions: RootSessions | undefined;
-  spanStarted(): void;
+  spanStarted(span: RecordingSpan): void;
+  /** The span is not to be recorded, whatever its trace decides. */
+  readonly turnedAway?: boolean;
   spanUnsampled(): void;
 }
 
@@ -68,7 +70,9 @@ export function startSpan(
   const localTrace = (parentSpan as RecordingSpan | undefined)?.localTrace;
   let ownContext: Context | undefined;
   let verdict =
-    localTrace === undefined || parent === undefined ? host.sampler.early?.(parent) : followTrace(localTrace, parent);
+    localTrace === undefined || parent === undefined || host.turnedAway === true
+      ? host.sampler.early?.(parent)
+      : followTrace(localTrace, parent);
   if (verdict === undefined) {
     ownContext = contextOf(host, context, own, parentSpan);
     const request = { context: ownContext, name: spanName, kind, attributes, links };
@@ -108,7 +112,7 @@ export function startSpan(
       rootSession.join(span, parentSpan, parent);
     }
   }
-  host.spanStarted();
+  host.spanStarted(span);
   if (!host.hooks.empty) host.hooks.started(span, ownContext ?? contextOf(host, context, own, parentSpan));
   return span;
 }

@@ -66,9 +66,12 @@ export type BeginTracedCall = (name: string, options: CallOptions, args: readonl
 /** The `trace` of whoever knows, at call time, which tracer a call belongs to. */
 export function createTraceFunction(begin: BeginTracedCall): TraceFunction {
   const wrap = (fn: Wrappable, defaultName: string, options: TraceOptions): Wrappable => {
-    const { name = defaultName, callback } = options;
+    const { name = defaultName, attributes, callback } = options;
+    const spanName = name === '' ? 'anonymous' : name;
+    // Only a function of the arguments makes options that differ from call to call.
+    const sameOptions = typeof attributes === 'function' ? undefined : callOptions(options, []);
     const start = (_thisArg: unknown, args: readonly unknown[]): CallScope | undefined =>
-      begin(name === '' ? 'anonymous' : name, callOptions(options, args), args);
+      begin(spanName, sameOptions ?? callOptions(options, args), args);
     return wrapFunction(fn, start, callback === undefined ? {} : { callback });
   };
   const decorator =

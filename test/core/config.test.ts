@@ -433,7 +433,7 @@ describe('resolveTracerSettings', () => {
     fc.assert(
       fc.property(tree, (input) => {
         const { settings, issues } = resolve(input);
-        expect(Object.keys(settings)).toHaveLength(25);
+        expect(Object.keys(settings)).toHaveLength(26);
         expect(Array.isArray(issues)).toBe(true);
       }),
       { numRuns: 2_000 },

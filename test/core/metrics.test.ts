@@ -323,7 +323,7 @@ describe('the callbacks of observables', () => {
     });
     metrics.observableGauge('rejects', () => Promise.reject(new Error('no')));
     metrics.observableGauge('hangs', async (result) => {
-      await new Promise(() => undefined);
+      await new Promise<void>(() => {});
       result.observe(1);
     });
     metrics.observableGauge('late', async (result) => {

@@ -214,6 +214,19 @@ describe('the time that a flush or a shutdown is given', () => {
     expect(registry.stats().sockets).toBe(0);
   });
 
+  it('ends all requests: what one tenant gives up is no reason to start those of the others', async () => {
+    const target = await receiver({ fault: { mode: 'hang' } });
+    const clock = new FakeClock();
+    const registry = registryOf({ clock, configure: toReceiver(target) });
+    for (let index = 0; index < 100; index += 1) registry.get(`tenant ${index}`).startSpan('work').end();
+    const closing = registry.shutdown({ timeoutMillis: 500 });
+    await target.waitForRequests(8);
+    const report = await resolveWith(clock, closing);
+    await target.waitForConnections(0);
+    expect(target.connections.total).toBe(8);
+    expect(report).toMatchObject({ dropped: { shutdown_deadline: 100 }, pending: 0 });
+  });
+
   it('is the shorter one when a tenant is shut down by itself and then with its registry', async () => {
     const target = await receiver({ fault: { mode: 'hang' } });
     const clock = new FakeClock();

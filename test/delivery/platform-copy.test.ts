@@ -2,6 +2,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { RegistryOptions, Tracer } from '../../src/index.ts';
 import { PROTOBUF } from '../../src/processing/wire-format.ts';
+import { settle } from '../support/fake-clock.ts';
 import { startGrpcReceiver } from '../support/grpc-receiver.ts';
 import { decodeTraceRequest } from '../support/otlp-decoder.ts';
 import { decodeJsonTraceRequest } from '../support/otlp-json-decoder.ts';
@@ -215,6 +216,27 @@ describe('copies for the platform', () => {
     const report = await registry.shutdown();
     expect(namesAt(platform)).toEqual(['a/early', 'a/late']);
     expect(report.tenants.find(({ tenantId }) => tenantId === 'platform')).toMatchObject({ delivered: 2, pending: 0 });
+  });
+
+  it('are delivered when tenants bring them in the middle of a shutdown', async () => {
+    const { own, platform, registry } = await world({});
+    own.b.setFault({ mode: 'hang' });
+    const open = registry.get('b').startSpan('late');
+    registry.get('b').startSpan('early').end();
+    const closing = registry.shutdown({ timeoutMillis: 3_000 });
+    // By then the platform has nothing else to deliver.
+    await eventually(
+      () => own.b.requests.length > 0 && registry.platform.stats().traces.exported === 1,
+      () => `${own.b.requests.length} requests, ${namesAt(platform).join(', ')}`,
+    );
+    await settle(10);
+    open.end();
+    const report = await closing;
+    expect(namesAt(platform)).toEqual(['b/early', 'b/late']);
+    expect(report.tenants).toMatchObject([
+      { tenantId: 'b', delivered: 0, dropped: { shutdown_deadline: 2 } },
+      { tenantId: 'platform', delivered: 2, pending: 0, dropped: {} },
+    ]);
   });
 
   it.each(['hang', 'refused', 'status'] as const)('that go nowhere (%s) cost tenants nothing', async (kind) => {

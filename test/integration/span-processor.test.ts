@@ -192,6 +192,33 @@ describe('the span processor of a registry in the SDK of the host', () => {
     expect(registry.get('none').stats().traces.dropped).toEqual({ sampled: 2 });
   });
 
+  it('follows the sampling of the host also below spans whose own fate is open', async () => {
+    const decisions: Record<string, number> = { 'not sampled': 1 };
+    const sampler: Sampler = {
+      shouldSample: (_context, _traceId, name) => ({ decision: decisions[name] ?? 2 }),
+      toString: () => 'by name',
+    };
+    const { delivered, registry } = await startHost(['late', 'tail'], {
+      sampler,
+      tenant: (id) => (id === 'tail' ? { sampling: { ratio: 0, keepErrors: true } } : {}),
+    });
+    const request = inbound('GET');
+    request.run(() => {
+      work('not sampled');
+      registry.run('late', () => work('sampled'));
+    });
+    request.span.end();
+    registry.run('tail', () => {
+      library().startActiveSpan('failing', (failing) => {
+        work('not sampled');
+        work('sampled');
+        failing.setStatus({ code: SpanStatusCode.ERROR }).end();
+      });
+    });
+    expect(await delivered()).toEqual({ platform: [], late: ['GET', 'sampled'], tail: ['failing', 'sampled'] });
+    expect(registry.get('tail').stats().traces.dropped).toEqual({ sampled: 1 });
+  });
+
   it('applies the redaction, the limits and the processors of the tenant', async () => {
     const seen: string[] = [];
     const spanProcessor: SpanProcessor = {

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Dispatcher, type DispatcherOptions, type Gate, type Sender } from '../../src/processing/dispatcher.ts';
+import {
+  Dispatcher,
+  type DispatcherOptions,
+  type Gate,
+  originCapacity,
+  type Sender,
+  type Standing,
+  type Turn,
+} from '../../src/processing/dispatcher.ts';
 
 const OVERDUE_PER_ORIGIN = 20;
 
@@ -13,7 +21,7 @@ describe('Dispatcher', () => {
     const origins = fc.array(fc.nat({ max: 2 }), { minLength: 1, maxLength: 5 });
     fc.assert(
       fc.property(limits, origins, fc.array(stepArbitrary(), { maxLength: 150 }), (options, senders, steps) => {
-        const world = new World({ overduePerOrigin: 20, ...options }, senders);
+        const world = new World({ overduePerOrigin: 30, ...options }, senders);
         for (const step of steps) world.run(step);
         world.drain();
       }),
@@ -24,7 +32,7 @@ describe('Dispatcher', () => {
   it('serves lanes in turn, one batch each', () => {
     const { gate } = origin({ requestsPerOrigin: 1 });
     const order: string[] = [];
-    const senders = ['a', 'b', 'c'].map((name) => new FakeSender(name, order));
+    const senders = ['a', 'b', 'c'].map((name) => new FakeSender(name, 'proven', order));
     for (const sender of senders) {
       sender.batches = 3;
       gate.offer(sender);
@@ -41,7 +49,7 @@ describe('Dispatcher', () => {
     const dispatcher = new Dispatcher({ requestsInAll: 1 });
     const order: string[] = [];
     const lanes = ['a', 'a', 'a', 'b', 'c'].map((name) => {
-      const sender = new FakeSender(name, order);
+      const sender = new FakeSender(name, 'proven', order);
       sender.batches = 2;
       return { sender, gate: dispatcher.gate(name) };
     });
@@ -55,58 +63,96 @@ describe('Dispatcher', () => {
     expect(order.join('')).toBe('aabcabacaa');
   });
 
-  it('has slots left for the healthy however many suspects there are, and the other way round', () => {
+  it('has all slots for the proven once the others are overdue, however many there are', () => {
     const { dispatcher, gate } = origin();
-    const suspects = Array.from({ length: 50 }, () => new FakeSender('suspect', [], true));
-    for (const sender of suspects) gate.offer(sender);
-    expect(suspects.filter(({ runs }) => runs.length > 0)).toHaveLength(4);
-    const healthy = Array.from({ length: 50 }, () => new FakeSender('healthy'));
-    for (const sender of healthy) gate.offer(sender);
-    expect(healthy.filter(({ runs }) => runs.length > 0)).toHaveLength(8);
-    expect(dispatcher.underWay).toBe(12);
+    const others = [...line(gate, 50, 'suspect'), ...line(gate, 50, 'unproven')];
+    expect(runsOf(others)).toHaveLength(4 + 8);
+    const proven = line(gate, 50, 'proven');
+    makeOverdue(others);
+    expect(runsOf(proven)).toHaveLength(8);
+    expect(dispatcher.underWay).toBe(8 + 8 + 4);
+  });
+
+  it('has slots for suspects, however many others there are', () => {
+    const { gate } = origin();
+    line(gate, 50, 'proven');
+    line(gate, 50, 'unproven');
+    expect(runsOf(line(gate, 50, 'suspect'))).toHaveLength(4);
+  });
+
+  it('has no more slots for the proven and the unproven together, and a quarter for the unproven in any case', () => {
+    const { gate } = origin();
+    const proven = line(gate, 50, 'proven');
+    const unproven = line(gate, 50, 'unproven');
+    const counts = () => [runsOf(proven).length, runsOf(unproven).length];
+    expect(counts()).toEqual([8, 0]);
+    for (let turn = 0; turn < 5; turn += 1) (runsOf(proven)[0] as Run).finished();
+    expect(counts()).toEqual([6, 2]);
+    for (let turn = 0; turn < 5; turn += 1) (runsOf(unproven)[0] as Run).finished();
+    expect(counts()).toEqual([6, 2]);
   });
 
   it('does not let suspects of many origins use up the process', () => {
     const dispatcher = new Dispatcher();
     for (let index = 0; index < 200; index += 1) {
-      dispatcher.gate(`https://dead-${index}.test`).offer(new FakeSender('suspect', [], true));
+      dispatcher.gate(`https://dead-${index}.test`).offer(new FakeSender('suspect', 'suspect'));
     }
     expect(dispatcher.underWay).toBe(32);
-    const healthy = new FakeSender('healthy');
-    dispatcher.gate('https://good.test').offer(healthy);
-    expect(healthy.runs).toHaveLength(1);
+    expect(runsOf(line(dispatcher.gate('https://new.test'), 1, 'unproven'))).toHaveLength(1);
+    expect(runsOf(line(dispatcher.gate('https://good.test'), 1, 'proven'))).toHaveLength(1);
+  });
+
+  it('does not let new tenants of many origins use up the process', () => {
+    const dispatcher = new Dispatcher();
+    const at = (name: string, standing: Standing) => line(dispatcher.gate(`https://${name}.test`), 1, standing);
+    const hanging = Array.from({ length: 200 }, (_, index) => at(`new-${index}`, 'unproven')).flat();
+    expect(dispatcher.underWay).toBe(64);
+    const proven = Array.from({ length: 100 }, (_, index) => at(`proven-${index}`, 'proven')).flat();
+    for (const run of runsOf(hanging)) run.overdue();
+    // Those that took their slots: as many as are the unproven's in any case, and all others.
+    expect([runsOf(hanging).length, runsOf(proven).length]).toEqual([64 + 16, 64 - 16]);
+    makeOverdue(hanging);
+    expect([runsOf(hanging).length, runsOf(proven).length]).toEqual([200, 64]);
   });
 
   it('takes the slot of an overdue request back, up to 20 beside the slots', () => {
     const { dispatcher, gate } = origin();
-    const senders = Array.from({ length: 60 }, () => new FakeSender('hanging'));
-    for (const sender of senders) gate.offer(sender);
-    const running = (): Run[] => senders.flatMap(({ runs }) => runs);
-    for (let round = 0; round < 10; round += 1) for (const run of running()) run.overdue();
-    expect(running()).toHaveLength(8 + OVERDUE_PER_ORIGIN);
+    const senders = line(gate, 60, 'proven');
+    makeOverdue(senders);
+    expect(runsOf(senders)).toHaveLength(8 + OVERDUE_PER_ORIGIN);
     expect(dispatcher.underWay).toBe(8);
 
     // One that is over makes room for the next that is overdue, whose slot is free again.
-    (running()[0] as Run).finished();
-    expect(running()).toHaveLength(8 + OVERDUE_PER_ORIGIN);
-    for (let [run] = running(); run !== undefined; [run] = running()) run.finished();
-    expect([running(), dispatcher.underWay]).toEqual([[], 0]);
+    (runsOf(senders)[0] as Run).finished();
+    expect(runsOf(senders)).toHaveLength(8 + OVERDUE_PER_ORIGIN);
+    for (let [run] = runsOf(senders); run !== undefined; [run] = runsOf(senders)) run.finished();
+    expect([runsOf(senders), dispatcher.underWay]).toEqual([[], 0]);
   });
 
-  it('keeps half of the room for overdue requests free of suspects', () => {
+  it('keeps room for overdue requests of those that were well until now', () => {
     const { gate } = origin();
-    const suspects = Array.from({ length: 60 }, () => new FakeSender('suspect', [], true));
-    for (const sender of suspects) gate.offer(sender);
-    const running = (): Run[] => suspects.flatMap(({ runs }) => runs);
-    for (let round = 0; round < 10; round += 1) for (const run of running()) run.overdue();
-    expect(running()).toHaveLength(4 + OVERDUE_PER_ORIGIN / 2);
+    const suspects = line(gate, 60, 'suspect');
+    makeOverdue(suspects);
+    expect(runsOf(suspects)).toHaveLength(4 + OVERDUE_PER_ORIGIN / 2);
 
-    const hanging = Array.from({ length: 20 }, () => new FakeSender('hanging'));
-    for (const sender of hanging) gate.offer(sender);
-    for (let round = 0; round < 10; round += 1) {
-      for (const { runs } of hanging) for (const run of runs) run.overdue();
-    }
-    expect(hanging.filter(({ runs }) => runs.length > 0)).toHaveLength(8 + OVERDUE_PER_ORIGIN / 2);
+    const unproven = line(gate, 60, 'unproven');
+    makeOverdue(unproven);
+    expect(runsOf(unproven)).toHaveLength(8 + OVERDUE_PER_ORIGIN / 4);
+
+    const proven = line(gate, 60, 'proven');
+    makeOverdue(proven);
+    expect(runsOf(proven)).toHaveLength(8 + OVERDUE_PER_ORIGIN / 4);
+    const all = runsOf([...suspects, ...unproven, ...proven]);
+    expect(all).toHaveLength(originCapacity(8).connectionsPerOrigin);
+  });
+
+  it('tells a lane how long its request may take, by what is usual at its origin', () => {
+    const { gate } = origin();
+    const [first, ...others] = line(gate, 3, 'unproven').flatMap(({ runs }) => runs) as [Run, Run, Run];
+    expect(first.patienceMillis).toBe(1_000);
+    expect(first.answered(80)).toBe('proven');
+    expect(runsOf(line(gate, 1, 'proven'))[0]?.patienceMillis).toBe(640);
+    expect(others.map((run) => run.answered(3_000))).toEqual(['suspect', 'suspect']);
   });
 
   it.each([
@@ -122,22 +168,17 @@ describe('Dispatcher', () => {
     run.finished();
     run.overdue();
     expect(dispatcher.underWay).toBe(0);
-    const others = Array.from({ length: 60 }, () => new FakeSender('b'));
-    for (const other of others) gate.offer(other);
-    for (let round = 0; round < 10; round += 1) {
-      for (const { runs } of others) for (const other of runs) other.overdue();
-    }
-    expect(others.filter(({ runs }) => runs.length > 0)).toHaveLength(8 + OVERDUE_PER_ORIGIN);
+    const others = line(gate, 60, 'proven');
+    makeOverdue(others);
+    expect(runsOf(others)).toHaveLength(8 + OVERDUE_PER_ORIGIN);
     expect(dispatcher.underWay).toBe(8);
   });
 
   it('does not take the slot of an overdue request twice when it ends before there was room for it', () => {
     const { dispatcher, gate } = origin();
-    const senders = Array.from({ length: 28 }, () => new FakeSender('hanging'));
-    for (const sender of senders) gate.offer(sender);
-    const running = (): Run[] => senders.flatMap(({ runs }) => runs);
-    for (let round = 0; round < 10; round += 1) for (const run of running()) run.overdue();
-    const [first, ...others] = running();
+    const senders = line(gate, 8 + OVERDUE_PER_ORIGIN, 'proven');
+    makeOverdue(senders);
+    const [first, ...others] = runsOf(senders);
     const last = others.pop();
     last?.finished();
     expect(dispatcher.underWay).toBe(7);
@@ -149,10 +190,10 @@ describe('Dispatcher', () => {
 
   it('moves a lane that became suspect while it stood in line', () => {
     const { gate } = origin();
-    const blockers = fill(gate, 8);
+    const blockers = runsOf(line(gate, 8, 'proven'));
     const turned = new FakeSender('turned');
     gate.offer(turned);
-    turned.suspect = true;
+    turned.standing = 'suspect';
     const other = new FakeSender('other');
     gate.offer(other);
     (blockers[0] as Run).finished();
@@ -180,15 +221,12 @@ describe('Dispatcher', () => {
   });
 });
 
-interface Run {
-  overdue(): void;
-  finished(): void;
-}
+type Run = Turn;
 
 /** Sends as often as it has batches, one or two at a time. */
 class FakeSender implements Sender {
   readonly runs: Run[] = [];
-  suspect: boolean;
+  standing: Standing;
   batches = 1;
   atOnce = 1;
   sent = 0;
@@ -196,26 +234,26 @@ class FakeSender implements Sender {
   readonly #name: string;
   readonly #order: string[];
 
-  constructor(name: string, order: string[] = [], suspect = false) {
+  constructor(name: string, standing: Standing = 'proven', order: string[] = []) {
     this.#name = name;
+    this.standing = standing;
     this.#order = order;
-    this.suspect = suspect;
   }
 
   sendable(): boolean {
     return this.batches > 0 && this.runs.length < this.atOnce;
   }
 
-  send(overdue: () => void, finished: () => void): void {
+  send(turn: Turn): void {
     this.batches -= 1;
     this.sent += 1;
     this.#order.push(this.#name);
     const run: Run = {
-      overdue,
+      ...turn,
       finished: () => {
         const index = this.runs.indexOf(run);
         if (index >= 0) this.runs.splice(index, 1);
-        finished();
+        turn.finished();
       },
     };
     this.runs.push(run);
@@ -223,22 +261,29 @@ class FakeSender implements Sender {
   }
 }
 
+/** Lanes that have one batch each, in line. */
+function line(gate: Gate, count: number, standing: Standing): FakeSender[] {
+  const senders = Array.from({ length: count }, () => new FakeSender(standing, standing));
+  for (const sender of senders) gate.offer(sender);
+  return senders;
+}
+
+function runsOf(senders: readonly FakeSender[]): Run[] {
+  return senders.flatMap(({ runs }) => runs);
+}
+
+/** Until nothing changes any more. */
+function makeOverdue(senders: readonly FakeSender[]): void {
+  for (let round = 0; round < 10; round += 1) for (const run of runsOf(senders)) run.overdue();
+}
+
 function origin(options?: DispatcherOptions): { dispatcher: Dispatcher; gate: Gate } {
   const dispatcher = new Dispatcher(options);
   return { dispatcher, gate: dispatcher.gate('https://one.test') };
 }
 
-/** Takes slots with lanes that have nothing else to send. */
-function fill(gate: Gate, slots: number): Run[] {
-  return Array.from({ length: slots }, () => {
-    const sender = new FakeSender('blocker');
-    gate.offer(sender);
-    return sender.runs[0] as Run;
-  });
-}
-
 type Step = {
-  readonly kind: 'produce' | 'finish' | 'overdue' | 'suspect' | 'healthy' | 'leave';
+  readonly kind: 'produce' | 'finish' | 'overdue' | Standing | 'leave';
   readonly pick: number;
 };
 
@@ -247,7 +292,7 @@ class World {
   readonly #dispatcher: Dispatcher;
   readonly #options: Required<DispatcherOptions>;
   readonly #lanes: { readonly sender: FakeSender; readonly gate: Gate; readonly origin: number }[];
-  readonly #standings = new Map<Run, { readonly suspect: boolean; readonly origin: number; overdue: boolean }>();
+  readonly #standings = new Map<Run, { readonly standing: Standing; readonly origin: number; overdue: boolean }>();
   #produced = 0;
 
   constructor(options: Required<DispatcherOptions>, origins: readonly number[]) {
@@ -260,7 +305,7 @@ class World {
       sender.atOnce = 2;
       sender.onSend = () => {
         const run = sender.runs.at(-1) as Run;
-        this.#standings.set(run, { suspect: sender.suspect, origin: number, overdue: false });
+        this.#standings.set(run, { standing: sender.standing, origin: number, overdue: false });
         // As a lane with a full queue does, in the middle of the dispatcher's turn.
         if (sender.batches > 0) gate.offer(sender);
       };
@@ -276,13 +321,13 @@ class World {
       this.#produced += 1;
       sender.batches += 1;
       gate.offer(sender);
-    } else if (kind === 'suspect' || kind === 'healthy') {
-      sender.suspect = kind === 'suspect';
-      gate.offer(sender);
     } else if (kind === 'leave') {
       this.#leave(pick % this.#lanes.length);
-    } else {
+    } else if (kind === 'finish' || kind === 'overdue') {
       this.#end(kind, pick);
+    } else {
+      sender.standing = kind;
+      gate.offer(sender);
     }
     this.#check();
   }
@@ -335,17 +380,20 @@ class World {
     const { requestsInAll, requestsPerOrigin } = this.#options;
     const inSlots = [...this.#standings.values()].filter(({ overdue }) => !overdue);
     expect(this.#dispatcher.underWay).toBe(inSlots.length);
-    for (const suspect of [false, true]) {
-      const share = suspect ? 2 : 1;
-      const alike = inSlots.filter((run) => run.suspect === suspect);
-      const freeInAll = Math.ceil(requestsInAll / share) - alike.length;
-      expect(freeInAll).toBeGreaterThanOrEqual(0);
+    const isFree = (runs: readonly { readonly standing: Standing }[], standing: Standing, limit: number): boolean => {
+      const suspects = runs.filter((run) => run.standing === 'suspect').length;
+      const others = runs.length - suspects;
+      expect(others).toBeLessThanOrEqual(limit);
+      expect(suspects).toBeLessThanOrEqual(Math.ceil(limit / 2));
+      return standing === 'suspect' ? suspects < Math.ceil(limit / 2) : others < limit;
+    };
+    for (const standing of ['proven', 'unproven', 'suspect'] as const) {
       for (const origin of [0, 1, 2]) {
-        const free = Math.ceil(requestsPerOrigin / share) - alike.filter((run) => run.origin === origin).length;
-        expect(free).toBeGreaterThanOrEqual(0);
-        const waiting = this.#lanes.filter((lane) => lane.origin === origin && lane.sender.suspect === suspect);
+        const there = inSlots.filter((run) => run.origin === origin);
+        const free = isFree(inSlots, standing, requestsInAll) && isFree(there, standing, requestsPerOrigin);
+        const waiting = this.#lanes.filter((lane) => lane.origin === origin && lane.sender.standing === standing);
         const couldSend = waiting.some(({ sender }) => sender.sendable());
-        expect(couldSend && free > 0 && freeInAll > 0, 'a lane waits beside a free slot').toBe(false);
+        expect(couldSend && free, 'a lane waits beside a free slot').toBe(false);
       }
     }
   }
@@ -357,7 +405,7 @@ function stepArbitrary(): fc.Arbitrary<Step> {
     { weight: 10, arbitrary: fc.record({ kind: fc.constant('produce'), pick }) },
     { weight: 6, arbitrary: fc.record({ kind: fc.constant('finish'), pick }) },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('overdue'), pick }) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('suspect', 'healthy'), pick }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('suspect', 'unproven', 'proven'), pick }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave'), pick }) },
   );
 }

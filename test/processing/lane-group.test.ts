@@ -90,7 +90,7 @@ describe('the lanes of one destination', () => {
     for (const lane of lanes) lane.add(2);
     await lanes[0].advance(1);
     const [busy, ...rest] = lanes.toSorted((one, other) => other.cargo.open.length - one.cargo.open.length);
-    busy?.lane.close('evicted');
+    void busy?.lane.close('evicted');
     await lanes[0].advance(1);
     for (let turn = 0; turn < 20 && open() > 0; turn += 1) {
       await lanes.find(({ cargo }) => cargo.open.length > 0)?.answer(OK);

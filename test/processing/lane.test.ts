@@ -2,7 +2,7 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import { context } from '@opentelemetry/api';
 import { isTracingSuppressed } from '@opentelemetry/core';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ensureContextManager } from '../../src/infra/context-manager.ts';
 import type { DeliveryOutcome } from '../../src/processing/outcome.ts';
 import { settle } from '../support/fake-clock.ts';
@@ -31,7 +31,7 @@ function kitWith(options?: LaneKitOptions): LaneKit {
 afterEach(() => {
   for (const kit of kits.splice(0)) {
     expect(kit.imbalance).toEqual([]);
-    kit.lane.close('evicted');
+    void kit.lane.close('evicted');
   }
 });
 
@@ -356,16 +356,28 @@ describe('two requests under way', () => {
     kit.add(20);
     expect(kit.dispatcher.underWay).toBe(2);
     await kit.advance(1_000);
-    expect([kit.dispatcher.underWay, kit.lane.suspect]).toEqual([0, true]);
+    expect([kit.dispatcher.underWay, kit.lane.standing]).toEqual([0, 'suspect']);
     await kit.answer(DELIVERED);
-    expect([kit.dispatcher.underWay, kit.lane.suspect]).toEqual([0, true]);
+    expect([kit.dispatcher.underWay, kit.lane.standing]).toEqual([0, 'suspect']);
     await kit.answer(DELIVERED);
-    expect([kit.dispatcher.underWay, kit.lane.suspect]).toEqual([0, false]);
+    expect(kit.dispatcher.underWay).toBe(0);
     kit.add(20);
     expect(kit.dispatcher.underWay).toBe(2);
     await kit.answer(DELIVERED);
     await kit.answer(DELIVERED);
     expect(kit.leftovers).toEqual([]);
+  });
+
+  it('make the lane suspect until one is answered in a time that is usual at its origin', async () => {
+    const kit = kitWith();
+    const standings: string[] = [kit.lane.standing];
+    for (const millis of [10, 3_000, 10, 490, 510]) {
+      kit.add(10);
+      await kit.advance(millis);
+      await kit.answer(DELIVERED);
+      standings.push(kit.lane.standing);
+    }
+    expect(standings).toEqual(['unproven', 'proven', 'suspect', 'proven', 'proven', 'suspect']);
   });
 });
 
@@ -516,32 +528,53 @@ describe('close', () => {
     kit.add(25);
     await kit.answer(UNAVAILABLE);
     const flushed = kit.lane.settled('empty');
-    expect(kit.lane.close('shutdown_deadline')).toBe(25);
+    void kit.lane.close('shutdown_deadline');
     expect(kit.ledger.snapshot(kit.lane.queued)).toMatchObject({ queued: 0, dropped: { shutdown_deadline: 25 } });
     expect(await isSettled(flushed)).toBe(true);
     expect(kit.leftovers).toEqual([]);
     expect(kit.dispatcher.origins).toBe(0);
-    expect(kit.lane.close('evicted')).toBe(0);
+    void kit.lane.close('evicted');
+    expect(kit.ledger.snapshot(kit.lane.queued)).toMatchObject({ queued: 0, dropped: { shutdown_deadline: 25 } });
   });
 
   it('aborts requests and releases their memory only when they have ended', async () => {
     const kit = kitWith();
     kit.add(20);
     const [first, second] = kit.cargo.open;
-    kit.lane.close('evicted');
+    const closing = kit.lane.close('evicted');
     expect([first?.signal.aborted, second?.signal.aborted]).toEqual([true, true]);
     expect(kit.cargo.held.size).toBe(2);
-    await settle(1);
+    expect(kit.imbalance).toEqual([]);
+    await closing;
     expect(kit.leftovers).toEqual([]);
     expect(kit.imbalance).toEqual([]);
     expect(kit.ledger.snapshot(0)).toMatchObject({ exported: 0, dropped: { evicted: 20 } });
+  });
+
+  it('exports what a receiver had taken when its request was aborted, but for what it refused', async () => {
+    const kit = kitWith();
+    let published = 0;
+    const listen = (message: unknown): void => {
+      published += (message as { readonly count: number }).count;
+    };
+    diagnosticsChannel.subscribe('isotrace:dropped', listen);
+    onTestFinished(() => void diagnosticsChannel.unsubscribe('isotrace:dropped', listen));
+    kit.add(20);
+    const whenAborted = kit.cargo.whenAborted;
+    kit.cargo.whenAborted = (spans) => (spans.includes(0) ? { status: 'success', rejected: 3 } : whenAborted(spans));
+    const closing = kit.lane.close('shutdown_deadline');
+    expect(kit.ledger.snapshot(0)).toMatchObject({ exported: 0, dropped: { shutdown_deadline: 20 } });
+    await closing;
+    expect(kit.ledger.snapshot(0)).toMatchObject({ exported: 7, dropped: { shutdown_deadline: 13 } });
+    expect(published).toBe(13);
+    expect([kit.imbalance, kit.leftovers]).toEqual([[], []]);
   });
 
   it('ends all waits and all sending', async () => {
     const kit = kitWith();
     kit.add(3);
     kit.shed(1);
-    kit.lane.close('evicted');
+    void kit.lane.close('evicted');
     expect(kit.leftovers).toEqual([]);
     kit.lane.hurry();
     kit.lane.due();
@@ -555,7 +588,7 @@ describe('close', () => {
     kit.add(20);
     void kit.lane.settled('attempted').then(() => kit.lane.close('evicted'));
     await kit.answer(DELIVERED);
-    kit.lane.close('evicted');
+    void kit.lane.close('evicted');
     await settle(1);
     expect(kit.ledger.snapshot(0)).toMatchObject({ exported: 10, dropped: { evicted: 10 } });
     expect(kit.leftovers).toEqual([]);
@@ -637,7 +670,7 @@ class RandomRun {
     expect(kit.leftovers).toEqual([]);
     expect(kit.imbalance).toEqual([]);
     await Promise.all(this.#flushes);
-    kit.lane.close('evicted');
+    void kit.lane.close('evicted');
     expect(kit.dispatcher.origins).toBe(0);
   }
 
@@ -656,7 +689,7 @@ class RandomRun {
 
   #close(): void {
     this.#closed = true;
-    this.#kit.lane.close('shutdown_deadline');
+    void this.#kit.lane.close('shutdown_deadline');
     expect(this.#kit.lane.queued).toBe(0);
   }
 
@@ -667,7 +700,7 @@ class RandomRun {
     for (const attempt of cargo.attempts.slice(this.#seen))
       expect(attempt.at).toBeGreaterThanOrEqual(this.#pausedUntil);
     this.#seen = cargo.attempts.length;
-    expect(lane.suspect || lane.failures === 0).toBe(true);
+    expect(lane.failures > 0 && lane.standing !== 'suspect').toBe(false);
   }
 }
 

@@ -5,10 +5,10 @@ import type { Timer } from '../../src/utils/clock.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 describe('watchOverdue', () => {
-  it('tells once after a second', () => {
+  it('tells once when the patience is over', () => {
     const clock = new FakeClock();
     let calls = 0;
-    watchOverdue(new Agenda(clock), () => {
+    watchOverdue(new Agenda(clock), 1_000, () => {
       calls += 1;
     });
     clock.advance(980);
@@ -23,7 +23,7 @@ describe('watchOverdue', () => {
     const clock = new FakeClock();
     const agenda = new Agenda(clock);
     let calls = 0;
-    const watch = watchOverdue(agenda, () => {
+    const watch = watchOverdue(agenda, 1_000, () => {
       calls += 1;
     });
     agenda.cancel(watch);
@@ -34,7 +34,7 @@ describe('watchOverdue', () => {
   it('does not blame the receiver for a standstill of the process', () => {
     const clock = new StallingClock();
     let calls = 0;
-    watchOverdue(new Agenda(clock), () => {
+    watchOverdue(new Agenda(clock), 1_000, () => {
       calls += 1;
     });
     clock.stallMillis = 3_000;
@@ -45,6 +45,21 @@ describe('watchOverdue', () => {
     expect(calls).toBe(0);
     clock.advance(20);
     expect(calls).toBe(1);
+  });
+
+  it('takes a busy process for an excuse within the first second only', () => {
+    const clock = new StallingClock();
+    let calls = 0;
+    watchOverdue(new Agenda(clock), 300, () => {
+      calls += 1;
+    });
+    clock.stallMillis = 60;
+    clock.advance(300);
+    expect([calls, clock.monotonic()]).toEqual([0, 360]);
+    clock.advance(300);
+    expect([calls, clock.monotonic()]).toEqual([0, 720]);
+    clock.advance(300);
+    expect([calls, clock.monotonic()]).toEqual([1, 1_080]);
   });
 });
 

@@ -12,6 +12,7 @@ import { FakeClock, settle } from '../support/fake-clock.ts';
 export const DELIVERED: DeliveryOutcome = { status: 'success', rejected: 0 };
 export const UNAVAILABLE: DeliveryOutcome = { status: 'retryable', reason: 'unavailable', message: 'HTTP 503' };
 export const REJECTED: DeliveryOutcome = { status: 'failure', reason: 'rejected', message: 'HTTP 400' };
+const ABORTED: DeliveryOutcome = { status: 'retryable', reason: 'aborted', message: 'given up' };
 export const TOO_LARGE: DeliveryOutcome = { status: 'failure', reason: 'too_large', message: 'HTTP 413' };
 export const UNAUTHORIZED: DeliveryOutcome = { status: 'failure', reason: 'unauthorized', message: 'HTTP 401' };
 export const MISCONFIGURED: DeliveryOutcome = { status: 'failure', reason: 'config', message: 'no TLS there' };
@@ -45,6 +46,7 @@ export class ScriptedCargo implements LaneCargo<Numbers> {
   readonly held = new Set<Numbers>();
   readonly problems: string[] = [];
   script: ((spans: readonly number[], index: number) => DeliveryOutcome) | undefined;
+  whenAborted = (_spans: readonly number[]): DeliveryOutcome => ABORTED;
   readonly #maxBatchSize: number;
   readonly #clock: FakeClock;
   #queue: number[] = [];
@@ -102,7 +104,7 @@ export class ScriptedCargo implements LaneCargo<Numbers> {
       };
       this.attempts.push(attempt);
       signal.addEventListener('abort', () => {
-        if (!attempt.answered) attempt.answer({ status: 'retryable', reason: 'aborted', message: 'given up' });
+        if (!attempt.answered) attempt.answer(this.whenAborted(batch.spans));
       });
       if (this.script !== undefined) attempt.answer(this.script(batch.spans, this.attempts.length - 1));
     });

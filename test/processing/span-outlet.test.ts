@@ -35,6 +35,7 @@ function outletWith({ urls = [], exporter, maxQueueSize = 100, maxTotalBytes = 1
     pipeline,
     {
       tenantId: 'a',
+      isPlatform: false,
       guard,
       ledger,
       progressed: () => {
@@ -121,7 +122,7 @@ describe('SpanOutlet', () => {
     // Two batches of ten are under way, fifteen spans wait.
     expect(snapshot()).toMatchObject({ created: 100, exported: 0, queued: 35, dropped: { queue_full: 65 } });
     await clock.advanceAsync(0);
-    expect(outlet.close('evicted')).toBe(35);
+    void outlet.close('evicted');
     expect(snapshot()).toMatchObject({ queued: 0, dropped: { queue_full: 65, evicted: 35 } });
   });
 
@@ -137,8 +138,7 @@ describe('SpanOutlet', () => {
     for (let count = 0; count < 35; count += 1) outlet.push(endedSpan('a'));
     await settle(1);
     expect(pipeline.dispatcher.underWay).toBe(4);
-    outlet.close('shutdown_deadline');
-    await settle(1);
+    await outlet.close('shutdown_deadline');
     expect([pipeline.budget.used, pipeline.chunks.usedBytes, pipeline.dispatcher.underWay]).toEqual([0, 0, 0]);
     expect([pipeline.dispatcher.origins, pipeline.agenda.size]).toEqual([0, 0]);
     await clock.advanceAsync(60_000);

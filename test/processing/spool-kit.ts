@@ -197,7 +197,7 @@ export class SpoolKit {
   reconfigure(tenant: string): void {
     const old = this.outletOf(tenant);
     this.#open(tenant);
-    old.close('evicted');
+    void old.close('evicted');
   }
 
   #open(tenant: string): SpanOutlet {
@@ -206,7 +206,7 @@ export class SpoolKit {
     const ledger = this.ledgers.get(tenant) ?? new Ledger(this.ledger);
     const outlet = new SpanOutlet(
       this.pipeline,
-      { tenantId: tenant, guard: this.guard, ledger, progressed: () => {} },
+      { tenantId: tenant, isPlatform: false, guard: this.guard, ledger, progressed: () => {} },
       {
         destinations: urls.map((url) => ({
           ...PLAIN_WIRE,
@@ -296,7 +296,7 @@ export class SpoolKit {
 
   /** The orderly end with a receiver that is not there. */
   async shutdown(): Promise<void> {
-    for (const outlet of this.outlets.values()) outlet.close('shutdown_deadline');
+    for (const outlet of this.outlets.values()) void outlet.close('shutdown_deadline');
     await this.pipeline.spools.sync();
     await this.pipeline.close();
   }

@@ -419,7 +419,7 @@ describe('what another process left', () => {
     kit.end('a', ...named('span', 5));
     const outlet = kit.outletOf('a');
     kit.release('a');
-    outlet.close('evicted');
+    void outlet.close('evicted');
     expect(kit.ledger.snapshot(0, kit.spool.spooled())).toMatchObject({ created: 5, spooled: 5, dropped: {} });
     kit.pipeline.spools.disown('a', kit.ledger);
     expect(kit.ledger.snapshot(0, kit.spool.spooled())).toMatchObject({

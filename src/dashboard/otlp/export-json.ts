@@ -1,8 +1,13 @@
 import { SPAN_KINDS, SPAN_STATUSES } from './span-flags.ts';
 import type { SpanRecord, TelemetryAttributes, TelemetryOrigin, TelemetryValue } from './telemetry-model.ts';
 
+/** An `ExportTraceServiceRequest`. */
+export interface OtlpTraces {
+  readonly resourceSpans: readonly object[];
+}
+
 /** Spans as an OTLP request in JSON: what can be sent to any receiver of OTLP, this one included. */
-export function spansToOtlpJson(spans: readonly SpanRecord[]): Record<string, unknown> {
+export function spansToOtlpJson(spans: readonly SpanRecord[]): OtlpTraces {
   const resources = groupBy(spans, ({ resource }) => resource);
   return {
     resourceSpans: [...resources].map(([resource, ofResource]) => ({

@@ -1,14 +1,11 @@
 import { checkMessage, messageKind } from './check-message.ts';
 import type { Scan } from './scan.ts';
-import { isId } from './scan-span.ts';
+import { addRecordRow, NANOS_PER_MILLI, RECORD_DEPTH, traceIdAt } from './scan-record.ts';
 
 const KEY_VALUE = messageKind('KeyValue');
 const ANY_VALUE = messageKind('AnyValue');
 
-const DEPTH = 4;
-const TRACE_ID_BYTES = 16;
 const MAX_SEVERITY = 24;
-const NANOS_PER_MILLI = 1_000_000;
 
 const TIME = (1 << 3) | 1;
 const SEVERITY = 2 << 3;
@@ -41,13 +38,13 @@ export function scanLogRecord({ reader, batch, stack, receivedAt }: Scan): void 
         severity = reader.low <= MAX_SEVERITY ? reader.low : 0;
         break;
       case BODY:
-        checkMessage(reader, ANY_VALUE, stack, DEPTH);
+        checkMessage(reader, ANY_VALUE, stack, RECORD_DEPTH);
         break;
       case ATTRIBUTES:
-        checkMessage(reader, KEY_VALUE, stack, DEPTH);
+        checkMessage(reader, KEY_VALUE, stack, RECORD_DEPTH);
         break;
       case TRACE_ID:
-        traceAt = isId(reader, TRACE_ID_BYTES) ? reader.start : 0;
+        traceAt = traceIdAt(reader);
         break;
       case EVENT_NAME:
         nameStart = reader.start;
@@ -57,15 +54,9 @@ export function scanLogRecord({ reader, batch, stack, receivedAt }: Scan): void 
     }
   }
   reader.end = outerEnd;
-  const row = batch.add();
+  const row = addRecordRow(batch, start, stop, nameStart, nameStop, traceAt);
   const nanos = time > 0 ? time : observed;
   batch.time[row] = nanos > 0 ? nanos / NANOS_PER_MILLI : receivedAt;
   batch.value[row] = 0;
-  batch.start[row] = start;
-  batch.stop[row] = stop;
-  batch.nameStart[row] = nameStart;
-  batch.nameStop[row] = nameStop;
-  batch.traceAt[row] = traceAt;
-  batch.group[row] = batch.groups.length - 1;
   batch.flags[row] = severity;
 }

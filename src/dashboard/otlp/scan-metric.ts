@@ -3,9 +3,9 @@ import { checkMessage, messageKind } from './check-message.ts';
 import type { MessageName } from './otlp-schema.ts';
 import { METRIC_TYPES, type MetricHeader, type MetricType } from './row-batch.ts';
 import type { Scan } from './scan.ts';
+import { NANOS_PER_MILLI } from './scan-record.ts';
 
 const DEPTH = 5;
-const NANOS_PER_MILLI = 1_000_000;
 
 const NAME = (1 << 3) | 2;
 const DESCRIPTION = (2 << 3) | 2;

@@ -1,6 +1,7 @@
 import { bytesEqual } from './byte-range.ts';
 import { checkMessage, messageKind } from './check-message.ts';
 import type { Scan } from './scan.ts';
+import { addRecordRow, isSpanId, NANOS_PER_MILLI, RECORD_DEPTH, traceIdAt } from './scan-record.ts';
 import { spanFlags } from './span-flags.ts';
 import type { WireReader } from './wire-reader.ts';
 
@@ -9,11 +10,6 @@ const EVENT = messageKind('Event');
 const LINK = messageKind('Link');
 const STATUS = messageKind('Status');
 
-/** Nested messages above the fields of a span. */
-const DEPTH = 4;
-const TRACE_ID_BYTES = 16;
-const SPAN_ID_BYTES = 8;
-const NANOS_PER_MILLI = 1_000_000;
 const TWO_POW_32 = 4_294_967_296;
 const EXCEPTION = Buffer.from('exception');
 
@@ -52,13 +48,13 @@ export function scanSpan({ reader, batch, stack }: Scan): void {
   while (reader.next()) {
     switch (reader.tag) {
       case TRACE_ID:
-        traceAt = isId(reader, TRACE_ID_BYTES) ? reader.start : 0;
+        traceAt = traceIdAt(reader);
         break;
       case SPAN_ID:
-        hasSpanId = isId(reader, SPAN_ID_BYTES);
+        hasSpanId = isSpanId(reader);
         break;
       case PARENT_ID:
-        root = !isId(reader, SPAN_ID_BYTES);
+        root = !isSpanId(reader);
         break;
       case NAME:
         nameStart = reader.start;
@@ -76,18 +72,18 @@ export function scanSpan({ reader, batch, stack }: Scan): void {
         endHigh = reader.high;
         break;
       case ATTRIBUTES:
-        checkMessage(reader, KEY_VALUE, stack, DEPTH);
+        checkMessage(reader, KEY_VALUE, stack, RECORD_DEPTH);
         break;
       case EVENTS:
         exception = isExceptionEvent(reader) || exception;
-        checkMessage(reader, EVENT, stack, DEPTH);
+        checkMessage(reader, EVENT, stack, RECORD_DEPTH);
         break;
       case LINKS:
-        checkMessage(reader, LINK, stack, DEPTH);
+        checkMessage(reader, LINK, stack, RECORD_DEPTH);
         break;
       case STATUS_FIELD:
         status = statusCode(reader);
-        checkMessage(reader, STATUS, stack, DEPTH);
+        checkMessage(reader, STATUS, stack, RECORD_DEPTH);
         break;
       default:
     }
@@ -97,23 +93,10 @@ export function scanSpan({ reader, batch, stack }: Scan): void {
     batch.reject(`a span has no valid ${traceAt === 0 ? 'trace' : 'span'} id`);
     return;
   }
-  const row = batch.add();
+  const row = addRecordRow(batch, start, stop, nameStart, nameStop, traceAt);
   batch.time[row] = (startHigh * TWO_POW_32 + startLow) / NANOS_PER_MILLI;
   batch.value[row] = Math.max((endHigh - startHigh) * TWO_POW_32 + (endLow - startLow), 0);
-  batch.start[row] = start;
-  batch.stop[row] = stop;
-  batch.nameStart[row] = nameStart;
-  batch.nameStop[row] = nameStop;
-  batch.traceAt[row] = traceAt;
-  batch.group[row] = batch.groups.length - 1;
   batch.flags[row] = spanFlags(status, kind, root, exception);
-}
-
-/** Whether the field just read is an id of that length: not all zeros, as the specification demands of valid ids. */
-export function isId({ bytes, start, stop }: WireReader, length: number): boolean {
-  if (stop - start !== length) return false;
-  for (let index = start; index < stop; index += 1) if (bytes[index] !== 0) return true;
-  return false;
 }
 
 /** Looks at the event in the field just read and leaves the reader at that field. */

@@ -1,3 +1,4 @@
+import type { Objectives } from '../objectives/objectives.ts';
 import type { Signal } from '../otlp/signal.ts';
 import { parseQuery } from '../query/parse-query.ts';
 import type { Query } from '../query/query.ts';
@@ -6,12 +7,16 @@ import { narrowScope, type TenantScope } from '../store/tenant-scope.ts';
 import type { Access } from './access.ts';
 import type { Problem } from './answer.ts';
 import { list, type Parameters, readParameters, text, time, type ValuesOf } from './api-parameters.ts';
+import type { AttachedRegistries } from './attached-registries.ts';
+import type { Schema } from './response-schema.ts';
 import type { ViewList } from './view-list.ts';
 
 /** What the answers are made from. */
 export interface ApiContext {
   readonly store: TelemetryStore;
   readonly views: ViewList;
+  readonly registries: AttachedRegistries;
+  readonly objectives: Objectives;
   readonly access: Access;
   readonly now: number;
 }
@@ -26,6 +31,9 @@ export interface ApiRoute {
   readonly parameters: Parameters;
   /** What the answer holds, in words. */
   readonly answer: string;
+  readonly schema: Schema<unknown>;
+  /** What the events of a stream hold, by their names; the answer is one when there are some. */
+  readonly events?: Readonly<Record<string, Schema<unknown>>>;
   ask(context: ApiContext, given: URLSearchParams): Promise<ApiResult>;
 }
 
@@ -53,11 +61,12 @@ export const RANGE_PARAMETERS = {
 
 export const QUERY_PARAMETER = { query: text('What to look for, in the search language.') };
 
-/** Ties the parameters of a route to the values that its function gets. */
-export function defineRoute<P extends Parameters>(
-  route: Pick<ApiRoute, 'path' | 'summary' | 'answer'> & {
+/** Ties the parameters of a route to the values that its function gets, and its schema to what that answers. */
+export function defineRoute<P extends Parameters, A>(
+  route: Pick<ApiRoute, 'path' | 'summary' | 'answer' | 'events'> & {
     readonly parameters: P;
-    readonly ask: (context: ApiContext, values: ValuesOf<P>) => Promise<unknown>;
+    readonly schema: Schema<A>;
+    readonly ask: (context: ApiContext, values: ValuesOf<P>) => Promise<NoInfer<A>>;
   },
 ): ApiRoute {
   const { ask, ...rest } = route;

@@ -1,6 +1,20 @@
 import { spansToOtlpJson } from '../otlp/export-json.ts';
 import { SIGNALS } from '../otlp/signal.ts';
 import { METRIC_AGGREGATIONS } from '../store/telemetry-store.ts';
+import {
+  errorPage,
+  facetAnswer,
+  logPage,
+  metricAnswer,
+  metricPage,
+  redAnswer,
+  servicePage,
+  storeStats,
+  tenantPage,
+  traceAnswer,
+  tracePage,
+  viewPage,
+} from './answer-schemas.ts';
 import { duration, integer, list, oneOf, required, text } from './api-parameters.ts';
 import {
   ApiProblem,
@@ -14,6 +28,8 @@ import {
   TENANT_PARAMETER,
 } from './api-route.ts';
 
+import { alertPage, healthPage, pendingPage, sloPage } from './status-schemas.ts';
+
 const COMMON = { ...TENANT_PARAMETER, ...RANGE_PARAMETERS, ...QUERY_PARAMETER };
 const TRACE_ID = /^[\da-fA-F]{32}$/;
 const STEPS = 60;
@@ -24,6 +40,7 @@ const NICE_STEPS = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 21_600, 86_400].ma
 export const API_ROUTES: readonly ApiRoute[] = [
   defineRoute({
     path: 'traces',
+    schema: tracePage,
     summary: 'Traces with a span that matches',
     answer: '`traces`: summaries; `more`, `partial`',
     parameters: {
@@ -42,6 +59,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'traces/{traceId}',
+    schema: traceAnswer,
     summary: 'The spans of one trace',
     answer: '`spans` by start, with everything they came with; `more`. Or an OTLP request in JSON',
     parameters: {
@@ -58,6 +76,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'logs',
+    schema: logPage,
     summary: 'Log records that match, the newest first',
     answer: '`logs`; `more`, `partial`',
     parameters: {
@@ -78,6 +97,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'metrics',
+    schema: metricPage,
     summary: 'The metrics that there are',
     answer: '`metrics`: name, type, unit, services, tenants, number of points',
     parameters: { ...COMMON, limit: integer('The most metrics.', 1_000, 1, 10_000) },
@@ -92,6 +112,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'metrics/query',
+    schema: metricAnswer,
     summary: 'The values of one metric over time',
     answer: '`series` with labels, points `[time, value]` and exemplars; `metric`, `aggregation`, `stepMillis`',
     parameters: {
@@ -117,6 +138,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'red',
+    schema: redAnswer,
     summary: 'Rate, errors and duration of requests',
     answer: '`groups` with counts, errors, quantiles, and the same by step; `more`, `partial`',
     parameters: {
@@ -136,6 +158,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'errors',
+    schema: errorPage,
     summary: 'Failed spans, grouped by service, type of error and place',
     answer: '`groups` with count, first and last time, tenants, an example; `more`, `partial`',
     parameters: { ...COMMON, limit: integer('The most groups.', 50, 1, 1_000) },
@@ -149,6 +172,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'services',
+    schema: servicePage,
     summary: 'The services that there are',
     answer: '`services` with their tenant and numbers of spans, errors, log records and points',
     parameters: { ...TENANT_PARAMETER, ...RANGE_PARAMETERS },
@@ -158,6 +182,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'tenants',
+    schema: tenantPage,
     summary: 'The tenants that the token may see, and what is kept of them',
     answer: '`tenants` with what is stored, evicted and rejected, and the bytes they take',
     parameters: TENANT_PARAMETER,
@@ -165,6 +190,7 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'facets',
+    schema: facetAnswer,
     summary: 'What can stand in a query: the fields, or the values of one',
     answer: '`values` with how often they occur; `sampled`',
     parameters: {
@@ -182,13 +208,53 @@ export const API_ROUTES: readonly ApiRoute[] = [
   }),
   defineRoute({
     path: 'stats',
+    schema: storeStats,
     summary: 'The state of the store',
     answer: 'what is stored, evicted and rejected, whether it is full, and notices for its operator',
     parameters: TENANT_PARAMETER,
     ask: (context, { tenant }) => context.store.stats(scopeOf(context, tenant)),
   }),
   defineRoute({
+    path: 'health',
+    schema: healthPage,
+    summary: 'How the tenants of attached registries do',
+    answer:
+      '`tenants`, those that are not well first: state, accounts by signal with drops by reason, destinations with ' +
+      'queue, breaker and credentials; `attached`, `more`',
+    parameters: { ...TENANT_PARAMETER, limit: integer('The most tenants.', 200, 1, 10_000) },
+    ask: (context, { tenant, limit }) => Promise.resolve(context.registries.health(scopeOf(context, tenant), limit)),
+  }),
+  defineRoute({
+    path: 'pending',
+    schema: pendingPage,
+    summary: 'Spans of attached registries that have not ended',
+    answer: '`pending`, the latest first; `more`',
+    parameters: { ...TENANT_PARAMETER, limit: integer('The most spans.', 100, 1, 10_000) },
+    ask: (context, { tenant, limit }) => Promise.resolve(context.registries.pending(scopeOf(context, tenant), limit)),
+  }),
+  defineRoute({
+    path: 'slos',
+    schema: sloPage,
+    summary: 'How the service level objectives do',
+    answer: '`slos`, one for each objective and tenant, the ones closest to the end of their budget first; `more`',
+    parameters: { ...TENANT_PARAMETER, limit: integer('The most of them.', 1_000, 1, 10_000) },
+    ask: async (context, { tenant, limit }) => {
+      const slos = await context.objectives.slos(scopeOf(context, tenant));
+      return { slos: slos.slice(0, limit), more: Math.max(slos.length - limit, 0) };
+    },
+  }),
+  defineRoute({
+    path: 'alerts',
+    schema: alertPage,
+    summary: 'Alerts that are pending, fire, or are over',
+    answer:
+      '`alerts`, the ones that fire first; `more`, `omitted`; for those who may see all tenants `rules`, `handlers`',
+    parameters: { ...TENANT_PARAMETER, limit: integer('The most alerts.', 200, 1, 10_000) },
+    ask: (context, { tenant, limit }) => Promise.resolve(context.objectives.alerts(scopeOf(context, tenant), limit)),
+  }),
+  defineRoute({
     path: 'views',
+    schema: viewPage,
     summary: 'The views that were registered',
     answer: '`views` with metric and chart',
     parameters: {},

@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from '../../utils/clock.ts';
 import { type ConfigIssue, IsotraceError } from '../../utils/errors.ts';
 import { isTenantId } from '../../utils/tenant-id.ts';
+import type { AlertHandler, AlertRule } from '../objectives/alert-rule.ts';
+import type { SloOptions } from '../objectives/slo.ts';
 import { SegmentRing } from '../store/ring/segment-ring.ts';
 import type { TelemetryStore } from '../store/telemetry-store.ts';
 import { isLoopback } from './request-guard.ts';
@@ -18,6 +20,11 @@ export interface DashboardToken {
 export interface DashboardOptions {
   /** Default 4318, where OTLP is sent by default; 0 for any free one. */
   readonly port?: number;
+  /**
+   * Where OTLP over gRPC is received too; 0 for any free port, 4317 by OpenTelemetry's default. Needs the optional peer
+   * `@grpc/grpc-js`. Default: not at all.
+   */
+  readonly grpcPort?: number;
   /** Address to listen on. Default `127.0.0.1`; one that others can reach needs a token. */
   readonly host?: string;
   /** Where telemetry is kept. Default: a segment ring in memory. It is closed with the dashboard. */
@@ -40,11 +47,20 @@ export interface DashboardOptions {
   readonly maxConnections?: number;
   /** How often live pages are told what is new, in milliseconds. Default 100. */
   readonly flushMillis?: number;
+  /** Service level objectives. Default: none. */
+  readonly slos?: readonly SloOptions[];
+  /** When to alert. Default: never. */
+  readonly alerts?: readonly AlertRule[];
+  /** Told when an alert fires and when it is over. Default: none. */
+  readonly alertHandlers?: readonly AlertHandler[];
+  /** How often alert rules are looked at, in milliseconds: 100 to an hour. Default 10,000. */
+  readonly alertIntervalMillis?: number;
   readonly clock?: Clock;
 }
 
 export interface DashboardSettings {
   readonly port: number;
+  readonly grpcPort: number | undefined;
   readonly host: string;
   readonly store: TelemetryStore;
   readonly tokens: readonly DashboardToken[];
@@ -53,6 +69,10 @@ export interface DashboardSettings {
   readonly maxBodyBytes: number;
   readonly maxConnections: number;
   readonly flushMillis: number;
+  readonly slos: readonly SloOptions[];
+  readonly alerts: readonly AlertRule[];
+  readonly alertHandlers: readonly AlertHandler[];
+  readonly alertIntervalMillis: number;
   readonly clock: Clock;
 }
 
@@ -81,10 +101,16 @@ export function resolveDashboardOptions(options: DashboardOptions): DashboardSet
     issues.push({ option: 'tenantHeader', accepted: 'the name of a header', received: 'another text' });
   }
   const port = integer('port', DEFAULT_PORT, 0, 65_535);
+  const grpcPort = options.grpcPort === undefined ? undefined : integer('grpcPort', 4317, 0, 65_535);
   const maxBytes = integer('maxBytes', 256 * MIB, MIB, 2 ** 40);
   const maxBodyBytes = integer('maxBodyBytes', MAX_BODY_BYTES, 1_024, 1_024 * MIB);
   const maxConnections = integer('maxConnections', 1_024, 1, 65_535);
   const flushMillis = integer('flushMillis', 100, 10, 60_000);
+  const alertIntervalMillis = integer('alertIntervalMillis', 10_000, 100, 3_600_000);
+  const { slos = [], alerts = [], alertHandlers = [] } = options;
+  if (!alertHandlers.every((handler) => typeof handler === 'function')) {
+    issues.push({ option: 'alertHandlers', accepted: 'functions', received: 'another list' });
+  }
   if (issues.length > 0) {
     const text = issues.map(({ option, accepted, received }) => `${option}: ${accepted} (received: ${received})`);
     throw new IsotraceError('config_invalid', `the dashboard cannot start: ${text.join('; ')}`, { issues });
@@ -95,7 +121,19 @@ export function resolveDashboardOptions(options: DashboardOptions): DashboardSet
     options.store ??
     new SegmentRing({ maxBytes, tenantAttribute, clock, ...(directory !== undefined && { directory }) });
   const limits = { maxBodyBytes, maxConnections, flushMillis };
-  return { port, host, store, tokens, tenantHeader: tenantHeader?.toLowerCase(), allowedHosts, ...limits, clock };
+  const objectives = { slos, alerts, alertHandlers, alertIntervalMillis };
+  return {
+    port,
+    grpcPort,
+    host,
+    store,
+    tokens,
+    tenantHeader: tenantHeader?.toLowerCase(),
+    allowedHosts,
+    ...limits,
+    ...objectives,
+    clock,
+  };
 }
 
 function resolveTokens(token: DashboardOptions['token'], issues: ConfigIssue[]): readonly DashboardToken[] {

@@ -5,8 +5,19 @@ import type { TailAnswer, TelemetryStore } from '../store/telemetry-store.ts';
 import type { TenantScope } from '../store/tenant-scope.ts';
 import { SECURITY_HEADERS, toJson } from './answer.ts';
 
+/** Something besides telemetry that pages are told of when it is another than before. */
+export interface LiveStatus {
+  /** The name of its events. */
+  readonly event: string;
+  /** Nothing is told while it is not, unless it was. */
+  readonly present: boolean;
+  /** What may be told within the scope. */
+  describe(scope: TenantScope): unknown;
+}
+
 export interface LiveFeedOptions {
   readonly store: TelemetryStore;
+  readonly statuses: readonly LiveStatus[];
   readonly clock: Clock;
   readonly flushMillis: number;
 }
@@ -26,6 +37,10 @@ interface Client {
   /** Of the subscription less its cursor: clients with the same key get the same. */
   readonly key: string;
   cursor: string | undefined;
+  /** The tenants that it may see, as text. */
+  readonly tenants: string;
+  /** What was told last of each status. */
+  readonly told: Map<LiveStatus, string>;
 }
 
 const MAX_CLIENTS = 200;
@@ -35,6 +50,7 @@ const HEARTBEAT_MILLIS = 15_000;
 /** Other processes write to a shared store: it is asked this often. */
 const SHARED_POLL_MILLIS = 1_000;
 const RETRY_MILLIS = 1_000;
+const STATUS_MILLIS = 1_000;
 
 /**
  * Tells pages over server-sent events what comes in: many arrivals in one event, each with a cursor, so that a page
@@ -47,6 +63,7 @@ export class LiveFeed {
   #changed = false;
   #polledAt = Number.NEGATIVE_INFINITY;
   #heartbeatAt = 0;
+  #statusAt = Number.NEGATIVE_INFINITY;
   #flushing: Promise<void> | undefined;
 
   constructor(options: LiveFeedOptions) {
@@ -59,7 +76,7 @@ export class LiveFeed {
     const { scope, traceQuery, logQuery, limit, cursor } = subscription;
     const tenants = scope === 'all' ? scope : [...scope].sort();
     const key = JSON.stringify([tenants, traceQuery, logQuery, limit]);
-    const client: Client = { response, subscription, key, cursor };
+    const client: Client = { response, subscription, key, cursor, tenants: JSON.stringify(tenants), told: new Map() };
     response.writeHead(200, { ...SECURITY_HEADERS, 'content-type': 'text/event-stream; charset=utf-8' });
     response.write(`retry: ${RETRY_MILLIS}\n\n`);
     response.once('close', () => this.#clients.delete(client));
@@ -74,8 +91,14 @@ export class LiveFeed {
     this.#changed = true;
   }
 
+  /** A status has changed in a way that must not wait. */
+  statusChanged(): void {
+    this.#statusAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** Tells all pages now. */
   flush(): Promise<void> {
+    this.#tellStatuses();
     this.#flushing ??= this.#flush().finally(() => {
       this.#flushing = undefined;
     });
@@ -95,6 +118,7 @@ export class LiveFeed {
       this.#timer = undefined;
       this.#beat();
       if (this.#clients.size === 0) return;
+      if (this.#options.clock.monotonic() - this.#statusAt >= STATUS_MILLIS) this.#tellStatuses();
       const work = this.#isDue() ? this.flush() : Promise.resolve();
       void work.then(() => this.#schedule());
     }, flushMillis);
@@ -134,6 +158,26 @@ export class LiveFeed {
       this.#changed = true;
       return undefined;
     });
+  }
+
+  #tellStatuses(): void {
+    const { clock, statuses } = this.#options;
+    this.#statusAt = clock.monotonic();
+    for (const status of statuses) this.#tellStatus(status);
+  }
+
+  #tellStatus(status: LiveStatus): void {
+    const texts = new Map<string, string>();
+    for (const { response, subscription, tenants, told } of this.#clients) {
+      const isNews = status.present || told.has(status);
+      if (!isNews || response.writableLength > MAX_WAITING_BYTES) continue;
+      const text = texts.get(tenants) ?? toJson(status.describe(subscription.scope));
+      texts.set(tenants, text);
+      if (text === told.get(status)) continue;
+      told.set(status, text);
+      // Without an id: the cursor stays what it is.
+      response.write(`event: ${status.event}\ndata: ${text}\n\n`);
+    }
   }
 
   /** Shows proxies and pages that the connection lives. */

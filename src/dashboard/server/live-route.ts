@@ -1,16 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sendProblem } from './answer.ts';
+import { liveUpdate } from './answer-schemas.ts';
 import { integer, text } from './api-parameters.ts';
 import { type ApiContext, defineRoute, queryOf, scopeOf, TENANT_PARAMETER } from './api-route.ts';
 import type { LiveFeed, Subscription } from './live-feed.ts';
+import { anything, type Schema } from './response-schema.ts';
+import { liveAlerts, liveHealth } from './status-schemas.ts';
 
 /** Answered with a stream of events instead of JSON. */
 export const LIVE_ROUTE = defineRoute({
   path: 'live',
+  schema: anything as Schema<Subscription>,
+  events: { update: liveUpdate, health: liveHealth, alerts: liveAlerts },
   summary: 'What comes in, as server-sent events',
   answer:
     'a stream of events `update`, each with `arrived` (counts by tenant), `traces` (summaries), `logs` and `skipped`; ' +
-    'its `id` is the cursor to go on from, which browsers send as `Last-Event-ID`',
+    'its `id` is the cursor to go on from, which browsers send as `Last-Event-ID`; and of events `health`, each with ' +
+    '`health` and `pending` as the addresses of these names answer them, when they have changed, every second at most',
   parameters: {
     ...TENANT_PARAMETER,
     query: text('Traces to tell of.'),

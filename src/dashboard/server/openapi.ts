@@ -1,9 +1,12 @@
 import type { ApiRoute } from './api-route.ts';
+import type { SchemaComponents } from './response-schema.ts';
 
-/** Describes the API by OpenAPI 3.1, from the table that checks its requests. */
+/** Describes the API by OpenAPI 3.1: from the table that checks its requests, and the schemas that its answers are compiled against. */
 export function describeApi(routes: readonly ApiRoute[], version: string): Record<string, unknown> {
   const paths: Record<string, unknown> = {};
-  for (const { path, summary, answer, parameters } of routes) {
+  const components: SchemaComponents = new Map([['Problem', PROBLEM]]);
+  for (const route of routes) {
+    const { path, summary, answer, parameters } = route;
     const inPath = new Set([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
     paths[`/api/v1/${path}`] = {
       get: {
@@ -17,7 +20,7 @@ export function describeApi(routes: readonly ApiRoute[], version: string): Recor
           schema,
         })),
         responses: {
-          200: { description: answer, content: { [contentTypeOf(path)]: {} } },
+          200: { description: answer, content: describeContent(route, components) },
           ...problems(),
         },
       },
@@ -29,7 +32,7 @@ export function describeApi(routes: readonly ApiRoute[], version: string): Recor
     paths,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
-      schemas: { Problem: PROBLEM },
+      schemas: Object.fromEntries(components),
     },
     security: [{}, { token: [] }],
   };
@@ -51,8 +54,11 @@ const PROBLEM = {
   },
 };
 
-function contentTypeOf(path: string): string {
-  return path === 'live' ? 'text/event-stream' : 'application/json';
+/** OpenAPI 3.1 has no words for the events of a stream: `x-events` tells by name what their `data` holds. */
+function describeContent({ schema, events }: ApiRoute, components: SchemaComponents): object {
+  if (events === undefined) return { 'application/json': { schema: schema.describe(components) } };
+  const described = Object.entries(events).map(([name, event]) => [name, event.describe(components)]);
+  return { 'text/event-stream': { schema: { type: 'string' }, 'x-events': Object.fromEntries(described) } };
 }
 
 function problems(): Record<string, unknown> {

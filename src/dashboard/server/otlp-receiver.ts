@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isTenantId } from '../../utils/tenant-id.ts';
 import { MessageWriter } from '../otlp/message-writer.ts';
 import type { Signal } from '../otlp/signal.ts';
 import type { AppendRequest, AppendResult, TelemetryStore } from '../store/telemetry-store.ts';
-import { isInScope } from '../store/tenant-scope.ts';
 import type { Access } from './access.ts';
 import { send } from './answer.ts';
 import { BodyBudget, readBody } from './read-body.ts';
+import { createTenantChoice } from './tenant-choice.ts';
 
 /** Paths of OTLP/HTTP (OTLP 1.x). */
 export const OTLP_PATHS: ReadonlyMap<string, Signal> = new Map([
@@ -22,9 +21,6 @@ export interface OtlpReceiverOptions {
   /** Called when something was stored. */
   readonly onStored: () => void;
 }
-
-/** Whose telemetry it is when nothing says so. */
-export const DEFAULT_TENANT = 'default';
 
 const PROTOBUF = 'application/x-protobuf';
 const JSON_TYPE = 'application/json';
@@ -82,18 +78,6 @@ export class OtlpReceiver {
   }
 }
 
-/**
- * The header goes before the attribute. A token that is limited to one tenant speaks for that one, and any limited
- * token for none but its own; what claims to be another's is refused.
- */
-function createTenantChoice(header: string | undefined, { scope }: Access): AppendRequest['tenantOf'] {
-  const only = scope !== 'all' && scope.size === 1 ? [...scope][0] : undefined;
-  return (claimed) => {
-    const tenant = header ?? claimed ?? only ?? DEFAULT_TENANT;
-    return isTenantId(tenant) && isInScope(scope, tenant) ? tenant : undefined;
-  };
-}
-
 function sendSuccess(
   response: ServerResponse,
   format: AppendRequest['format'],
@@ -106,6 +90,14 @@ function sendSuccess(
     send(response, 200, JSON_TYPE, Buffer.from(JSON.stringify(body)));
     return;
   }
+  send(response, 200, PROTOBUF, encodeExportResponse({ rejected, message }));
+}
+
+/** An `Export…ServiceResponse`: all three have the same fields. */
+export function encodeExportResponse({
+  rejected,
+  message,
+}: Pick<Extract<AppendResult, { readonly outcome: 'stored' }>, 'rejected' | 'message'>): Uint8Array {
   const answer = new MessageWriter();
   if (rejected > 0) {
     const partial = new MessageWriter();
@@ -113,7 +105,7 @@ function sendSuccess(
     partial.bytes(2, Buffer.from(message));
     answer.message(1, partial);
   }
-  send(response, 200, PROTOBUF, answer.toBytes());
+  return answer.toBytes();
 }
 
 /** A `google.rpc.Status` in the format of the request, as the specification demands. */

@@ -79,8 +79,21 @@ describe('the API of the dashboard', () => {
     expect(value.openapi).toBe('3.1.0');
     expect(Object.keys(value.paths).sort()).toEqual(
       [
-        ...['errors', 'facets', 'live', 'logs', 'metrics', 'metrics/query', 'red', 'services', 'stats', 'tenants'],
-        ...['traces', 'traces/{traceId}', 'views'],
+        ...[
+          'alerts',
+          'errors',
+          'facets',
+          'health',
+          'live',
+          'logs',
+          'metrics',
+          'metrics/query',
+          'pending',
+          'red',
+          'services',
+          'slos',
+        ],
+        ...['stats', 'tenants', 'traces', 'traces/{traceId}', 'views'],
       ].map((path) => `/api/v1/${path}`),
     );
     for (const [path, { get }] of Object.entries(value.paths)) {

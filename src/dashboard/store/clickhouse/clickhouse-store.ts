@@ -33,7 +33,7 @@ import type { TenantScope } from '../tenant-scope.ts';
 import { readFacets, readServices, readTenants } from './census.ts';
 import type { ClickHouseClient, Row } from './client.ts';
 import { compileQuery } from './compile-query.ts';
-import { Database } from './database.ts';
+import { checkName, Database } from './database.ts';
 import {
   logSelection,
   POINT_SELECTIONS,
@@ -45,7 +45,7 @@ import {
   toSpanRecord,
 } from './decode-rows.ts';
 import { createRowWriter, type RowWriter } from './row-writer.ts';
-import { LOGS, METRICS, TRACES } from './tables.ts';
+import { createDistributedTable, createTable, LOGS, METRICS, TABLES, TRACES } from './tables.ts';
 import { readTail } from './tail.ts';
 import { readSummaries } from './trace-summaries.ts';
 
@@ -60,6 +60,13 @@ export interface ClickHouseStoreOptions {
   readonly asyncInsert?: boolean;
 }
 
+export interface ClickHouseTablesOptions {
+  /** The resource attribute that names a tenant. Default `tenant.id`. */
+  readonly tenantAttribute?: string;
+  /** The name of the cluster whose shards share the rows. Default: one server. */
+  readonly cluster?: string;
+}
+
 const MAX_ERRORS = 20_000;
 const MAX_POINTS = 100_000;
 const MAX_RED_ROWS = 200_000;
@@ -72,6 +79,20 @@ export async function openClickHouseStore(options: ClickHouseStoreOptions): Prom
   const database = new Database(client, tenantAttribute);
   await database.open(createTables);
   return new ClickHouseStore(database, createRowWriter({ client, tenantAttribute, asyncInsert }));
+}
+
+/**
+ * The statements that make the tables, for people to run: on the server or, with `cluster`, on each node of it, where a
+ * trace's spans go to one shard. Throws an `IsotraceError` on names that could not stand in a statement.
+ */
+export function describeClickHouseTables(options: ClickHouseTablesOptions = {}): string[] {
+  const { tenantAttribute = 'tenant.id', cluster } = options;
+  for (const name of [tenantAttribute, cluster ?? '-']) checkName(name);
+  if (cluster === undefined) return TABLES.map((table) => createTable(table, tenantAttribute));
+  return TABLES.flatMap((table) => [
+    createTable(table, tenantAttribute, `${table}_local`),
+    createDistributedTable(table, cluster),
+  ]);
 }
 
 /** Keeps telemetry in ClickHouse. What its tables have no column for, such as counts of what was dropped, is not kept. */

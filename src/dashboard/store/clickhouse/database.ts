@@ -1,7 +1,14 @@
 import { IsotraceError } from '../../../utils/errors.ts';
 import type { ClickHouseClient, Row } from './client.ts';
+import { toStoreError } from './client-error.ts';
 import { Statement } from './statement.ts';
 import { createTable, suggestTenantColumn, TABLES, tenantExpression } from './tables.ts';
+
+/** Throws unless a name may stand in the text of a statement. */
+export function checkName(name: string): void {
+  if (/^[\w.-]{1,128}$/.test(name)) return;
+  throw new IsotraceError('config_invalid', 'names in statements: letters, digits, dots, dashes and underscores');
+}
 
 /** A database, and what its tables have. */
 export class Database {
@@ -12,9 +19,7 @@ export class Database {
   #closed = false;
 
   constructor(client: ClickHouseClient, tenantAttribute: string) {
-    if (!/^[\w.-]{1,128}$/.test(tenantAttribute)) {
-      throw new IsotraceError('config_invalid', 'tenantAttribute: letters, digits, dots, dashes and underscores');
-    }
+    checkName(tenantAttribute);
     this.#client = client;
     this.#tenantAttribute = tenantAttribute;
   }
@@ -55,8 +60,12 @@ export class Database {
   }
 
   async ask(query: string, { params }: Statement): Promise<Row[]> {
-    const answer = await this.#client.query({ query, query_params: params, format: 'JSONEachRow' });
-    return (await answer.json()) as Row[];
+    try {
+      const answer = await this.#client.query({ query, query_params: params, format: 'JSONEachRow' });
+      return (await answer.json()) as Row[];
+    } catch (error) {
+      throw toStoreError(error);
+    }
   }
 
   async close(): Promise<void> {

@@ -7,6 +7,7 @@ import { decodeUtf8 } from '../../otlp/utf8.ts';
 import { Segment } from '../ring/segment.ts';
 import type { AppendRequest, AppendResult } from '../telemetry-store.ts';
 import type { ClickHouseClient } from './client.ts';
+import { toStoreError } from './client-error.ts';
 import { encodeRow } from './encode-rows.ts';
 
 export type RowWriter = (request: AppendRequest) => Promise<AppendResult>;
@@ -72,8 +73,8 @@ export function createRowWriter({ client, tenantAttribute, asyncInsert }: RowWri
         const settings = asyncInsert ? { clickhouse_settings: ASYNC_INSERT } : {};
         await client.insert({ table, values, format: 'JSONEachRow', ...settings });
       }
-    } catch {
-      return { outcome: 'overloaded', message: 'the database did not take the rows' };
+    } catch (error) {
+      return { outcome: 'overloaded', message: toStoreError(error).message };
     }
     return { outcome: 'stored', accepted, rejected, message: rejected > 0 ? message : '' };
   };

@@ -67,16 +67,23 @@ export function tenantExpression(tenantAttribute: string): string {
  * Makes a table with the stock columns, the tenant in front of the sort key, which is what makes a tenant's questions
  * fast, and the time of arrival, for live pages.
  */
-export function createTable(table: string, tenantAttribute: string): string {
+export function createTable(table: string, tenantAttribute: string, name = table): string {
   const time = timeColumn(table);
   const index = table.startsWith('otel_metrics')
     ? ''
     : 'INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,';
-  return `CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS[table]},
+  return `CREATE TABLE IF NOT EXISTS ${name} (${COLUMNS[table]},
     ${index}
     TenantId LowCardinality(String) MATERIALIZED ${tenantExpression(tenantAttribute)},
     ArrivedAt DateTime64(9) MATERIALIZED now64(9)
   ) ENGINE = MergeTree PARTITION BY toDate(${time}) ORDER BY (TenantId, ${time})`;
+}
+
+/** Makes a table of its parts on all shards of a cluster, each a table of the same name with `_local`. */
+export function createDistributedTable(table: string, cluster: string): string {
+  const shardBy = table === TRACES || table === LOGS ? 'cityHash64(TraceId)' : 'rand()';
+  return `CREATE TABLE IF NOT EXISTS ${table} AS ${table}_local
+    ENGINE = Distributed('${cluster}', currentDatabase(), '${table}_local', ${shardBy})`;
 }
 
 /** For people to run, on a table that somebody else made: it makes questions of one tenant faster. */

@@ -1,0 +1,28 @@
+import './styles/tokens.css';
+import './styles/shell.css';
+import './styles/parts.css';
+import './styles/views.css';
+import './styles/trace.css';
+import { render } from 'preact';
+import { App } from './shell/app.tsx';
+import { followLinks } from './state/address.ts';
+import { startSession } from './state/api.ts';
+import { listenForKeys } from './state/keys.ts';
+import { startLive } from './state/live.ts';
+import { startTheme } from './state/theme.ts';
+
+startTheme();
+followLinks();
+listenForKeys();
+await takeToken();
+startLive();
+const root = document.getElementById('page');
+if (root !== null) render(<App />, root);
+
+/** A link may bring the token behind `#`, which never reaches a server's log. It does not stay in the address. */
+async function takeToken(): Promise<void> {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (token === null) return;
+  history.replaceState(null, '', location.pathname + location.search);
+  await startSession(token);
+}

@@ -1,0 +1,139 @@
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { TracePage } from '../../store/telemetry-store.ts';
+import { addTerm } from '../model/complete-query.ts';
+import { formatCost, formatCount, formatTime } from '../model/format.ts';
+import { buildSpanTree } from '../model/span-tree.ts';
+import { type ModelUsage, plus, rollUpUsage, type UsageSum, usageByModel } from '../model/usage-rollup.ts';
+import type { WireTrace } from '../model/wire.ts';
+import { Badge, TenantName } from '../parts/badge.tsx';
+import { EmptyState, Problem } from '../parts/empty-state.tsx';
+import { QueryBox } from '../parts/query-box.tsx';
+import { UsageTable } from '../parts/usage-table.tsx';
+import { hrefTo, param, setParams } from '../state/address.ts';
+import { apiPath, ask } from '../state/api.ts';
+import { interest, NO_MATCH } from '../state/live.ts';
+import { scopeValues } from '../state/scope.ts';
+import { useQuestion } from '../state/use-question.ts';
+
+const MOST_TRACES = 100;
+const AT_A_TIME = 6;
+const HAS_TOKENS = 'attr.gen_ai.usage.input_tokens:*';
+
+interface UsedTrace {
+  readonly traceId: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly startMillis: number;
+  readonly sum: UsageSum;
+  readonly models: readonly ModelUsage[];
+}
+
+/** Tokens and cost of the newest traces that used a model, by tenant and model and by trace. */
+export function UsageView(): JSX.Element {
+  const query = param('q');
+  const path = apiPath('traces', { ...scopeValues(), query: addTerm(query, HAS_TOKENS), limit: MOST_TRACES });
+  const { value, error } = useQuestion<TracePage>(path, { follow: true, subject: 'usage' });
+  const [used, setUsed] = useState<readonly UsedTrace[]>();
+  useEffect(() => {
+    interest.value = { query: NO_MATCH, logs: NO_MATCH };
+  }, []);
+  useEffect(() => {
+    if (value === undefined) return undefined;
+    const abort = new AbortController();
+    readAll(value, abort.signal).then(setUsed, () => {});
+    return () => abort.abort();
+  }, [value]);
+  return (
+    <div class="stack">
+      <div class="toolbar">
+        <QueryBox
+          signal="traces"
+          value={query}
+          placeholder="service:agent attr.gen_ai.request.model=*"
+          onSearch={(q) => setParams({ q })}
+        />
+      </div>
+      {error && <Problem error={error} />}
+      {used?.length === 0 && (
+        <EmptyState icon="usage" title="No tokens in this time">
+          <p>
+            Spans with <code>gen_ai.usage.input_tokens</code> and <code>gen_ai.usage.output_tokens</code> are added up
+            here, by tenant and model, with <code>isotrace.usage.cost</code>. <code>tracer.traceModel</code> and the
+            option <code>agents</code> set them.
+          </p>
+        </EmptyState>
+      )}
+      {used !== undefined && used.length > 0 && (
+        <div class="scroll">
+          <p class="summary">
+            The newest {formatCount(used.length)} traces with tokens
+            {value?.more && <Badge tone="warn">there are more: narrow the time</Badge>}
+          </p>
+          <UsageTable rows={sumModels(used)} />
+          <h2>Traces</h2>
+          <table class="table">
+            <thead>
+              <tr>
+                <th>Trace</th>
+                <th>Tenant</th>
+                <th class="number">Calls</th>
+                <th class="number">Tokens in</th>
+                <th class="number">Tokens out</th>
+                <th class="number">Cost</th>
+                <th class="number">Start</th>
+              </tr>
+            </thead>
+            <tbody>
+              {used.map(({ traceId, tenant, name, startMillis, sum }) => (
+                <tr key={`${traceId} ${tenant}`}>
+                  <td>
+                    <a href={hrefTo(`/t/${traceId}`, { of: tenant, tab: 'usage' })}>{name}</a>
+                  </td>
+                  <td>
+                    <TenantName name={tenant} />
+                  </td>
+                  <td class="number">{formatCount(sum.calls)}</td>
+                  <td class="number">{formatCount(sum.inputTokens)}</td>
+                  <td class="number">{formatCount(sum.outputTokens)}</td>
+                  <td class="number">{formatCost(sum.cost)}</td>
+                  <td class="number">{formatTime(startMillis)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </div>
+  );
+}
+
+async function readAll({ traces }: TracePage, abort: AbortSignal): Promise<readonly UsedTrace[]> {
+  const used: UsedTrace[] = [];
+  for (let at = 0; at < traces.length; at += AT_A_TIME) {
+    const answers = await Promise.all(
+      traces.slice(at, at + AT_A_TIME).map(async (summary): Promise<UsedTrace | undefined> => {
+        const { traceId, tenant, name, startMillis } = summary;
+        const answer = await ask<WireTrace>(apiPath(`traces/${traceId}`, { tenant }), abort);
+        if (!('value' in answer)) return undefined;
+        const tree = buildSpanTree(answer.value.spans);
+        const sums = rollUpUsage(tree);
+        const roots = tree.roots.flatMap((root) => sums.get(root) ?? []);
+        if (roots.length === 0) return undefined;
+        return { traceId, tenant, name, startMillis, sum: roots.reduce(plus), models: usageByModel(tree) };
+      }),
+    );
+    used.push(...answers.filter((trace) => trace !== undefined));
+  }
+  return used;
+}
+
+function sumModels(used: readonly UsedTrace[]): readonly ModelUsage[] {
+  const sums = new Map<string, ModelUsage>();
+  for (const usage of used.flatMap(({ models }) => models)) {
+    const key = `${usage.tenant} ${usage.model}`;
+    const known = sums.get(key);
+    sums.set(key, known === undefined ? usage : { ...usage, ...plus(known, usage) });
+  }
+  return [...sums.values()].sort((left, right) => right.cost - left.cost || right.inputTokens - left.inputTokens);
+}

@@ -1,0 +1,46 @@
+import { METRIC_TYPES, type MetricHeader } from '../otlp/row-batch.ts';
+import { SPAN_KINDS, SPAN_STATUSES } from '../otlp/span-flags.ts';
+import type {
+  EventRecord,
+  LinkRecord,
+  LogRecord,
+  ScopeRecord,
+  SpanRecord,
+  TelemetryAttributes,
+  TelemetryValue,
+} from '../otlp/telemetry-model.ts';
+import { anything, bool, count, int64, list, object, oneOf, record, type Schema, text } from './response-schema.ts';
+
+/** Integers beyond the safe range and numbers that JSON lacks are texts, bytes base64. */
+const value = anything as Schema<TelemetryValue>;
+const attributes = record<TelemetryAttributes>(value);
+const scope = object<ScopeRecord>('Scope', { name: text, version: text, attributes });
+const origin = { tenant: text, service: text, resource: attributes, scope };
+
+const event = object<EventRecord>('Event', {
+  ...{ name: text, timeUnixNano: int64, attributes, droppedAttributesCount: count },
+});
+const link = object<LinkRecord>('Link', {
+  ...{ traceId: text, spanId: text, traceState: text, attributes, droppedAttributesCount: count, flags: count },
+});
+
+export const spanSchema = object<SpanRecord>('Span', {
+  ...origin,
+  ...{ traceId: text, spanId: text, parentSpanId: text, traceState: text, flags: count, name: text },
+  kind: oneOf(SPAN_KINDS),
+  ...{ startTimeUnixNano: int64, endTimeUnixNano: int64, attributes, droppedAttributesCount: count },
+  ...{ events: list(event), droppedEventsCount: count, links: list(link), droppedLinksCount: count },
+  status: object<SpanRecord['status']>('SpanStatus', { code: oneOf(SPAN_STATUSES), message: text }),
+});
+
+export const logSchema = object<LogRecord>('LogRecord', {
+  ...origin,
+  ...{ timeUnixNano: int64, observedTimeUnixNano: int64, severityNumber: count, severityText: text, eventName: text },
+  ...{ body: value, attributes, droppedAttributesCount: count, flags: count, traceId: text, spanId: text },
+});
+
+export const metricHeader = {
+  ...{ name: text, description: text, unit: text, type: oneOf(METRIC_TYPES) },
+  temporality: oneOf<MetricHeader['temporality']>(['delta', 'cumulative', 'unspecified']),
+  monotonic: bool,
+};
