@@ -1,9 +1,8 @@
 import { context as contextApi } from '@opentelemetry/api';
-import { ownerOf, type TraceFunctionOptions, traceCalls } from './compat/honeyhive-call.ts';
+import { ownerOf, type TracedFunction, type TraceFunctionOptions, traceCalls } from './compat/honeyhive-call.ts';
 import { type EnrichSessionParams, type EnrichSpanParams, HoneyHiveTracer } from './compat/honeyhive-tracer.ts';
-import type { Wrappable } from './processing/wrap-function.ts';
 
-export type { TraceFunctionOptions } from './compat/honeyhive-call.ts';
+export type { TracedFunction, TraceFunctionOptions } from './compat/honeyhive-call.ts';
 export type { HoneyHiveTracerProperties } from './compat/honeyhive-options.ts';
 export {
   type EnrichSessionParams,
@@ -16,19 +15,19 @@ export {
  * As of {@link HoneyHiveTracer}, for code that has no tracer at hand: the one whose traced code, `trace` or `withSession` is
  * running when the wrapped function is called. Outside of all of them it runs as if it were not wrapped.
  */
-export function traceFunction(options: TraceFunctionOptions = {}): <F extends Wrappable>(fn: F) => F {
+export function traceFunction(options: TraceFunctionOptions = {}): <F extends TracedFunction>(fn: F) => F {
   return traceCalls(current, options);
 }
 
-export function traceModel<F extends Wrappable>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
+export function traceModel<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
   return traceFunction({ ...options, eventType: 'model' })(fn);
 }
 
-export function traceTool<F extends Wrappable>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
+export function traceTool<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
   return traceFunction({ ...options, eventType: 'tool' })(fn);
 }
 
-export function traceChain<F extends Wrappable>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
+export function traceChain<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
   return traceFunction({ ...options, eventType: 'chain' })(fn);
 }
 

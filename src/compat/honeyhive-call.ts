@@ -3,7 +3,7 @@ import { beginCall } from '../core/operations.ts';
 import type { Tracer } from '../core/tracer.ts';
 import { TracerBase } from '../core/tracer-base.ts';
 import type { CallFailure, CallScope } from '../processing/call-scope.ts';
-import { type Wrappable, wrapFunction } from '../processing/wrap-function.ts';
+import { wrapFunction } from '../processing/wrap-function.ts';
 import { describeError } from '../utils/errors.ts';
 import { flattenValue } from './flatten-value.ts';
 import { parameterNames } from './parameter-names.ts';
@@ -17,6 +17,9 @@ export interface TraceFunctionOptions {
   /** Name of the span. Default: the function's, else `tool event` and so on. */
   readonly eventName?: string | undefined;
 }
+
+/** A function of any kind. Without a type for `this`, so that one that is written in place keeps its own. */
+export type TracedFunction = (...args: never[]) => unknown;
 
 /** Whoever calls belong to. */
 export interface CallOwner {
@@ -42,7 +45,7 @@ export function runAs<T>(owner: CallOwner, fn: () => T): T {
 export function traceCalls(
   find: () => CallOwner | undefined,
   options: TraceFunctionOptions,
-): <F extends Wrappable>(fn: F) => F {
+): <F extends TracedFunction>(fn: F) => F {
   return (fn) => {
     if (typeof fn !== 'function') return fn;
     const name = options.eventName || fn.name || defaultName(options.eventType);

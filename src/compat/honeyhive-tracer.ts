@@ -6,11 +6,10 @@ import type { CreateTracerOptions } from '../core/registry-options.ts';
 import type { Tracer } from '../core/tracer.ts';
 import { TracerBase } from '../core/tracer-base.ts';
 import type { FlushOptions, FlushReport } from '../lifecycle/report.ts';
-import type { Wrappable } from '../processing/wrap-function.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import { flattenValue } from './flatten-value.ts';
 import { HoneyHiveApi } from './honeyhive-api.ts';
-import { defaultName, runAs, type TraceFunctionOptions, traceCalls } from './honeyhive-call.ts';
+import { defaultName, runAs, type TracedFunction, type TraceFunctionOptions, traceCalls } from './honeyhive-call.ts';
 import {
   type HoneyHiveSettings,
   type HoneyHiveTracerProperties,
@@ -173,19 +172,19 @@ export class HoneyHiveTracer implements AsyncDisposable {
   }
 
   /** Wraps a function: each call is a span with its arguments and what it came to. */
-  traceFunction(options: TraceFunctionOptions = {}): <F extends Wrappable>(fn: F) => F {
+  traceFunction(options: TraceFunctionOptions = {}): <F extends TracedFunction>(fn: F) => F {
     return traceCalls(() => this, options);
   }
 
-  traceModel<F extends Wrappable>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
+  traceModel<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
     return this.traceFunction({ ...options, eventType: 'model' })(fn);
   }
 
-  traceTool<F extends Wrappable>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
+  traceTool<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
     return this.traceFunction({ ...options, eventType: 'tool' })(fn);
   }
 
-  traceChain<F extends Wrappable>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
+  traceChain<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
     return this.traceFunction({ ...options, eventType: 'chain' })(fn);
   }
 
