@@ -314,13 +314,15 @@ describe("HoneyHive's tracer", () => {
       { eventName: 'b outer' },
     );
     expect(outer()).toBe(1);
+    // Also inside of what a tracer wrapped itself.
+    expect(b.tracer.traceTool(() => a.tracer.traceTool(() => tool('deep'))())()).toBe('deep');
     expect(await b.tracer.trace(() => enrichSession({ sessionId: SESSION, metrics: { x: 1 } }))).toBe(true);
     expect(await enrichSession({ sessionId: SESSION })).toBe(false);
     await HoneyHiveTracer.flush();
     const names = ({ receiver }: { receiver: OtlpReceiver }): unknown[] =>
       receiver.spans().map(({ attributes, name }) => attributes['honeyhive_metadata.name'] ?? name);
-    expect(names(a)).toEqual(['of a 1', 'model', 'of a 2', 'model', 'a middle']);
-    expect(names(b)).toEqual(['of b', 'b inner', 'b outer']);
+    expect(names(a)).toEqual(['of a 1', 'model', 'of a 2', 'model', 'a middle', 'deep', 'tool event']);
+    expect(names(b)).toEqual(['of b', 'b inner', 'b outer', 'tool event']);
     for (const [{ receiver }, project] of [[a, 'a'] as const, [b, 'b'] as const]) {
       expect(new Set(receiver.spans().map(({ attributes }) => attributes['honeyhive.project']))).toEqual(
         new Set([project]),
