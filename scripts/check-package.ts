@@ -21,9 +21,10 @@ const REQUIRED_FILES = [
   'dist/index.js',
   'dist/testing.js',
   'dist/dashboard/page/index.html',
+  'examples/basic/package.json',
 ];
 const ALLOWED_FILE =
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|dist\/.+\.(js|d\.ts)(\.map)?|dist\/dashboard\/page\/(index\.html|assets\/[\w-]+\.(js|css|svg)))$/;
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|examples\/[a-z]+\/(package\.json|tsconfig\.json|README\.md|src\/[a-z-]+\.ts)|dist\/.+\.(js|d\.ts)(\.map)?|dist\/dashboard\/page\/(index\.html|assets\/[\w-]+\.(js|css|svg)))$/;
 const PAGE = 'dist/dashboard/page/';
 
 interface Manifest {

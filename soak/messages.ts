@@ -15,7 +15,13 @@ export interface Endpoint {
 }
 
 export type ToReceivers =
-  | { readonly type: 'start'; readonly tenants: number; readonly seed: number; readonly faults: SoakOrders['faults'] }
+  | {
+      readonly type: 'start';
+      readonly tenants: number;
+      readonly seed: number;
+      readonly faults: SoakOrders['faults'];
+      readonly protocols: 'all' | 'http';
+    }
   /** All faults stop. */
   | { readonly type: 'heal' };
 

@@ -11,7 +11,10 @@ import {
   tenantName,
 } from './messages.ts';
 
-const PROTOCOLS: readonly Endpoint['protocol'][] = ['http/protobuf', 'grpc', 'http/json', 'http/protobuf'];
+const PROTOCOLS: Readonly<Record<'all' | 'http', readonly Endpoint['protocol'][]>> = {
+  all: ['http/protobuf', 'grpc', 'http/json', 'http/protobuf'],
+  http: ['http/protobuf', 'http/json', 'http/protobuf'],
+};
 const REPORT_MILLIS = 200;
 const CHANGE_MILLIS = 100;
 /** What a partial success of the soak refuses: the last spans of the request. */
@@ -61,14 +64,16 @@ process.on('message', (message: ToReceivers) => {
   else heal();
 });
 
-async function start({ tenants, seed, faults }: ToReceivers & { type: 'start' }): Promise<void> {
-  for (const [index, protocol] of PROTOCOLS.entries()) {
+async function start(orders: ToReceivers & { type: 'start' }): Promise<void> {
+  const { tenants, seed, faults } = orders;
+  const protocols = PROTOCOLS[orders.protocols];
+  for (const [index, protocol] of protocols.entries()) {
     const observe = (request: ReceivedRequest): void => take(index, request);
     receivers.push(await startReceiver({ protocol: protocol === 'grpc' ? 'grpc' : 'http', observe }));
   }
   setInterval(report, REPORT_MILLIS);
   if (faults !== 'none') changing = setInterval(changeFaults(tenants, seed, faults === 'all'), CHANGE_MILLIS);
-  const endpoints = receivers.map(({ url }, index): Endpoint => ({ url, protocol: PROTOCOLS[index] ?? 'grpc' }));
+  const endpoints = receivers.map(({ url }, index): Endpoint => ({ url, protocol: protocols[index] ?? 'grpc' }));
   send({ type: 'listening', endpoints });
 }
 

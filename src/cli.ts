@@ -3,8 +3,9 @@ import { runCli } from './cli/program.ts';
 import { Terminal } from './cli/terminal.ts';
 import { processVariables } from './infra/environment.ts';
 
-const { stdout, stderr } = process;
+const { stdin, stdout, stderr } = process;
 const env = processVariables();
+const terminal = new Terminal({ stdout, stderr, env });
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
 // A reader such as `head` that has had enough is no error.
@@ -13,7 +14,9 @@ stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 process.exitCode = await runCli(process.argv.slice(2), {
-  terminal: new Terminal({ stdout, stderr, env }),
+  terminal,
+  stdin,
+  isInteractive: terminal.interactive && stdin.isTTY === true,
   env,
   cwd: process.cwd(),
   signal: controller.signal,

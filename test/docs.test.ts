@@ -121,6 +121,18 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'platform-3': { printed: ['0'] },
   'platform-4': { printed: ['1'], spans: ['checkout'] },
   'profiles-1': { printed: ['throughput low-latency'] },
+  'recipes-1': {
+    spans: ['load order', 'GET /orders/:id'],
+    use: (given) => useServer({ ...given }, (app: http.RequestListener) => http.createServer(app)),
+  },
+  'recipes-2': {
+    printed: ['acme 340', 'globex 340'],
+    spans: ['acme', 'globex'].flatMap(() => ['chat gpt-x', 'execute_tool find_order', 'invoke_agent support']),
+  },
+  'recipes-3': { printed: ['greeter 1 0', 'broken 1 1'], spans: ['greet', 'try'] },
+  'recipes-4': { printed: ['3 true'], spans: ['acme', 'acme', 'globex'].flatMap(() => ['convert', 'process files']) },
+  'recipes-5': { printed: ['0'], spans: ['GET /quotes', 'GET /quotes'] },
+  'recipes-6': { printed: ['2,1'], spans: ['invoice', 'try'], others: ['index'] },
   'registry-1': { printed: ['pending', 'active 1'], spans: ['early', 'work'] },
   'registry-2': { printed: ['changed'], spans: ['one', 'two'] },
   'sampling-1': { printed: ['{ sampled: 2 }'], spans: ['bad', 'inside bad'] },

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Terminal } from './terminal.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -22,6 +23,10 @@ export interface DashboardChoices {
 /** What commands need of the process around them. */
 export interface CliHost {
   readonly terminal: Terminal;
+  /** Where answers to questions come from. */
+  readonly stdin: Readable;
+  /** Whether somebody sits there who can be asked. */
+  readonly isInteractive: boolean;
   readonly env: Variables;
   readonly cwd: string;
   /** Aborted when the user wants to stop. */

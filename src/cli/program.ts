@@ -6,6 +6,8 @@ import { benchCommand } from './commands/bench.ts';
 import { configCommand } from './commands/config.ts';
 import { dashboardCommand } from './commands/dashboard.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { exampleCommand } from './commands/example.ts';
+import { initCommand } from './commands/init.ts';
 import { runCommand } from './commands/run.ts';
 import { tailCommand } from './commands/tail.ts';
 import { printable } from './terminal.ts';
@@ -32,6 +34,8 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
 type DefineCommand = (host: CliHost, outcome: Outcome) => Command;
 
 const COMMANDS: readonly DefineCommand[] = [
+  initCommand,
+  exampleCommand,
   doctorCommand,
   configCommand,
   dashboardCommand,

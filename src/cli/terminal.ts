@@ -32,9 +32,14 @@ export class Terminal {
     this.#json = true;
   }
 
-  /** Whether somebody sits there who can be asked, and sees progress. */
+  /** Whether somebody sits there who sees progress. */
   get interactive(): boolean {
     return this.#options.stdout.isTTY === true && this.#options.env['CI'] === undefined;
+  }
+
+  /** For what draws by itself, such as questions. */
+  get screen(): TerminalStream {
+    return this.#options.stdout;
   }
 
   /** A line of the result, as it is: whoever makes it has put data through {@link printable}. */

@@ -29,7 +29,6 @@ interface Api {
   readonly useV2: boolean;
   readonly v2Only: boolean;
   readonly keySecretHeader: boolean;
-  readonly exemplars: boolean;
 }
 
 const SIGNALS = ['traces', 'metrics', 'logs'] as const;
@@ -39,7 +38,7 @@ const SIGNALS = ['traces', 'metrics', 'logs'] as const;
  * {@link TracerBuilder}, whose steps it has. A key, an endpoint and the service's name are required.
  */
 export class TelemetryFlowBuilder extends TracerBuilder {
-  #api: Api = { useV2: true, v2Only: false, keySecretHeader: true, exemplars: true };
+  #api: Api = { useV2: true, v2Only: false, keySecretHeader: true };
   #switchIssues: ReadonlyMap<string, ConfigIssue | undefined> = new Map();
 
   constructor(conventions: BuilderConventions = TELEMETRYFLOW_CONVENTIONS) {
@@ -50,7 +49,8 @@ export class TelemetryFlowBuilder extends TracerBuilder {
       .withCompression()
       .withTimeout(timeoutMillis)
       .withBatchSettings(batchDelayMillis, batchMaxSize)
-      .withDatacenter(datacenter);
+      .withDatacenter(datacenter)
+      .withExemplars();
   }
 
   static override fromEnv(env?: TelemetryFlowVariables): TelemetryFlowBuilder {
@@ -99,11 +99,6 @@ export class TelemetryFlowBuilder extends TracerBuilder {
     return this.#change({ keySecretHeader: enabled });
   }
 
-  /** Whether points of metrics refer to spans. Default: `true`. */
-  withExemplars(enabled = true): this {
-    return this.#change({ exemplars: enabled });
-  }
-
   override withEnvironmentFromEnv(env: TelemetryFlowVariables = processVariables()): this {
     return super.withEnvironmentFromEnv(withEnvironmentVariable(env));
   }
@@ -111,10 +106,9 @@ export class TelemetryFlowBuilder extends TracerBuilder {
   override withAutoConfiguration(env: TelemetryFlowVariables = processVariables()): this {
     const { issues, switches } = readSwitches(env);
     this.#switchIssues = new Map([...this.#switchIssues, ...issues]);
-    const { ENABLE_EXEMPLARS: exemplars, USE_V2_API: useV2, V2_ONLY: v2Only } = switches;
+    const { USE_V2_API: useV2, V2_ONLY: v2Only } = switches;
     if (useV2 !== undefined) this.withV2Api(useV2);
     if (v2Only === true) this.withV2Only();
-    if (exemplars !== undefined) this.withExemplars(exemplars);
     return super.withAutoConfiguration(withEnvironmentVariable(env));
   }
 
@@ -156,7 +150,6 @@ export class TelemetryFlowBuilder extends TracerBuilder {
           ...(environment !== undefined && { 'deployment.environment': environment }),
           ...options.attributes,
         },
-        metrics: { ...options.metrics, exemplars: this.#api.exemplars },
         destination: ofTheirs(destination, this.#api),
       },
       issues: own,

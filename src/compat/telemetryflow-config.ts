@@ -24,8 +24,8 @@ const SIGNALS: readonly TelemetrySignal[] = ['metrics', 'logs', 'traces'];
 
 /** Of options that are known to be acceptable. */
 export function telemetryFlowConfig(
-  { destination, environment, service, signals }: TracerOptions,
-  api: { readonly useV2: boolean; readonly v2Only: boolean; readonly exemplars: boolean },
+  { destination, environment, metrics, service, signals }: TracerOptions,
+  api: { readonly useV2: boolean; readonly v2Only: boolean },
 ): TelemetryFlowConfig {
   const { compression, endpoint, insecure, protocol, timeoutMillis } = destination as DestinationOptions;
   const { host, pathname, protocol: scheme } = new URL(endpoint);
@@ -42,6 +42,6 @@ export function telemetryFlowConfig(
     enabledSignals: Object.freeze(SIGNALS.filter((signal) => signals?.[signal] !== false)),
     useV2Api: api.useV2,
     v2Only: api.v2Only,
-    exemplars: api.exemplars,
+    exemplars: metrics?.exemplars ?? false,
   });
 }

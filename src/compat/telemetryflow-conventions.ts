@@ -50,10 +50,9 @@ export const TELEMETRYFLOW_DEFAULTS = Object.freeze({
 export interface TelemetryFlowSwitches {
   readonly USE_V2_API?: boolean | undefined;
   readonly V2_ONLY?: boolean | undefined;
-  readonly ENABLE_EXEMPLARS?: boolean | undefined;
 }
 
-const SWITCHES = ['USE_V2_API', 'V2_ONLY', 'ENABLE_EXEMPLARS'] as const;
+const SWITCHES = ['USE_V2_API', 'V2_ONLY'] as const;
 
 /** Reads them; `issues` has an entry for each that was looked at, `undefined` where it is fine. Never throws. */
 export function readSwitches(env: TelemetryFlowVariables): {

@@ -25,6 +25,7 @@ export interface BuilderDraft {
   readonly batch?: TracerOptions['batch'];
   readonly spansPerSecond?: number | undefined;
   readonly retry?: TracerOptions['retry'];
+  readonly exemplars?: boolean | undefined;
   readonly identity?: Identity | undefined;
   /** Whether the identity is in the resource too, and not in headers only. Default: true. */
   readonly enrichResources?: boolean | undefined;
@@ -32,7 +33,7 @@ export interface BuilderDraft {
 
 /** The options of a tracer that a draft stands for; not checked yet. */
 export function assembleOptions(draft: BuilderDraft, conventions: BuilderConventions): TracerOptions {
-  const { options = {}, service, environment, signals, batch, spansPerSecond, retry } = draft;
+  const { options = {}, service, environment, signals, batch, spansPerSecond, retry, exemplars } = draft;
   const attributes = { ...options.attributes, ...identityAttributes(draft, conventions), ...draft.attributes };
   const destination = assembleDestination(draft, conventions) ?? options.destination;
   return {
@@ -45,6 +46,7 @@ export function assembleOptions(draft: BuilderDraft, conventions: BuilderConvent
     ...(batch && { batch: { ...options.batch, ...batch } }),
     ...(spansPerSecond !== undefined && { limits: { ...options.limits, spansPerSecond } }),
     ...(retry !== undefined && { retry }),
+    ...(exemplars !== undefined && { metrics: { ...options.metrics, exemplars } }),
   };
 }
 
@@ -75,6 +77,7 @@ export function draftOf(values: BuilderValues, draft: BuilderDraft): BuilderDraf
       metrics: values.ENABLE_METRICS,
       logs: values.ENABLE_LOGS,
     }),
+    exemplars: values.ENABLE_EXEMPLARS,
     retry: retryOf(values),
     batch: merged(draft.batch, { delayMillis: values.BATCH_TIMEOUT, maxSize: values.BATCH_MAX_SIZE }),
     spansPerSecond: values.RATE_LIMIT === 0 ? undefined : values.RATE_LIMIT,

@@ -38,6 +38,7 @@ export const BUILDER_VARIABLES = {
   ENABLE_TRACES: flag('withSignals'),
   ENABLE_METRICS: flag('withSignals'),
   ENABLE_LOGS: flag('withSignals'),
+  ENABLE_EXEMPLARS: flag('withExemplars'),
   RETRY_ENABLED: flag('withRetry'),
   MAX_RETRIES: count('withRetry', 1_000),
   RETRY_BACKOFF: duration('withRetry', 1),

@@ -203,6 +203,11 @@ export class TracerBuilder {
     return this.withSignals({ traces: false, metrics: false, logs: true });
   }
 
+  /** Whether points of metrics name a recent span of the tenant. */
+  withExemplars(exemplars = true): this {
+    return this.#set({ exemplars });
+  }
+
   withCollectorId(id: string): this {
     return this.#identity({ id });
   }

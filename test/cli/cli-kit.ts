@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream';
+import { type PassThrough, Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import type { CliHost } from '../../src/cli/cli-host.ts';
 import { runCli } from '../../src/cli/program.ts';
@@ -9,6 +9,8 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly isTTY?: boolean;
+  /** What somebody types there; only then are questions asked. */
+  readonly keyboard?: PassThrough;
 }
 
 /** A command line that is under way, in this process. */
@@ -27,13 +29,16 @@ export interface CliRun {
 /** Runs `isotrace` with these arguments. It is stopped with the test. */
 export function isotrace(
   args: readonly string[],
-  { env = {}, cwd = process.cwd(), isTTY = false }: RunOptions = {},
+  { env = {}, cwd = process.cwd(), isTTY = false, keyboard }: RunOptions = {},
 ): CliRun {
   const stdout = new Sink(isTTY);
   const stderr = new Sink(isTTY);
   const controller = new AbortController();
+  const terminal = new Terminal({ stdout, stderr, env });
   const host: CliHost = {
-    terminal: new Terminal({ stdout, stderr, env }),
+    terminal,
+    stdin: keyboard ?? Readable.from([]),
+    isInteractive: terminal.interactive && keyboard !== undefined,
     env,
     cwd,
     signal: controller.signal,

@@ -36,7 +36,7 @@ describe('isotrace', () => {
     expect(await isotraceOnce(['--version'])).toMatchObject({ exitCode: 0, stdout: '0.1.0\n' });
     const help = await isotraceOnce(['--help']);
     expect(help.exitCode).toBe(0);
-    for (const command of ['doctor', 'config', 'dashboard', 'tail', 'run', 'bench'])
+    for (const command of ['init', 'example', 'doctor', 'config', 'dashboard', 'tail', 'run', 'bench'])
       expect(help.stdout).toContain(command);
   });
 

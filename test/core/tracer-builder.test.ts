@@ -83,12 +83,14 @@ describe('a builder', () => {
       .withRetry({ maxRetries: 4, backoffMillis: 500 })
       .withBatchSettings(100, 50)
       .withRateLimit(20)
+      .withExemplars()
       .withOptions({ sampling: { ratio: 0.5 } });
     expect(optionsOf(builder)).toMatchObject({
       destination: { endpoint: 'http://receiver.test:4317', protocol: 'grpc', insecure: true, timeoutMillis: 2_000 },
       retry: { initialMillis: 500, maxMillis: 1_000, giveUpMillis: 2_000 },
       batch: { delayMillis: 100, maxSize: 50 },
       limits: { spansPerSecond: 20 },
+      metrics: { exemplars: true },
       sampling: { ratio: 0.5 },
     });
     expect(optionsOf(builder.withRetry({ enabled: false })).retry).toEqual({ giveUpMillis: 0 });
@@ -210,6 +212,7 @@ describe('variables', () => {
     ISOTRACE_ENABLE_TRACES: '1',
     ISOTRACE_ENABLE_METRICS: 'off',
     ISOTRACE_ENABLE_LOGS: 'yes',
+    ISOTRACE_ENABLE_EXEMPLARS: 'true',
     ISOTRACE_RETRY_ENABLED: 'true',
     ISOTRACE_MAX_RETRIES: '5',
     ISOTRACE_RETRY_BACKOFF: '500',
@@ -237,6 +240,7 @@ describe('variables', () => {
         headers: { authorization: 'Bearer id:CANARY-7c1d' },
       },
       signals: { traces: true, metrics: false, logs: true },
+      metrics: { exemplars: true },
       retry: { initialMillis: 500, maxMillis: 1_000, giveUpMillis: 2_500 },
       batch: { delayMillis: 5_000, maxSize: 256 },
       limits: { spansPerSecond: 1_000 },
