@@ -41,6 +41,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   instrumentation: 6,
   dashboard: 7,
   cli: 7,
+  compat: 7,
   testing: 7,
 };
 const ENTRY_LAYER = 8;

@@ -20,8 +20,8 @@ export interface BuilderConventions {
   readonly credentials: CredentialRules;
   /** The resource attribute of each part; tags have the prefix and their own name. */
   readonly attributes: Readonly<Record<IdentityPart, string>> & { readonly tagPrefix: string };
-  /** The header of each part that has one. */
-  readonly headers: Readonly<Partial<Record<IdentityPart, string>>>;
+  /** The header of each part that has one, and of the environment. */
+  readonly headers: Readonly<Partial<Record<IdentityPart | 'environment', string>>>;
 }
 
 export const BUILDER_CONVENTIONS: BuilderConventions = Object.freeze({

@@ -65,6 +65,7 @@ export function draftOf(values: BuilderValues, draft: BuilderDraft): BuilderDraf
       namespace: values.SERVICE_NAMESPACE,
     }),
     environment: values.ENVIRONMENT,
+    enrichResources: values.ENRICH_RESOURCES,
     identity: merged(draft.identity, {
       id: values.COLLECTOR_ID,
       name: values.COLLECTOR_NAME,
@@ -145,10 +146,12 @@ function headersOf(
   return Object.keys(headers).length === 0 ? {} : { headers };
 }
 
-function identityHeaders({ identity }: BuilderDraft, { headers }: BuilderConventions): HeaderRecord {
+function identityHeaders(draft: BuilderDraft, { headers }: BuilderConventions): HeaderRecord {
+  const { identity, options } = draft;
+  const parts = { ...identity, environment: draft.environment ?? options?.environment };
   const found: Record<string, string> = {};
-  for (const [part, header] of Object.entries(headers) as [IdentityPart, string][]) {
-    const value = identity?.[part];
+  for (const [part, header] of Object.entries(headers) as [IdentityPart | 'environment', string][]) {
+    const value = parts[part];
     if (value !== undefined) found[header] = value;
   }
   return found;

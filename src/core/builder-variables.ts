@@ -34,6 +34,7 @@ export const BUILDER_VARIABLES = {
   COLLECTOR_NAME: variable('withCollectorName', 'a string of 1 to 255 characters', parseName),
   COLLECTOR_HOSTNAME: variable('withCollectorHostname', 'a string of 1 to 255 characters', parseName),
   DATACENTER: variable('withDatacenter', 'a string of 1 to 255 characters', parseName),
+  ENRICH_RESOURCES: flag('withEnrichResources'),
   ENABLE_TRACES: flag('withSignals'),
   ENABLE_METRICS: flag('withSignals'),
   ENABLE_LOGS: flag('withSignals'),

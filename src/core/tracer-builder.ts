@@ -263,9 +263,9 @@ export class TracerBuilder {
 
   /** What `configure` of a registry may return for a tenant. Never throws. */
   options(): OptionsResult {
-    const options = assembleOptions(this.#draft, this.#conventions);
-    const { issues } = resolveStandaloneSettings({ ...options, ...this.#tenant() }, readHostPlatform().platform);
-    const all = [...this.#reported(), ...issues];
+    const { options, issues } = this.assemble();
+    const resolved = resolveStandaloneSettings({ ...options, ...this.#tenant() }, readHostPlatform().platform);
+    const all = [...issues, ...resolved.issues];
     return all.length > 0 ? { ok: false, issues: all } : { ok: true, options };
   }
 
@@ -281,6 +281,14 @@ export class TracerBuilder {
     const result = this.build();
     if (result.ok) return result.tracer;
     throw configError(result.issues);
+  }
+
+  /** What the steps stand for, and what is wrong with them so far. For builders of other conventions to add to. */
+  protected assemble(): { options: TracerOptions; issues: readonly ConfigIssue[] } {
+    return {
+      options: assembleOptions(this.#draft, this.#conventions),
+      issues: [...this.#issues.values()].flat(),
+    };
   }
 
   #tenant(): { tenantId?: string } {
@@ -309,10 +317,6 @@ export class TracerBuilder {
   #settle(step: string, issues: readonly ConfigIssue[]): this {
     this.#issues = new Map([...this.#issues, [step, issues]]);
     return this;
-  }
-
-  #reported(): readonly ConfigIssue[] {
-    return [...this.#issues.values()].flat();
   }
 
   #fromEnv(name: BuilderVariable, env: Variables | undefined, use: (text: string) => this): this {

@@ -24,7 +24,7 @@ export interface DecodedLog {
 /** The records of the log requests that a receiver accepted, in order of arrival. */
 export function logsOf({ requests }: OtlpReceiver): DecodedLog[] {
   return requests
-    .filter(({ accepted, path }) => accepted && /\/v1\/logs$|logs\.v1\.LogsService\/Export$/.test(path))
+    .filter(({ accepted, path }) => accepted && /\/v\d\/logs$|logs\.v1\.LogsService\/Export$/.test(path))
     .flatMap(({ body, headers }) =>
       headers['content-type'] === 'application/json' ? decodeJsonLogs(body) : decodeLogs(body),
     );

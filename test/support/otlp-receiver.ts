@@ -294,7 +294,7 @@ export class OtlpReceiver implements AsyncDisposable {
   }
 
   #spansOf({ accepted, path, headers, raw, body }: ReceivedRequest): readonly DecodedSpan[] {
-    const hasSpans = this.#isGrpc ? !/\.(?:logs|metrics)\.v1\./.test(path) : path.endsWith('/v1/traces');
+    const hasSpans = this.#isGrpc ? !/\.(?:logs|metrics)\.v1\./.test(path) : /\/v\d\/traces$/.test(path);
     if (!hasSpans || raw.length === 0 || !accepted) return [];
     return allSpans(
       (headers['content-type'] === 'application/json' ? decodeJsonTraceRequest : decodeTraceRequest)(body),

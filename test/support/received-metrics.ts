@@ -3,7 +3,7 @@ import type { OtlpReceiver, ReceivedRequest } from './otlp-receiver.ts';
 
 /** Requests of metrics that were accepted, by HTTP or gRPC. */
 export function metricRequests({ requests }: OtlpReceiver): ReceivedRequest[] {
-  return requests.filter(({ accepted, path }) => accepted && /\/v1\/metrics$|MetricsService/.test(path));
+  return requests.filter(({ accepted, path }) => accepted && /\/v\d\/metrics$|MetricsService/.test(path));
 }
 
 /** The data points of accepted requests, in order of arrival. */

@@ -1,0 +1,208 @@
+import type { BuilderConventions } from '../core/builder-conventions.ts';
+import type { RetrySteps } from '../core/builder-options.ts';
+import { configError } from '../core/config.ts';
+import { createTracer } from '../core/create-tracer.ts';
+import type { DestinationOptions, HeaderOptions, HeaderRecord } from '../core/destination-options.ts';
+import type { SignalOptions, TracerOptions } from '../core/options.ts';
+import type { Tracer } from '../core/tracer.ts';
+import { TracerBuilder } from '../core/tracer-builder.ts';
+import { processVariables } from '../infra/environment.ts';
+import type { OtlpProtocol } from '../processing/span-sender.ts';
+import type { ConfigIssue } from '../utils/errors.ts';
+import { TelemetryFlowClient } from './telemetryflow-client.ts';
+import { telemetryFlowConfig } from './telemetryflow-config.ts';
+import {
+  API_VERSION_HEADER,
+  KEY_SECRET_HEADER,
+  readSwitches,
+  TELEMETRYFLOW_CONVENTIONS,
+  TELEMETRYFLOW_DEFAULTS,
+  type TelemetryFlowVariables,
+  withEnvironmentVariable,
+} from './telemetryflow-conventions.ts';
+
+export type TelemetryFlowBuildResult =
+  | { readonly ok: true; readonly client: TelemetryFlowClient; readonly tracer: Tracer }
+  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+
+interface Api {
+  readonly useV2: boolean;
+  readonly v2Only: boolean;
+  readonly keySecretHeader: boolean;
+}
+
+const SIGNALS = ['traces', 'metrics', 'logs'] as const;
+
+/**
+ * TelemetryFlow's builder: its variables (`TELEMETRYFLOW_*`), keys (`tfk_`, `tfs_`), headers, paths and defaults on top of
+ * {@link TracerBuilder}, whose steps it has. A key, an endpoint and the service's name are required.
+ */
+export class TelemetryFlowBuilder extends TracerBuilder {
+  #api: Api = { useV2: true, v2Only: false, keySecretHeader: true };
+  #switchIssues: ReadonlyMap<string, ConfigIssue | undefined> = new Map();
+
+  constructor(conventions: BuilderConventions = TELEMETRYFLOW_CONVENTIONS) {
+    super(conventions);
+    const { batchDelayMillis, batchMaxSize, datacenter, options, timeoutMillis } = TELEMETRYFLOW_DEFAULTS;
+    this.withOptions(options)
+      .withGrpc()
+      .withCompression()
+      .withTimeout(timeoutMillis)
+      .withBatchSettings(batchDelayMillis, batchMaxSize)
+      .withDatacenter(datacenter)
+      .withExemplars();
+  }
+
+  static override fromEnv(env?: TelemetryFlowVariables): TelemetryFlowBuilder {
+    return new TelemetryFlowBuilder().withAutoConfiguration(env);
+  }
+
+  override clone(): this {
+    const copy = super.clone();
+    copy.#api = this.#api;
+    copy.#switchIssues = this.#switchIssues;
+    return copy;
+  }
+
+  /** `http` is `http/protobuf`. */
+  override withProtocol(protocol: OtlpProtocol | 'http'): this {
+    return super.withProtocol(protocol === 'http' ? 'http/protobuf' : protocol);
+  }
+
+  /** Also in the order of their SDKs: metrics, logs, traces. */
+  override withSignals(signals: SignalOptions | boolean, logs?: boolean, traces?: boolean): this {
+    if (typeof signals !== 'boolean') return super.withSignals(signals);
+    return super.withSignals({
+      metrics: signals,
+      ...(logs !== undefined && { logs }),
+      ...(traces !== undefined && { traces }),
+    });
+  }
+
+  /** Also in the order of their SDKs: enabled, retries, backoff in milliseconds. */
+  override withRetry(steps: RetrySteps | boolean = {}, maxRetries?: number, backoffMillis?: number): this {
+    return super.withRetry(typeof steps === 'boolean' ? { enabled: steps, maxRetries, backoffMillis } : steps);
+  }
+
+  /** Whether requests go to `/v2/traces`, `/v2/metrics` and `/v2/logs`, and say so in a header. Default: `true`. */
+  withV2Api(enabled = true): this {
+    return this.#change({ useV2: enabled });
+  }
+
+  /** As {@link withV2Api}; paths that begin with `/v1/` are refused. */
+  withV2Only(): this {
+    return this.#change({ useV2: true, v2Only: true });
+  }
+
+  /** Whether the secret is also in `X-TelemetryFlow-Key-Secret`, and not in `Authorization` alone. Default: `true`. */
+  withKeySecretHeader(enabled = true): this {
+    return this.#change({ keySecretHeader: enabled });
+  }
+
+  override withEnvironmentFromEnv(env: TelemetryFlowVariables = processVariables()): this {
+    return super.withEnvironmentFromEnv(withEnvironmentVariable(env));
+  }
+
+  override withAutoConfiguration(env: TelemetryFlowVariables = processVariables()): this {
+    const { issues, switches } = readSwitches(env);
+    this.#switchIssues = new Map([...this.#switchIssues, ...issues]);
+    const { USE_V2_API: useV2, V2_ONLY: v2Only } = switches;
+    if (useV2 !== undefined) this.withV2Api(useV2);
+    if (v2Only === true) this.withV2Only();
+    return super.withAutoConfiguration(withEnvironmentVariable(env));
+  }
+
+  /** The client, and the tracer that it stands on. Never throws; nothing goes over the network yet. */
+  override build(): TelemetryFlowBuildResult {
+    const built = super.build();
+    if (!built.ok) return built;
+    const { tracer } = built;
+    const { options } = this.assemble();
+    const { tenantId } = tracer;
+    const renew = (): Tracer => createTracer({ ...options, tenantId });
+    const config = telemetryFlowConfig(options, this.#api);
+    return { ok: true, tracer, client: new TelemetryFlowClient(tracer, { config, renew }) };
+  }
+
+  /** @throws IsotraceError with code `config_invalid` and every problem in `issues` */
+  mustBuild(): TelemetryFlowClient {
+    const result = this.build();
+    if (result.ok) return result.client;
+    throw configError(result.issues);
+  }
+
+  protected override assemble(): { options: TracerOptions; issues: readonly ConfigIssue[] } {
+    const { options, issues } = super.assemble();
+    const { destination, environment, service } = options;
+    const own = [...issues, ...[...this.#switchIssues.values()].filter((issue) => issue !== undefined)];
+    if (!isOne(destination)) own.push(missing('withEndpoint', 'a URL, or host:port'));
+    else if (destination.headers === undefined || !hasCredentials(destination.headers)) {
+      own.push(missing('withApiKey', 'a key id that begins with "tfk_" and a secret that begins with "tfs_"'));
+    }
+    if (service?.name === undefined) own.push(missing('withService', 'the name of the service'));
+    if (!isOne(destination)) return { options, issues: own };
+    if (this.#api.v2Only) own.push(...oldPaths(destination));
+    return {
+      options: {
+        ...options,
+        // Their name for it, beside that of today's semantic conventions.
+        attributes: {
+          ...(environment !== undefined && { 'deployment.environment': environment }),
+          ...options.attributes,
+        },
+        destination: ofTheirs(destination, this.#api),
+      },
+      issues: own,
+    };
+  }
+
+  #change(change: Partial<Api>): this {
+    this.#api = { ...this.#api, ...change };
+    return this;
+  }
+}
+
+function ofTheirs(destination: DestinationOptions, { keySecretHeader, useV2 }: Api): DestinationOptions {
+  const { headers = {}, paths, protocol } = destination;
+  const v2Paths = Object.fromEntries(SIGNALS.map((signal) => [signal, `/v2/${signal}`]));
+  const change = (record: HeaderRecord): HeaderRecord => {
+    const { [KEY_SECRET_HEADER]: secret, ...others } = record;
+    return {
+      ...others,
+      ...(keySecretHeader && secret !== undefined && { [KEY_SECRET_HEADER]: secret }),
+      ...(useV2 && { [API_VERSION_HEADER]: 'v2' }),
+    };
+  };
+  return {
+    ...destination,
+    // gRPC has no paths.
+    ...(useV2 && protocol !== 'grpc' && { paths: { ...v2Paths, ...paths } }),
+    headers:
+      typeof headers !== 'function'
+        ? change(headers)
+        : (tenantId) => {
+            const given = headers(tenantId);
+            return given instanceof Promise ? given.then(change) : change(given);
+          },
+  };
+}
+
+function isOne(destination: TracerOptions['destination']): destination is DestinationOptions {
+  return destination !== undefined && !Array.isArray(destination);
+}
+
+function hasCredentials(headers: HeaderOptions): boolean {
+  return typeof headers === 'function' || Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+}
+
+function oldPaths({ paths = {} }: DestinationOptions): ConfigIssue[] {
+  return SIGNALS.filter((signal) => paths[signal]?.startsWith('/v1/')).map((signal) => ({
+    option: `destination.paths.${signal}`,
+    accepted: 'a path that does not begin with /v1/, with withV2Only',
+    received: '/v1/…',
+  }));
+}
+
+function missing(option: string, accepted: string): ConfigIssue {
+  return { option, accepted, received: 'undefined' };
+}
