@@ -230,7 +230,8 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
    * integrations.
    */
   readMetrics(tenants: number): Promise<readonly MetricReading[]> {
-    return readMetrics(this.#platform.made, this.#table.runtimes(), tenants);
+    const wanted = Number.isSafeInteger(tenants) ? tenants : 0;
+    return readMetrics(this.#platform.made, this.#table.runtimes(), wanted);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
