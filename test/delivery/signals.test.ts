@@ -254,7 +254,8 @@ describe('the variables of the platform tracer', () => {
     } finally {
       process.env = before;
     }
-    expect(pathsOf(general)).toEqual(['/v1/metrics', '/v1/traces']);
+    // isotrace's own metrics go there too, as often as something was sent since they were read.
+    expect([...new Set(pathsOf(general))]).toEqual(['/v1/metrics', '/v1/traces']);
     expect(pathsOf(ownLogs)).toEqual(['/collect']);
     expect(general.requests.every(({ headers }) => headers['x-tenant'] === 'general')).toBe(true);
     const [request] = ownLogs.requests;
