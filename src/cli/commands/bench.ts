@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { createTracer } from '../../core/create-tracer.ts';
 import { type CliHost, EXIT, type Outcome } from '../cli-host.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface Figures {
   readonly spans: number;
@@ -32,7 +33,7 @@ const ATTRIBUTES = {
 export function benchCommand({ terminal }: CliHost, outcome: Outcome): Command {
   return new Command('bench')
     .description('measure what a span costs on this machine')
-    .option('--spans <number>', 'how many', parseCount, 100_000)
+    .option('--spans <number>', 'how many', wholeNumber(1, 99_999_999, 'A whole number from 1 to 99,999,999.'), 100_000)
     .action(async ({ spans }: { spans: number }) => {
       const figures = await measure(spans);
       if (figures.delivered < spans) outcome.exitCode = EXIT.problems;
@@ -85,10 +86,4 @@ async function measure(spans: number): Promise<Figures> {
   function endSpan(): void {
     tracer.startSpan('GET /orders/:id', { attributes: ATTRIBUTES }).end();
   }
-}
-
-function parseCount(text: string): number {
-  const count = /^\d{1,8}$/.test(text) ? Number(text) : 0;
-  if (count > 0) return count;
-  throw new InvalidArgumentError('A whole number from 1 to 99,999,999.');
 }

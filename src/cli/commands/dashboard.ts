@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type CliHost, CommandError, type DashboardChoices, type RunningDashboard } from '../cli-host.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 export interface DashboardFlags {
   readonly port: number;
@@ -30,7 +31,12 @@ export function dashboardCommand(host: CliHost): Command {
 
 export function withDashboardOptions(command: Command): Command {
   return command
-    .option('--port <number>', 'port to listen on, 0 for any free one', parsePort, 4318)
+    .option(
+      '--port <number>',
+      'port to listen on, 0 for any free one',
+      wholeNumber(0, 65_535, 'A port is a number from 0 to 65535.'),
+      4318,
+    )
     .option('--host <address>', 'address to listen on; others than loopback need ISOTRACE_DASHBOARD_TOKEN', '127.0.0.1')
     .option('--data <directory>', 'keep telemetry there across restarts')
     .option('--max-bytes <number>', 'memory for telemetry, such as 512MiB', parseBytes)
@@ -67,12 +73,6 @@ export function stopped(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-export function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (port <= 65_535) return port;
-  throw new InvalidArgumentError('A port is a number from 0 to 65535.');
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, kib: 1_024, mib: 1_024 ** 2, gib: 1_024 ** 3 };

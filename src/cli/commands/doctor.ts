@@ -11,6 +11,7 @@ import { checkPackages, isOfInterest } from '../doctor/check-packages.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { findPackages } from '../doctor/installed-packages.ts';
 import { printable } from '../terminal.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface DoctorFlags {
   readonly endpoint: readonly string[];
@@ -37,7 +38,12 @@ export function doctorCommand(host: CliHost, outcome: Outcome): Command {
       collect,
       [],
     )
-    .option('--timeout <millis>', 'how long to wait for each destination', parseMillis, 5_000)
+    .option(
+      '--timeout <millis>',
+      'how long to wait for each destination',
+      wholeNumber(1, 999_999, 'Milliseconds, from 1 to 999999.'),
+      5_000,
+    )
     .action(async (flags: DoctorFlags) => {
       const findings = await examine(host, flags);
       const count = (status: Finding['status']): number =>
@@ -88,10 +94,4 @@ function collectHeader(text: string, before: Readonly<Record<string, string>>): 
   const at = text.indexOf('=');
   if (at <= 0) throw new InvalidArgumentError('Such as authorization="Bearer …".');
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
-}
-
-function parseMillis(text: string): number {
-  const millis = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (millis > 0) return millis;
-  throw new InvalidArgumentError('Milliseconds, from 1 to 999999.');
 }

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { type CliHost, CommandError } from '../cli-host.ts';
 import { readEvents } from '../event-stream.ts';
 import { formatItem, itemsOf, type LiveUpdate, TAIL_FORMATS, type TailFormat } from '../tail-format.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface TailFlags {
   readonly url: string;
@@ -26,7 +27,12 @@ export function tailCommand(host: CliHost): Command {
     .option('--logs <query>', 'only log records that match', '')
     .addOption(new Option('--only <signal>', 'only traces or only logs').choices(['traces', 'logs']))
     .addOption(new Option('-f, --format <format>', 'how items are printed').choices(TAIL_FORMATS).default('pretty'))
-    .option('-n, --lines <number>', 'stop after so many', parseCount, Number.POSITIVE_INFINITY)
+    .option(
+      '-n, --lines <number>',
+      'stop after so many',
+      wholeNumber(1, 999_999_999, 'A whole number above 0.'),
+      Number.POSITIVE_INFINITY,
+    )
     .action((flags: TailFlags) => follow(host, flags));
 }
 
@@ -102,10 +108,4 @@ async function problemOf(response: Response): Promise<string> {
   } catch {
     return String(response.status);
   }
-}
-
-function parseCount(text: string): number {
-  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (count > 0) return count;
-  throw new InvalidArgumentError('A whole number above 0.');
 }
