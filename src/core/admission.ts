@@ -65,7 +65,7 @@ export class Admission {
   wakeTenant(tenantId: string): void {
     if (this.#closed) return;
     if (!isTenantId(tenantId) || (this.use(tenantId) === this.#nobody && this.table.isUnknown(tenantId))) {
-      this.#house.pipeline.spools.disown(tenantId, this.#house.ledgers.traces);
+      this.#house.pipeline.spools.disown(tenantId, this.#house.ledgers);
     }
   }
 
@@ -159,7 +159,7 @@ export class Admission {
     this.#counts.unknown += 1;
     this.table.rememberUnknown(runtime.tenantId);
     runtime.disable();
-    this.#house.pipeline.spools.disown(runtime.tenantId, runtime.ledgers.traces);
+    this.#house.pipeline.spools.disown(runtime.tenantId, runtime.ledgers);
     if (runtime.state === 'closed') return;
     // Most unknown ids are made up: they are to leave nothing behind.
     if (runtime.handedOut) this.table.retire(runtime, !runtime.path.empty);

@@ -53,6 +53,15 @@ export class OtherSignals {
     return this.#place.routes.reduce((sum, route) => sum + route.queuedLogs, this.held);
   }
 
+  /** Log records that are only on the disk, those included that wait there for their tenant to be used again. */
+  get spooledLogs(): number {
+    const { options, routes } = this.#place;
+    const { ledgers, pipeline } = options;
+    // Asking a tenant that never logged for its account would make one.
+    const parked = ledgers.uses('logs') ? pipeline.spools.spooled('logs', ledgers.logs) : 0;
+    return routes.reduce((sum, route) => sum + route.spooledLogs, parked);
+  }
+
   /** Data points that are neither delivered nor dropped. */
   get queuedMetrics(): number {
     return this.#place.routes.reduce((sum, route) => sum + route.queuedMetrics, 0);

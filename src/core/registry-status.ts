@@ -74,7 +74,9 @@ export function registryStats(
   const queued = runtimes.reduce((sum, { path }) => sum + path.queued, 0);
   const logs = runtimes.reduce((sum, { path }) => sum + path.others.queuedLogs, 0);
   const metrics = runtimes.reduce((sum, { path }) => sum + path.others.queuedMetrics, 0);
-  const held = runtimes.flatMap(({ path }) => path.lanes).reduce((sum, { spooled }) => sum + spooled, 0);
+  const routes = runtimes.flatMap(({ path }) => path.routes);
+  const spooled = routes.reduce((sum, route) => sum + route.spooled, 0);
+  const spooledLogs = routes.reduce((sum, route) => sum + route.spooledLogs, 0);
   return {
     ...{ live, waiting, draining: draining.size, maxTenants },
     ...counts,
@@ -83,8 +85,8 @@ export function registryStats(
     sockets: transport.openSockets() + grpc.openSockets(),
     lateBinding: routing.counts,
     // What the disk holds of tenants that are not in use is nobody's among the runtimes.
-    traces: ledgers.snapshot('traces', queued, held + spools.spooled()),
-    logs: ledgers.snapshot('logs', logs),
+    traces: ledgers.snapshot('traces', queued, spooled + spools.spooled('traces')),
+    logs: ledgers.snapshot('logs', logs, spooledLogs + spools.spooled('logs')),
     metrics: ledgers.snapshot('metrics', metrics),
   };
 }

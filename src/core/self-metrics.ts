@@ -134,7 +134,7 @@ export class SelfMetrics {
   }
 
   #observeRegistry(result: BatchObservableResult, stats: RegistryStats): void {
-    const { bytes, connections, requests, spooled, tenants, transitions } = this.#instruments;
+    const { bytes, connections, logsSpooled, requests, spooled, tenants, transitions } = this.#instruments;
     for (const state of ['live', 'waiting', 'draining'] as const) {
       result.observe(tenants, stats[state], { 'isotrace.tenant.state': state });
     }
@@ -145,6 +145,7 @@ export class SelfMetrics {
     result.observe(connections, stats.sockets);
     result.observe(requests, stats.requests);
     result.observe(spooled, stats.traces.spooled);
+    result.observe(logsSpooled, stats.logs.spooled);
   }
 
   #observeTenants(result: BatchObservableResult): void {
@@ -219,6 +220,7 @@ function createInstruments(meter: Meter) {
     connections: level('isotrace.connection.count', '{connection}', 'Open connections.'),
     requests: level('isotrace.request.count', '{request}', 'Requests under way, not counting overdue ones.'),
     spooled: level('isotrace.span.spooled', '{span}', 'Spans that wait on disk.'),
+    logsSpooled: level('isotrace.log.spooled', '{log_record}', 'Log records that wait on disk.'),
     tenantCreated: counter('isotrace.tenant.span.created', '{span}', 'Spans of a tenant, for each destination.'),
     tenantExported: counter('isotrace.tenant.span.exported', '{span}', 'Spans of a tenant that were accepted.'),
     tenantDropped: counter('isotrace.tenant.span.dropped', '{span}', 'Spans of a tenant that were dropped.'),

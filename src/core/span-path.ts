@@ -121,7 +121,7 @@ export class SpanPath implements SignalPlace {
 
   /** Spans that are only on the disk, those included that wait there for a configuration or for their tenant to be used again. */
   get spooled(): number {
-    return this.#spooled + this.options.pipeline.spools.spooled(this.options.ledgers.traces);
+    return this.#spooled + this.options.pipeline.spools.spooled('traces', this.options.ledgers.traces);
   }
 
   get spoolProblem(): string | undefined {

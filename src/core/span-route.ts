@@ -14,6 +14,7 @@ import type { SpanCopier } from '../processing/span-copier.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
 import { type OutletSettings, SpanOutlet } from '../processing/span-outlet.ts';
 import type { Spool } from '../processing/spool.ts';
+import type { OutletSpool } from '../processing/spool-lane.ts';
 import type { SpoolSegment } from '../processing/spool-segment.ts';
 import { TenantCopier } from '../processing/tenant-copier.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
@@ -81,16 +82,22 @@ export class SpanRoute {
   }
 
   get queuedLogs(): number {
-    return queuedIn(this.#logs);
+    return this.#logs?.queued ?? 0;
+  }
+
+  /** Log records that are only on the disk. */
+  get spooledLogs(): number {
+    return this.#logs?.spooled ?? 0;
   }
 
   get queuedMetrics(): number {
-    return queuedIn(this.#metrics);
+    return this.#metrics?.lanes.reduce((sum, lane) => sum + lane.queued, 0) ?? 0;
   }
 
   /** Whether nothing of any signal waits, or is about to. */
   get empty(): boolean {
-    return this.queued + this.spooled + this.queuedLogs + this.queuedMetrics + this.#collecting === 0;
+    const waiting = this.queued + this.queuedLogs + this.queuedMetrics + this.#collecting;
+    return waiting + this.spooled + this.spooledLogs === 0;
   }
 
   get bytes(): number {
@@ -110,18 +117,8 @@ export class SpanRoute {
 
   /** Where log records go; nowhere when logs are switched off. */
   logOutlet(): LogOutlet | undefined {
-    if (this.#logs === undefined && this.settings.signals.logs) {
-      const { limits, logs } = this.settings;
-      this.#logs = new LogOutlet(this.#options.pipeline, this.#tenant('logs'), {
-        ...this.#laneSettings,
-        limits,
-        destinations: this.#destinations.of('logs'),
-        redaction: this.#destinations.redaction,
-        minSeverityNumber: SEVERITIES[logs.minSeverity],
-        resource: () => tenantResource(this.#options.baseResource, this.settings),
-      });
-      this.#opened(this.#logs);
-    }
+    if (!this.settings.signals.logs) return undefined;
+    this.#logs ??= this.#openLogs();
     return this.#logs;
   }
 
@@ -149,11 +146,8 @@ export class SpanRoute {
 
   /** Claims what the tenant has on the disk, now and whenever something turns up. */
   attach(): void {
-    const claim = (segment: SpoolSegment): boolean => {
-      this.#outlet ??= this.#open();
-      return this.#outlet.claim(segment);
-    };
     const { pipeline, spoolName } = this.#options;
+    const claim = (segment: SpoolSegment): boolean => this.#claim(segment);
     // The one that is configured has to be open; another may have been before.
     if (this.#spool !== undefined) this.#detach = pipeline.spools.attach(spoolName, { claim });
   }
@@ -223,6 +217,16 @@ export class SpanRoute {
     }
   }
 
+  #claim(segment: SpoolSegment): boolean {
+    // Also when the signal is switched off: it was not when these were recorded.
+    if (segment.header.signal === 'logs') {
+      this.#logs ??= this.#openLogs();
+      return this.#logs.claim(segment);
+    }
+    this.#outlet ??= this.#open();
+    return this.#outlet.claim(segment);
+  }
+
   get #spool(): Spool | undefined {
     const { spool } = this.settings;
     return spool && this.#options.pipeline.spools.open(spool.directory);
@@ -230,6 +234,21 @@ export class SpanRoute {
 
   #open(): SpanOutlet {
     const outlet = new SpanOutlet(this.#options.pipeline, this.#tenant('traces'), this.#outletSettings());
+    this.#opened(outlet);
+    return outlet;
+  }
+
+  #openLogs(): LogOutlet {
+    const { limits, logs } = this.settings;
+    const outlet = new LogOutlet(this.#options.pipeline, this.#tenant('logs'), {
+      ...this.#laneSettings,
+      limits,
+      destinations: this.#destinations.of('logs'),
+      redaction: this.#destinations.redaction,
+      minSeverityNumber: SEVERITIES[logs.minSeverity],
+      resource: () => tenantResource(this.#options.baseResource, this.settings),
+      spool: this.#outletSpool,
+    });
     this.#opened(outlet);
     return outlet;
   }
@@ -270,9 +289,8 @@ export class SpanRoute {
   }
 
   #outletSettings(): OutletSettings {
-    const { guard, baseResource, spoolName } = this.#options;
-    const { batch, exporter, limits, retry, spool } = this.settings;
-    const home = this.#spool;
+    const { guard, baseResource } = this.#options;
+    const { batch, exporter, limits, retry } = this.settings;
     return {
       destinations: this.#destinations.of('traces'),
       exporter: exporter && { exporter, hook: guard.hook('exporter', 'export') },
@@ -281,9 +299,15 @@ export class SpanRoute {
       batch,
       retry,
       resource: () => tenantResource(baseResource, this.settings),
-      spool: spool && home && { home, name: spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync },
+      spool: this.#outletSpool,
       copier: this.#copier(),
     };
+  }
+
+  get #outletSpool(): OutletSpool | undefined {
+    const { spool } = this.settings;
+    const home = this.#spool;
+    return spool && home && { home, name: this.#options.spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync };
   }
 
   #copier(): SpanCopier | undefined {
@@ -293,10 +317,6 @@ export class SpanRoute {
     const resource = () => ({ ...tenantResource(baseResource, this.settings), 'tenant.id': tenantId });
     return new TenantCopier({ tenantId, share: copies.share, target: copies, resource });
   }
-}
-
-function queuedIn(outlet: { readonly lanes: readonly Lane[] } | undefined): number {
-  return outlet === undefined ? 0 : outlet.lanes.reduce((sum, lane) => sum + lane.queued, 0);
 }
 
 async function deliverLane(lane: Lane, until: 'attempted' | 'empty'): Promise<void> {

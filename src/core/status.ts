@@ -33,7 +33,7 @@ export interface DestinationHealth {
   readonly destination: string;
   readonly condition: LaneCondition;
   readonly queued: number;
-  /** Spans that are only on disk. */
+  /** Spans, or log records, that are only on disk. */
   readonly spooled: number;
   /** Attempts that failed since the last that did not. */
   readonly failures: number;
@@ -75,7 +75,7 @@ export function tracerStats(runtime: TracerRuntime): TracerStats {
     open,
     bytes: path.bytes,
     traces: ledgers.snapshot('traces', path.queued, path.spooled),
-    logs: ledgers.snapshot('logs', others.queuedLogs),
+    logs: ledgers.snapshot('logs', others.queuedLogs, others.spooledLogs),
     metrics: ledgers.snapshot('metrics', others.queuedMetrics),
     ...(usage !== undefined && { usage }),
   };

@@ -19,7 +19,8 @@ export async function reportWhile(
     const more = count - (droppedBefore.get(reason) ?? 0);
     if (more > 0) dropped[reason] = more;
   }
-  const { others, undecided, queued, spooled } = path;
+  const { others, undecided, queued } = path;
+  const spooled = path.spooled + others.spooledLogs;
   const pending = queued - undecided + others.queuedLogs + others.queuedMetrics;
   const report = { tenantId, delivered: ledgers.exported - exportedBefore, pending, spooled, dropped };
   const isDone = isComplete(report) && spooled === 0;

@@ -138,6 +138,11 @@ export class Ledgers {
     return this.#logs;
   }
 
+  /** Whether anything of a signal was ever counted. */
+  uses(signal: TelemetrySignal): boolean {
+    return this.#opened(signal) !== undefined;
+  }
+
   /** The account of a signal as it is; all zeros when nothing was ever counted. */
   snapshot(signal: TelemetrySignal, queued: number, spooled = 0): LedgerSnapshot {
     return (this.#opened(signal) ?? EMPTY).snapshot(queued, spooled);

@@ -8,9 +8,13 @@ import type { ProtoWriter } from './proto-writer.ts';
 import type { Redaction } from './redaction.ts';
 import type { SpanCargo } from './span-cargo.ts';
 import type { SpanScope } from './span-host.ts';
+import { logFormatOf } from './span-sender.ts';
 import { SpanWire } from './span-wire.ts';
+import type { SpoolCargo } from './spool-cargo.ts';
+import { claimSegment, createSpoolLane, type OutletSpool } from './spool-lane.ts';
+import type { SpoolSegment } from './spool-segment.ts';
 import { TokenBucket } from './token-bucket.ts';
-import { JSON_LOGS, PROTOBUF_LOGS, type WireFormat } from './wire-format.ts';
+import type { WireFormat } from './wire-format.ts';
 
 export interface LogDestination extends LaneDestination {
   /** Applied to what the tenant's own redaction leaves. */
@@ -27,10 +31,11 @@ export interface LogOutletSettings extends LaneSettings {
     readonly logsPerSecond: number;
   };
   readonly resource: () => Readonly<Attributes>;
+  readonly spool?: OutletSpool | undefined;
 }
 
 interface LogLane {
-  readonly cargo: SpanCargo;
+  readonly cargo: SpanCargo | SpoolCargo;
   readonly lane: Lane;
   readonly wire: SpanWire<LogRecord>;
   readonly redaction: Redaction | undefined;
@@ -50,10 +55,26 @@ export class LogOutlet {
     this.#pipeline = pipeline;
     this.#tenant = tenant;
     this.#settings = settings;
-    this.#logLanes = settings.destinations.map((destination) => this.#open(destination));
+    this.#logLanes = settings.destinations.map((destination, position) => this.#open(destination, position));
     this.lanes = this.#logLanes.map(({ lane }) => lane);
     const { logsPerSecond } = settings.limits;
     if (Number.isFinite(logsPerSecond)) this.#rate = new TokenBucket(logsPerSecond, pipeline.clock);
+  }
+
+  /** Log records that are not settled. */
+  get queued(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.queued, 0);
+  }
+
+  /** Log records that are only on the disk. */
+  get spooled(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.spooled, 0);
+  }
+
+  /** Takes over log records of this tenant from the disk; false when they cannot be. */
+  claim(segment: SpoolSegment): boolean {
+    const cargos = this.#logLanes.map(({ cargo }) => cargo);
+    return claimSegment(segment, this.#settings.destinations, cargos, this.#tenant, this.#settings.spool);
   }
 
   /** Takes a record: redacted, encoded once for each format and redaction, copied into each destination's queue. */
@@ -122,12 +143,14 @@ export class LogOutlet {
     recordDrop(this.#tenant.ledger, this.#tenant.tenantId, reason, count);
   }
 
-  #open(destination: LogDestination): LogLane {
-    const wire = this.#wire(destination.protocol === 'http/json' ? JSON_LOGS : PROTOBUF_LOGS);
+  #open(destination: LogDestination, position: number): LogLane {
+    const wire = this.#wire(logFormatOf(destination.protocol));
     const { redaction } = destination;
-    const lane = createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, (logs) =>
-      wire.frame(logs),
-    );
+    const { spool } = this.#settings;
+    const lane =
+      spool === undefined
+        ? createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, (logs) => wire.frame(logs))
+        : createSpoolLane(this.#pipeline, this.#tenant, this.#settings, spool, 'logs', position, wire);
     return { ...lane, wire, redaction };
   }
 

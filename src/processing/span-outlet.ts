@@ -2,7 +2,6 @@ import type { Attributes } from '@opentelemetry/api';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { HookSwitch } from '../utils/guard.ts';
 import {
-  cargoParts,
   createLane,
   createMemoryLane,
   type LaneDestination,
@@ -22,9 +21,8 @@ import type { SpanCargo } from './span-cargo.ts';
 import type { SpanCopier } from './span-copier.ts';
 import { wireFormatOf } from './span-sender.ts';
 import { SpanWire } from './span-wire.ts';
-import type { Spool } from './spool.ts';
-import { SpoolCargo } from './spool-cargo.ts';
-import { createHeader, findDestination } from './spool-header.ts';
+import type { SpoolCargo } from './spool-cargo.ts';
+import { claimSegment, createSpoolLane, type OutletSpool } from './spool-lane.ts';
 import type { SpoolSegment } from './spool-segment.ts';
 import type { TapSource } from './telemetry-tap.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -50,15 +48,6 @@ export interface OutletSettings extends LaneSettings {
   readonly spool?: OutletSpool | undefined;
   /** Where copies go, if they are made. */
   readonly copier?: SpanCopier | undefined;
-}
-
-/** Where spans wait for a destination, besides memory. */
-export interface OutletSpool {
-  readonly home: Spool;
-  /** Whose spans they are, in the files. */
-  readonly name: string;
-  readonly maxBytes: number;
-  readonly fsync: 'interval' | 'always';
 }
 
 interface ByteLane {
@@ -128,22 +117,10 @@ export class SpanOutlet implements TapSource {
     else this.#pushShown(span, copies);
   }
 
-  /**
-   * Takes over spans of this tenant from the disk: for the destination that they were meant for, else the one in its
-   * place if there are as many as then. False when that one cannot read them; they stay where they are.
-   */
+  /** Takes over spans of this tenant from the disk; false when they cannot be. */
   claim(segment: SpoolSegment): boolean {
-    const { spool } = this.#settings;
-    const lanes = this.#byteLanes;
-    const index = findDestination(this.#settings.destinations, segment.header);
-    const cargo = index === undefined ? undefined : lanes[index]?.cargo;
-    if (cargo instanceof SpoolCargo) {
-      if (cargo.accepts(segment)) cargo.adopt(segment);
-      else this.#tenant.guard.report('spool', 'replay', 'spans on the disk are not in the format of their destination');
-      return cargo.accepts(segment);
-    }
-    spool?.home.discard(segment, this.#tenant.ledger, 'no_destination');
-    return true;
+    const cargos = this.#byteLanes.map(({ cargo }) => cargo);
+    return claimSegment(segment, this.#settings.destinations, cargos, this.#tenant, this.#settings.spool);
   }
 
   /** Stops all lanes and counts what is left under `reason`. Resolves when their requests have ended. */
@@ -257,28 +234,8 @@ export class SpanOutlet implements TapSource {
       const { cargo, lane } = createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, frame);
       return { cargo, lane, wire, redact };
     }
-    const cargo = this.#spoolCargo(destination, wire, spool, position, () => lane);
-    const lane = createLane(this.#pipeline, this.#tenant, this.#settings, cargo, destination.group);
-    return { cargo, lane, wire, redact };
-  }
-
-  #spoolCargo(destination: OutletDestination, wire: SpanWire, spool: OutletSpool, position: number, lane: () => Lane) {
-    const { destinations, limits } = this.#settings;
-    const { fsync, home, maxBytes, name } = spool;
-    return new SpoolCargo({
-      ...cargoParts(this.#pipeline, destination, this.#settings),
-      home,
-      account: home.account(name, maxBytes),
-      header: createHeader(name, destination, wire.format.contentType, position, destinations.length),
-      wire,
-      ledger: this.#tenant.ledger,
-      syncAlways: fsync === 'always',
-      chunks: this.#pipeline.chunks,
-      maxQueueSize: limits.maxQueueSize,
-      maxQueueBytes: limits.maxQueueBytes,
-      lost: (count, reason) => lane().lost(count, reason),
-      ready: () => lane().due(),
-    });
+    const lane = createSpoolLane(this.#pipeline, this.#tenant, this.#settings, spool, 'traces', position, wire);
+    return { ...lane, wire, redact };
   }
 
   #exporterLane({ exporter, hook }: NonNullable<OutletSettings['exporter']>): ObjectLane {

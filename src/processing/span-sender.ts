@@ -7,8 +7,12 @@ import type { Headers } from '../utils/headers.ts';
 import type { Secret } from '../utils/secret.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import { classifyGrpc } from './grpc-outcome.ts';
+import type { LogRecord } from './log-record.ts';
 import { classifyHttp, type DeliveryOutcome } from './outcome.ts';
-import { JSON_FORMAT, PROTOBUF, type WireFormat } from './wire-format.ts';
+import { JSON_FORMAT, JSON_LOGS, PROTOBUF, PROTOBUF_LOGS, type RequestFormat, type WireFormat } from './wire-format.ts';
+
+/** Signals that are made of single records, which a queue gathers into requests. */
+export type RecordSignal = Exclude<TelemetrySignal, 'metrics'>;
 
 export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
 
@@ -62,9 +66,15 @@ export function wireFormatOf(protocol: OtlpProtocol): WireFormat {
   return protocol === 'http/json' ? JSON_FORMAT : PROTOBUF;
 }
 
-/** The format with this content type, if it is one of ours. */
-export function wireFormatNamed(contentType: string): WireFormat | undefined {
-  return [PROTOBUF, JSON_FORMAT].find((format) => format.contentType === contentType);
+/** The same for log records. */
+export function logFormatOf(protocol: OtlpProtocol): WireFormat<LogRecord> {
+  return protocol === 'http/json' ? JSON_LOGS : PROTOBUF_LOGS;
+}
+
+/** The format of a signal with this content type, if it is one of ours. */
+export function wireFormatNamed(signal: RecordSignal, contentType: string): RequestFormat | undefined {
+  const formats: readonly RequestFormat[] = signal === 'logs' ? [PROTOBUF_LOGS, JSON_LOGS] : [PROTOBUF, JSON_FORMAT];
+  return formats.find((format) => format.contentType === contentType);
 }
 
 export function createSpanSender(settings: WireSettings, parts: SenderParts): SpanSender {

@@ -1,25 +1,32 @@
 import { limitAttempt } from './attempt-limit.ts';
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
 import type { ChunkPool } from './chunk-pool.ts';
+import type { ExportComponent } from './export-recorder.ts';
 import type { CargoSpool, LaneCargo } from './lane-cargo.ts';
 import type { DropReason, Ledger } from './ledger.ts';
 import type { DeliveryOutcome } from './outcome.ts';
 import { recordLength } from './record-chunk.ts';
 import { type AttemptParts, attemptSpans } from './span-attempt.ts';
 import type { SpanBatch } from './span-batch.ts';
+import { componentOf } from './span-cargo.ts';
 import { wireFormatNamed } from './span-sender.ts';
-import type { SpanWire } from './span-wire.ts';
 import type { Spool } from './spool.ts';
 import type { SegmentHeader } from './spool-frame.ts';
 import { SegmentLine } from './spool-line.ts';
 import { SpoolLoader } from './spool-loader.ts';
-import { type SpoolAccount, SpoolSegment } from './spool-segment.ts';
+import { type SegmentSource, type SpoolAccount, SpoolSegment } from './spool-segment.ts';
+import type { RequestFormat } from './wire-format.ts';
+
+/** How a cargo's records look: their format, and the tenant's resource and scopes in it. */
+export interface SpoolWire extends SegmentSource {
+  readonly format: RequestFormat;
+}
 
 export interface SpoolCargoOptions extends AttemptParts {
   readonly home: Spool;
   readonly account: SpoolAccount;
   readonly header: SegmentHeader;
-  readonly wire: SpanWire;
+  readonly wire: SpoolWire;
   readonly ledger: Ledger;
   /** Whether a span is on the disk before `push` returns. */
   readonly syncAlways: boolean;
@@ -93,6 +100,10 @@ export class SpoolCargo implements LaneCargo<SpoolBatch>, CargoSpool<SpoolBatch>
     return this;
   }
 
+  get component(): ExportComponent {
+    return componentOf(this.#options.destination);
+  }
+
   get size(): number {
     return this.#line.size;
   }
@@ -136,7 +147,7 @@ export class SpoolCargo implements LaneCargo<SpoolBatch>, CargoSpool<SpoolBatch>
   accepts({ header }: SpoolSegment): boolean {
     const { destination, wire } = this.#options;
     if (header.contentType === wire.format.contentType) return true;
-    return destination.protocol !== 'grpc' && wireFormatNamed(header.contentType) !== undefined;
+    return destination.protocol !== 'grpc' && wireFormatNamed(header.signal, header.contentType) !== undefined;
   }
 
   /** Takes over what an earlier process, or an earlier configuration, left on the disk. */

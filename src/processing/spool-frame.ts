@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type { RecordSignal } from './span-sender.ts';
 
 /**
  * How a file of the spool looks: frames, one after the other, each
@@ -14,9 +15,13 @@ export interface FileMarker {
   readonly seed: number;
 }
 
-/** Whose spans a file holds and where they were to go. Never any credentials. */
+/**
+ * Whose spans a file holds, or log records, and where they were to go. Never any credentials. Version 1 knows spans
+ * only: what reads that leaves the others alone.
+ */
 export interface SegmentHeader {
-  readonly version: 1;
+  readonly version: 1 | 2;
+  readonly signal: RecordSignal;
   /** Whose; the tenant's id, or the platform's name. */
   readonly name: string;
   /** A hash of where they were to go. */
@@ -24,7 +29,7 @@ export interface SegmentHeader {
   /** Which of the tenant's destinations that was, of how many. */
   readonly position: number;
   readonly destinations: number;
-  /** How the spans are encoded. */
+  /** How the records are encoded. */
   readonly contentType: string;
 }
 
@@ -183,10 +188,11 @@ function parseHeader(payload: Buffer): SegmentHeader | 'foreign' | undefined {
   try {
     const header = JSON.parse(payload.toString()) as SegmentHeader;
     const { version, name, key, position, destinations, contentType } = header;
-    if (version !== 1) return 'foreign';
+    const signal = version === 1 ? 'traces' : header.signal;
+    if ((version !== 1 && version !== 2) || (signal !== 'traces' && signal !== 'logs')) return 'foreign';
     const texts = [name, key, contentType].every((text) => typeof text === 'string');
     const numbers = [position, destinations].every((number) => Number.isInteger(number));
-    return texts && numbers ? header : undefined;
+    return texts && numbers ? { ...header, signal } : undefined;
   } catch {
     return undefined;
   }

@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
-import type { WireSettings } from './span-sender.ts';
+import type { RecordSignal, WireSettings } from './span-sender.ts';
 import type { SegmentHeader } from './spool-frame.ts';
 
 type Place = Pick<WireSettings, 'protocol' | 'url'>;
 
-/** The header of files with spans for the destination at `position` of `destinations`. */
+/** The header of files for the destination at `position` of `destinations`. */
 export function createHeader(
   name: string,
+  signal: RecordSignal,
   destination: Place,
   contentType: string,
   position: number,
   destinations: number,
 ): SegmentHeader {
-  return Object.freeze({ version: 1, name, key: keyOf(destination), position, destinations, contentType });
+  const version = signal === 'traces' ? 1 : 2;
+  return Object.freeze({ version, signal, name, key: keyOf(destination), position, destinations, contentType });
 }
 
 /**

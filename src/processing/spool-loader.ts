@@ -1,15 +1,15 @@
 import { isMissing } from '../infra/spool-owner.ts';
 import type { Agenda, Job } from './agenda.ts';
 import type { DropReason } from './ledger.ts';
-import type { SpanWire } from './span-wire.ts';
 import type { Spool } from './spool.ts';
 import type { SegmentLine } from './spool-line.ts';
-import type { SpoolSegment } from './spool-segment.ts';
+import type { SegmentSource, SpoolSegment } from './spool-segment.ts';
+import type { RequestFormat } from './wire-format.ts';
 
 export interface SpoolLoaderOptions {
   readonly home: Spool;
   readonly line: SegmentLine;
-  readonly wire: SpanWire;
+  readonly wire: SegmentSource & { readonly format: RequestFormat };
   readonly agenda: Agenda;
   readonly lost: (count: number, reason: DropReason) => void;
   /** Told when a segment can be sent. */

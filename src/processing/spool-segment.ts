@@ -199,7 +199,7 @@ export class SpoolSegment {
   /** The body of a request with these of its spans. */
   frame(spans: SpanBatch): Uint8Array {
     const { resource, scopes } = this.#source as SegmentSource;
-    const format = wireFormatNamed(this.header.contentType);
+    const format = wireFormatNamed(this.header.signal, this.header.contentType);
     return format === undefined ? EMPTY : format.frame(resource, scopes, spans);
   }
 

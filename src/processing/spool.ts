@@ -5,8 +5,9 @@ import type { Guard } from '../utils/guard.ts';
 import type { Agenda, Job } from './agenda.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import type { ChunkPool } from './chunk-pool.ts';
-import { type DropReason, type Ledger, recordDrop } from './ledger.ts';
+import { type DropReason, type Ledger, type Ledgers, recordDrop } from './ledger.ts';
 import { LoadGate } from './load-gate.ts';
+import type { RecordSignal } from './span-sender.ts';
 import { SpoolRecovery } from './spool-recovery.ts';
 import type { SpoolAccount, SpoolSegment } from './spool-segment.ts';
 import { SpoolStore } from './spool-store.ts';
@@ -111,11 +112,12 @@ export class Spool {
     if (this.#claimants.has(segment.header.name)) this.#offer(segment.header.name);
   }
 
-  /** Spans that nobody holds and that are counted as created: in `ledger`, or in any. */
-  spooled(ledger?: Ledger): number {
+  /** Spans, or log records, that nobody holds and that are counted as created: in `ledger`, or in any. */
+  spooled(signal: RecordSignal, ledger?: Ledger): number {
     let count = 0;
     for (const segments of this.#parked.values()) {
       for (const segment of segments) {
+        if (segment.header.signal !== signal) continue;
         const isCounted = ledger === undefined ? segment.ledger !== undefined : segment.ledger === ledger;
         if (isCounted) count += segment.counted;
       }
@@ -123,11 +125,12 @@ export class Spool {
     return count;
   }
 
-  /** There is no such tenant: what it has here is deleted, and counted as lost where it was created, else in `ledger`. */
-  disown(name: string, ledger: Ledger): void {
+  /** There is no such tenant: what it has here is deleted, and counted as lost where it was created, else in `ledgers`. */
+  disown(name: string, ledgers: Ledgers): void {
     const segments = this.#parked.get(name) ?? [];
     this.#parked.delete(name);
-    for (const segment of segments) this.discard(segment, segment.ledger ?? ledger, 'tenant_unknown');
+    for (const segment of segments)
+      this.discard(segment, segment.ledger ?? ledgers[segment.header.signal], 'tenant_unknown');
   }
 
   /** Puts a segment on the books of `ledger`, unless it is. */

@@ -1,5 +1,6 @@
 import type { SpoolFiles } from '../infra/spool-files.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Ledgers } from './ledger.ts';
+import type { RecordSignal } from './span-sender.ts';
 import { Spool, type SpoolClaimant, type SpoolOptions } from './spool.ts';
 
 export type SpoolsOptions = Omit<SpoolOptions, 'directory'>;
@@ -39,14 +40,14 @@ export class Spools {
     };
   }
 
-  /** Spans on the disk that nobody holds and that are counted as created. */
-  spooled(ledger?: Ledger): number {
-    return [...this.#spools.values()].reduce((sum, spool) => sum + spool.spooled(ledger), 0);
+  /** Spans, or log records, on the disk that nobody holds and that are counted as created. */
+  spooled(signal: RecordSignal, ledger?: Ledger): number {
+    return [...this.#spools.values()].reduce((sum, spool) => sum + spool.spooled(signal, ledger), 0);
   }
 
-  /** There is no such tenant: what it has on the disk is deleted and counted in `ledger`. */
-  disown(name: string, ledger: Ledger): void {
-    for (const spool of this.#spools.values()) spool.disown(name, ledger);
+  /** There is no such tenant: what it has on the disk is deleted and counted in `ledgers`. */
+  disown(name: string, ledgers: Ledgers): void {
+    for (const spool of this.#spools.values()) spool.disown(name, ledgers);
   }
 
   /** Brings everything that was written to the disk. Never rejects. */

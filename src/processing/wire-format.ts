@@ -9,11 +9,9 @@ import type { SpanBatch } from './span-batch.ts';
 import { encodeResource, encodeScope, encodeSpan, type InstrumentationScopeLike } from './span-encoder.ts';
 import { encodeResourceJson, encodeScopeJson, encodeSpanJson } from './span-json.ts';
 
-/** How records, spans or others, look in a queue and in a request. All that goes into one request is of one format. */
-export interface WireFormat<Item = EndedSpan> {
+/** How a request is put together from encoded records. All that goes into one request is of one format. */
+export interface RequestFormat {
   readonly contentType: string;
-  /** Appends the payload of one queue record. Throws for one that cannot be sent; `rewind` the writer then. */
-  encode(writer: ProtoWriter, item: Item): void;
   /** To be made once and kept. Throws on attributes larger than 16 MiB. */
   encodeResource(attributes: AttributeList): Uint8Array;
   /** To be made once and kept. */
@@ -22,6 +20,12 @@ export interface WireFormat<Item = EndedSpan> {
   frame(resource: Uint8Array, scopes: readonly Uint8Array[], batch: SpanBatch): Buffer;
   /** The body of a request with several resources, whose records are `bytes` long together. */
   frameGroups(groups: readonly ResourceGroup[], bytes: number): Buffer;
+}
+
+/** How records, spans or others, look in a queue and in a request. */
+export interface WireFormat<Item = EndedSpan> extends RequestFormat {
+  /** Appends the payload of one queue record. Throws for one that cannot be sent; `rewind` the writer then. */
+  encode(writer: ProtoWriter, item: Item): void;
 }
 
 /** OTLP `http/protobuf`; the body alone is also the message of `grpc`. */

@@ -66,6 +66,7 @@ describe("isotrace's own metrics", () => {
     });
     expect(metrics.sort()).toEqual([
       ['isotrace.connection.count', '{connection}', 'updowncounter'],
+      ['isotrace.log.spooled', '{log_record}', 'updowncounter'],
       ['isotrace.queue.bytes', 'By', 'updowncounter'],
       ['isotrace.request.count', '{request}', 'updowncounter'],
       ['isotrace.span.spooled', '{span}', 'updowncounter'],

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { TracerRegistry } from '../../src/index.ts';
+import { type Tracer, TracerRegistry } from '../../src/index.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 
 /** What a process, or a thread, of its own is to do with a spool. */
@@ -9,7 +9,7 @@ export interface ChildTask {
   readonly kind: 'interval' | 'always' | 'keep';
   readonly directory: string;
   readonly endpoint: string;
-  /** Begins the names of its spans. */
+  /** Begins the names of its spans, and what it logs of each but `keep`. */
   readonly name: string;
 }
 
@@ -22,39 +22,43 @@ function registryFor({ directory, endpoint, kind }: ChildTask, clock?: FakeClock
     ...(clock && { clock }),
     service: { instanceId: `${process.pid}` },
     spool: { directory, fsync: kind === 'always' ? 'always' : 'interval' },
-    configure: (id) => ({ destination: { endpoint, paths: { traces: `/${id}/v1/traces` } } }),
+    configure: (id) => ({ destination: { endpoint, paths: { traces: `/${id}/v1/traces`, logs: `/${id}/v1/logs` } } }),
   });
 }
 
-function isWritten(directory: string, name: string): boolean {
+/** Whether each of the texts is in a file. */
+function isWritten(directory: string, ...texts: readonly string[]): boolean {
   try {
     const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.seg'));
-    return files.some((file) => readFileSync(path.join(directory, file), 'latin1').includes(name));
+    const contents = files.map((file) => readFileSync(path.join(directory, file), 'latin1'));
+    return texts.every((text) => contents.some((content) => content.includes(text)));
   } catch {
     // Others make and remove files meanwhile.
     return false;
   }
 }
 
+/** A span and a log record. */
+function record(tracer: Tracer, name: string, index: number): void {
+  tracer.startSpan(`${name}-${index}`).end();
+  tracer.log.info(`said ${index} of ${name}`);
+}
+
 async function work(task: ChildTask): Promise<void> {
   const { directory, kind, name } = task;
   if (kind === 'always') {
     const registry = registryFor(task);
-    for (let index = 0; index < 25; index += 1)
-      registry
-        .get(index % 2 ? 'a' : 'b')
-        .startSpan(`${name}-${index}`)
-        .end();
+    for (let index = 0; index < 25; index += 1) record(registry.get(index % 2 ? 'a' : 'b'), name, index);
     process.kill(process.pid, 'SIGKILL');
   }
   if (kind === 'interval') {
     const clock = new FakeClock();
     const registry = registryFor(task, clock);
-    for (let index = 0; index < 10; index += 1) registry.get('a').startSpan(`${name}-${index}`).end();
+    for (let index = 0; index < 10; index += 1) record(registry.get('a'), name, index);
     // Half a second passes, and the disk has all the time that it needs.
     await clock.advanceAsync(500);
-    while (!isWritten(directory, `${name}-9`)) await settle();
-    for (let index = 10; index < 15; index += 1) registry.get('a').startSpan(`${name}-${index}`).end();
+    while (!isWritten(directory, `${name}-9`, `said 9 of ${name}`)) await settle();
+    for (let index = 10; index < 15; index += 1) record(registry.get('a'), name, index);
     process.kill(process.pid, 'SIGKILL');
   }
   if (kind === 'keep') {

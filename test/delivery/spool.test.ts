@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { RegistryOptions, Tracer, TracerRegistry } from '../../src/index.ts';
 import { segmentsIn, spoolDirectory } from '../processing/spool-kit.ts';
 import { allSpans, decodeTraceRequest } from '../support/otlp-decoder.ts';
+import { decodeLogs, logsOf } from '../support/otlp-log-decoder.ts';
 import type { OtlpReceiver } from '../support/otlp-receiver.ts';
 import { endSpans, eventually, missing, receiverWith, registryWith } from './delivery-kit.ts';
 import type { ChildTask } from './spool-child.ts';
@@ -18,10 +19,15 @@ const CHILD = fileURLToPath(new URL('spool-child.ts', import.meta.url));
 const LOADER = ['--import', 'tsx'];
 
 /** Until nothing is left on the disk and so many spans are counted as delivered. */
-async function untilDelivered(directory: string, registry: TracerRegistry, count: number): Promise<void> {
+async function untilDelivered(
+  directory: string,
+  registry: TracerRegistry,
+  count: number,
+  signal: 'traces' | 'logs' = 'traces',
+): Promise<void> {
   await eventually(
-    () => segmentsIn(directory).length === 0 && registry.stats().traces.exported >= count,
-    () => `${segmentsIn(directory).length} files are left, ${JSON.stringify(registry.stats().traces)}`,
+    () => segmentsIn(directory).length === 0 && registry.stats()[signal].exported >= count,
+    () => `${segmentsIn(directory).length} files are left, ${JSON.stringify(registry.stats()[signal])}`,
   );
 }
 
@@ -33,7 +39,10 @@ function spooling(directory: string, receiver: OtlpReceiver, version = '1'): Reg
     configure: (id) => ({
       destination: {
         endpoint: receiver.url,
-        paths: { traces: `/${encodeURIComponent(id)}/v1/traces` },
+        paths: {
+          traces: `/${encodeURIComponent(id)}/v1/traces`,
+          logs: `/${encodeURIComponent(id)}/v1/logs`,
+        },
         headers: { authorization: `Bearer canary-${version}` },
       },
     }),
@@ -49,7 +58,7 @@ interface Accepted {
 
 function acceptedBy(receiver: OtlpReceiver): Accepted[] {
   return receiver.requests
-    .filter(({ accepted }) => accepted)
+    .filter(({ accepted, path: target }) => accepted && target.endsWith('/traces'))
     .map(({ body, headers, path: target }) => {
       const decoded = decodeTraceRequest(body);
       return {
@@ -270,11 +279,114 @@ describe('a tenant with a spool', () => {
   });
 });
 
+describe('log records in a spool', () => {
+  /** The bodies of the records that a receiver accepted, by the tenant whose path they came on. */
+  const saidTo = (receiver: OtlpReceiver): readonly string[] =>
+    receiver.requests
+      .filter(({ accepted, path: target }) => accepted && target.endsWith('/logs'))
+      .flatMap(({ body, path: target }) => decodeLogs(body).map((log) => `${target.split('/')[1]}: ${log.body}`))
+      .sort();
+  const say = (tracer: Tracer, count: number): void => {
+    for (let index = 0; index < count; index += 1) tracer.log.info(`${tracer.tenantId} ${index}`);
+  };
+  const texts = (tenant: string, count: number): string[] =>
+    Array.from({ length: count }, (_, index) => `${tenant}: ${tenant} ${index}`);
+
+  it('are counted apart from spans, and delivered by the next process, each signal where it belongs', async () => {
+    const directory = spoolDirectory();
+    const receiver = await receiverWith({ fault: DOWN });
+    const first = registryWith(spooling(directory, receiver, '1'));
+    for (const id of ['a', 'b']) {
+      endSpans(first.get(id), 3);
+      say(first.get(id), 7);
+    }
+    const a = first.get('a');
+    const report = await first.shutdown({ timeoutMillis: 50 });
+    expect(report).toMatchObject({ ok: true, delivered: 0, pending: 0, spooled: 20, dropped: {} });
+    expect(first.stats().traces).toMatchObject({ created: 6, queued: 0, spooled: 6, dropped: {} });
+    expect(first.stats().logs).toMatchObject({ created: 14, queued: 0, spooled: 14, dropped: {} });
+    expect(a.stats().logs).toMatchObject({ created: 7, queued: 0, spooled: 7, dropped: {} });
+    expect(segmentsIn(directory)).toHaveLength(4);
+
+    receiver.setFault(UP);
+    const second = registryWith(spooling(directory, receiver, '2'));
+    await untilDelivered(directory, second, 6);
+    await untilDelivered(directory, second, 14, 'logs');
+    expect(second.stats().logs).toMatchObject({ created: 14, exported: 14, queued: 0, spooled: 0, dropped: {} });
+    expect(second.stats().traces).toMatchObject({ created: 6, exported: 6, queued: 0, spooled: 0, dropped: {} });
+    expect(saidTo(receiver)).toEqual([...texts('a', 7), ...texts('b', 7)]);
+    expect(receiver.spans()).toHaveLength(6);
+    for (const { resource } of logsOf(receiver)) expect(resource['service.version']).toBe('1');
+  });
+
+  it('beyond the bounds of memory wait on the disk, and all of them arrive', async () => {
+    const directory = spoolDirectory();
+    const receiver = await receiverWith({ fault: DOWN });
+    const registry = registryWith({
+      ...spooling(directory, receiver),
+      limits: { maxQueueSize: 20 },
+      batch: { maxSize: 10 },
+      retry: { initialMillis: 10, maxMillis: 20 },
+    });
+    const a = registry.get('a');
+    say(a, 200);
+    await eventually(
+      () => a.stats().logs.spooled >= 150,
+      () => JSON.stringify(a.stats().logs),
+    );
+    expect(missing(a.stats().logs)).toBe(0);
+    expect(a.stats().logs).toMatchObject({ created: 200, dropped: {} });
+    receiver.setFault(UP);
+    await untilDelivered(directory, registry, 200, 'logs');
+    expect(saidTo(receiver)).toEqual(texts('a', 200).sort());
+    expect(missing(a.stats().logs)).toBe(0);
+  });
+
+  it.each(['http/json', 'http/protobuf'] as const)(
+    'of a tenant that logs no more are delivered as %s',
+    async (protocol) => {
+      const directory = spoolDirectory();
+      const receiver = await receiverWith({ fault: DOWN });
+      const options = (logs: boolean): RegistryOptions<Tracer> => ({
+        spool: { directory },
+        signals: { logs, metrics: false },
+        configure: () => ({ destination: { endpoint: receiver.url, protocol } }),
+      });
+      const first = registryWith(options(true));
+      say(first.get('a'), 4);
+      await first.shutdown({ timeoutMillis: 20 });
+      receiver.setFault(UP);
+      const second = registryWith(options(false));
+      await untilDelivered(directory, second, 4, 'logs');
+      expect(logsOf(receiver).map(({ body }) => body)).toEqual(['a 0', 'a 1', 'a 2', 'a 3']);
+      say(second.get('a'), 1);
+      expect(second.stats().logs).toMatchObject({ created: 4, exported: 4 });
+    },
+  );
+
+  it('of a tenant that is gone are counted where they were counted, or in the registry', async () => {
+    const directory = spoolDirectory();
+    const receiver = await receiverWith({ fault: DOWN });
+    const first = registryWith(spooling(directory, receiver));
+    say(first.get('gone'), 5);
+    endSpans(first.get('gone'), 2);
+    await first.shutdown({ timeoutMillis: 20 });
+    const { configure: _, ...rest } = spooling(directory, receiver);
+    const second = registryWith({ ...rest, configure: () => undefined });
+    await eventually(
+      () => second.stats().logs.created === 5 && second.stats().traces.created === 2,
+      () => 'not counted',
+    );
+    expect(second.stats().logs).toMatchObject({ spooled: 0, dropped: { tenant_unknown: 5 } });
+    expect(second.stats().traces).toMatchObject({ spooled: 0, dropped: { tenant_unknown: 2 } });
+  });
+});
+
 describe('a process that is killed', () => {
   it.each([
     ['always', 25, 'nothing'],
     ['interval', 10, 'nothing that was older than half a second'],
-  ] as const)('with fsync %s loses of %i spans %s', async (kind, count, _what) => {
+  ] as const)('with fsync %s loses of %i spans, and of as many log records, %s', async (kind, count, _what) => {
     const directory = spoolDirectory();
     const receiver = await receiverWith({ fault: DOWN });
     const child = start({ kind, directory, endpoint: receiver.url, name: 'span' });
@@ -283,6 +395,13 @@ describe('a process that is killed', () => {
     receiver.setFault(UP);
     const registry = registryWith(spooling(directory, receiver, '2'));
     await untilDelivered(directory, registry, count);
+    await untilDelivered(directory, registry, count, 'logs');
+    const logs = logsOf(receiver);
+    expect(logs.map(({ body }) => body).sort()).toEqual(
+      Array.from({ length: count }, (_, index) => `said ${index} of span`).sort(),
+    );
+    expect(logs.map(({ resource }) => resource['service.instance.id'])).toEqual(logs.map(() => `${child.pid}`));
+    expect(registry.stats().logs).toMatchObject({ created: count, exported: count, spooled: 0, dropped: {} });
     expect(
       receiver
         .spans()

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type FileMarker, FrameWriter, readSegment, type SegmentHeader } from '../../src/processing/spool-frame.ts';
+import { createHeader } from '../../src/processing/spool-header.ts';
 
 const MARKER: FileMarker = { sync: 0x1234abcd, seed: 0x9876_5432 };
 const HEADER: SegmentHeader = {
   version: 1,
+  signal: 'traces',
   name: 'acme',
   key: '0123456789abcdef',
   position: 0,
@@ -100,7 +102,7 @@ describe('a file of the spool', () => {
 
   it('of another version is told from a broken one', () => {
     const writer = new FrameWriter(MARKER, 100);
-    writer.header({ ...HEADER, version: 2 as 1 });
+    writer.header({ ...HEADER, version: 3 as 1 });
     expect(read(writer.bytes)).toMatchObject({ foreign: true, header: undefined });
     expect(read(Buffer.from('nothing'))).toMatchObject({ foreign: false, header: undefined, damaged: 1 });
   });
@@ -131,4 +133,30 @@ describe('a file of the spool', () => {
       { numRuns: 500 },
     );
   });
+});
+
+describe('the header of a file', () => {
+  const fileWith = (header: object): Buffer => {
+    const writer = new FrameWriter(MARKER, 8);
+    writer.header(header as SegmentHeader);
+    return writer.bytes;
+  };
+
+  it('from before there was more than one signal is that of spans', () => {
+    const { signal: _, ...old } = HEADER;
+    expect(read(fileWith(old))).toMatchObject({ foreign: false, header: HEADER });
+  });
+
+  it('of log records is not taken for one of spans by what knows these only', () => {
+    const logs = createHeader('acme', 'logs', { protocol: 'http/protobuf', url: new URL('http://a.test') }, 'x', 0, 1);
+    expect(logs.version).toBe(2);
+    expect(read(fileWith(logs))).toMatchObject({ foreign: false, header: { signal: 'logs' } });
+  });
+
+  it.each([{ version: 3 }, { version: 2, signal: 'metrics' }, { version: 2, signal: undefined }])(
+    'with %j is left for whoever understands it',
+    (part) => {
+      expect(read(fileWith({ ...HEADER, ...part }))).toMatchObject({ foreign: true, header: undefined });
+    },
+  );
 });

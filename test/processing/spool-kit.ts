@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createSpoolFiles, type SpoolFiles } from '../../src/infra/spool-files.ts';
-import { Ledger, type LedgerSnapshot } from '../../src/processing/ledger.ts';
+import { type Ledger, type LedgerSnapshot, Ledgers } from '../../src/processing/ledger.ts';
 import { createPipeline, type Pipeline } from '../../src/processing/pipeline.ts';
 import { type OutletDestination, SpanOutlet } from '../../src/processing/span-outlet.ts';
 import type { Spool } from '../../src/processing/spool.ts';
@@ -134,7 +134,9 @@ export class SpoolKit {
   readonly transport = new FakeTransport();
   readonly pipeline: Pipeline;
   readonly guard: Guard;
-  readonly ledger = new Ledger();
+  /** The process's accounts. */
+  readonly books = new Ledgers();
+  readonly ledger: Ledger = this.books.traces;
   readonly outlets = new Map<string, SpanOutlet>();
   readonly ledgers = new Map<string, Ledger>();
   readonly woken: string[] = [];
@@ -203,7 +205,7 @@ export class SpoolKit {
   #open(tenant: string): SpanOutlet {
     const { fsync = 'interval', maxBytes = 10_000_000, maxQueueSize = 100, maxSize = 10 } = this.#options;
     const { protocol = 'http/protobuf', urls = [`https://receiver.test/${tenant}`], version = '1' } = this.#options;
-    const ledger = this.ledgers.get(tenant) ?? new Ledger(this.ledger);
+    const ledger = this.ledgers.get(tenant) ?? new Ledgers(this.books).traces;
     const outlet = new SpanOutlet(
       this.pipeline,
       { tenantId: tenant, isPlatform: false, guard: this.guard, ledger, progressed: () => {} },
@@ -242,9 +244,9 @@ export class SpoolKit {
 
   /** The account of a tenant. */
   account(tenant = 'a'): LedgerSnapshot {
-    const ledger = this.ledgers.get(tenant) ?? new Ledger();
+    const ledger = this.ledgers.get(tenant) ?? new Ledgers().traces;
     const { queued = 0, spooled = 0 } = this.outlets.get(tenant) ?? {};
-    return ledger.snapshot(queued, spooled + this.spool.spooled(ledger));
+    return ledger.snapshot(queued, spooled + this.spool.spooled('traces', ledger));
   }
 
   /** What does not add up; empty when all is well. */
@@ -282,7 +284,7 @@ export class SpoolKit {
   async drain(): Promise<void> {
     for (let round = 0; round < 400; round += 1) {
       const left = [...this.outlets.values()].some(({ queued, spooled }) => queued + spooled > 0);
-      if (!left && this.spool.spooled() === 0 && round > 1) return;
+      if (!left && this.spool.spooled('traces') === 0 && round > 1) return;
       await this.advance(1_000);
     }
     throw new Error(`does not drain: ${[...this.outlets.keys()].map((id) => JSON.stringify(this.account(id)))}`);

@@ -326,7 +326,7 @@ describe('files', () => {
     const parts = ['..', '/', '\\', '%2f', '\u0000', '.', 'a', '~', 'CON', ':', '\u202e', '\n', ' '];
     const hostileId = (): string => [...randomBytes(12)].map((byte) => parts[byte % parts.length]).join('');
     const account = { bytes: 0, maxBytes: 1_000_000 };
-    const header = { version: 1, key: '', position: 0, destinations: 1, contentType: '' } as const;
+    const header = { version: 1, signal: 'traces', key: '', position: 0, destinations: 1, contentType: '' } as const;
     const source = { resource: new Uint8Array(0), scopes: [] };
     const chunks = createChunkPool();
     for (let count = 0; count < 10_000; count += 1) {
@@ -407,7 +407,7 @@ describe('what another process left', () => {
     const kit = new SpoolKit({ directory });
     await kit.advance(1_000);
     expect(kit.woken).toEqual(['gone']);
-    kit.pipeline.spools.disown('gone', kit.ledger);
+    kit.pipeline.spools.disown('gone', kit.books);
     expect(kit.ledger.snapshot(0)).toMatchObject({ created: 5, dropped: { tenant_unknown: 5 } });
     await kit.calm();
     expect(segmentsIn(directory)).toEqual([]);
@@ -420,9 +420,9 @@ describe('what another process left', () => {
     const outlet = kit.outletOf('a');
     kit.release('a');
     void outlet.close('evicted');
-    expect(kit.ledger.snapshot(0, kit.spool.spooled())).toMatchObject({ created: 5, spooled: 5, dropped: {} });
-    kit.pipeline.spools.disown('a', kit.ledger);
-    expect(kit.ledger.snapshot(0, kit.spool.spooled())).toMatchObject({
+    expect(kit.ledger.snapshot(0, kit.spool.spooled('traces'))).toMatchObject({ created: 5, spooled: 5, dropped: {} });
+    kit.pipeline.spools.disown('a', kit.books);
+    expect(kit.ledger.snapshot(0, kit.spool.spooled('traces'))).toMatchObject({
       created: 5,
       spooled: 0,
       dropped: { tenant_unknown: 5 },
