@@ -22,7 +22,8 @@ const SYNC_KINDS: readonly MetricKind[] = ['gauge', 'counter', 'histogram', 'upD
 
 /** The instruments of one tenant, by scope, kind and name; case does not tell names apart. */
 export class InstrumentTable {
-  readonly #groups = new Map<string, Group>();
+  /** A few. */
+  #groups: readonly Group[] = [];
   #size = 0;
 
   get size(): number {
@@ -30,11 +31,11 @@ export class InstrumentTable {
   }
 
   *[Symbol.iterator](): Iterator<Instrument> {
-    for (const { instruments } of this.#groups.values()) yield* instruments.values();
+    for (const { instruments } of this.#groups) yield* instruments.values();
   }
 
   find(scope: MetricScope, kind: MetricKind, name: string): Instrument | undefined {
-    return this.#groups.get(keyOf(scope))?.instruments.get(nameOf({ kind, name }));
+    return this.#groupOf(scope)?.instruments.get(nameOf({ kind, name }));
   }
 
   /** The one of that name that takes measurements, of whatever kind. */
@@ -48,15 +49,13 @@ export class InstrumentTable {
   }
 
   add(scope: MetricScope, instrument: Instrument): void {
-    const key = keyOf(scope);
-    const group = this.#groups.get(key) ?? { scope, instruments: new Map<string, Instrument>() };
-    this.#groups.set(key, group);
+    const group = this.#groupOf(scope) ?? this.#newGroup(scope);
     group.instruments.set(nameOf(instrument), instrument);
     this.#size += 1;
   }
 
   scopeOf(instrument: Instrument): MetricScope {
-    for (const { scope, instruments } of this.#groups.values()) {
+    for (const { scope, instruments } of this.#groups) {
       if (instruments.get(nameOf(instrument)) === instrument) return scope;
     }
     return OWN_SCOPE;
@@ -65,16 +64,25 @@ export class InstrumentTable {
   /** What `collect` answers for each of the instruments, by scope; those without anything are left out. */
   gather(collect: (instrument: Instrument) => readonly CollectedMetric[]): ScopeMetrics[] {
     const scopes: ScopeMetrics[] = [];
-    for (const { scope, instruments } of this.#groups.values()) {
+    for (const { scope, instruments } of this.#groups) {
       const metrics = [...instruments.values()].flatMap(collect);
       if (metrics.length > 0) scopes.push({ scope, metrics });
     }
     return scopes;
   }
-}
 
-function keyOf({ name, version = '' }: MetricScope): string {
-  return `${name}\n${version}`;
+  #groupOf({ name, version = '' }: MetricScope): Group | undefined {
+    for (const group of this.#groups) {
+      if (group.scope.name === name && (group.scope.version ?? '') === version) return group;
+    }
+    return undefined;
+  }
+
+  #newGroup(scope: MetricScope): Group {
+    const group = { scope, instruments: new Map<string, Instrument>() };
+    this.#groups = this.#groups.concat(group);
+    return group;
+  }
 }
 
 function nameOf({ kind, name }: Pick<Instrument, 'kind' | 'name'>): string {

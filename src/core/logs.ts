@@ -1,6 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import { context as contextApi } from '@opentelemetry/api';
-import { LOG_LEVELS, type LogLevel, SEVERITIES } from '../processing/log-record.ts';
+import { type LogLevel, SEVERITIES, SEVERITY_TEXTS } from '../processing/log-record.ts';
 import { emitLog, takesLogs } from './emit-log.ts';
 import { type ApiLoggerProvider, createLoggerProvider } from './log-provider.ts';
 import type { Mixed, MixinBase } from './mixin.ts';
@@ -37,11 +37,11 @@ export interface Logs {
 /** Adds {@link Logs} to a tracer class. */
 export function WithLogs<Base extends MixinBase<TracerBase>>(base: Base): Base & Mixed<Logs> {
   abstract class WithLogsMixin extends base implements Logs {
-    #log: TenantLog | undefined;
+    #log: LogFunctions | undefined;
     #loggerProvider: ApiLoggerProvider | undefined;
 
     get log(): TenantLog {
-      this.#log ??= createLog(this.runtime);
+      this.#log ??= new LogFunctions(this.runtime);
       return this.#log;
     }
 
@@ -53,16 +53,56 @@ export function WithLogs<Base extends MixinBase<TracerBase>>(base: Base): Base &
   return WithLogsMixin as never;
 }
 
-function createLog(runtime: TracerRuntime): TenantLog {
-  const functions = LOG_LEVELS.map((level): [LogLevel, LogFunction] => {
-    const severityNumber = SEVERITIES[level];
-    const severityText = level.toUpperCase();
-    return [
-      level,
-      (body, attributes) => emitLog(runtime, { severityNumber, severityText, body, attributes }, contextApi.active()),
-    ];
-  });
-  return Object.freeze(Object.fromEntries(functions)) as TenantLog;
+/** Each function is made when it is first asked for: six of them are much for a tenant that logs at one level. */
+class LogFunctions implements TenantLog {
+  readonly #runtime: TracerRuntime;
+  #trace: LogFunction | undefined;
+  #debug: LogFunction | undefined;
+  #info: LogFunction | undefined;
+  #warn: LogFunction | undefined;
+  #error: LogFunction | undefined;
+  #fatal: LogFunction | undefined;
+
+  constructor(runtime: TracerRuntime) {
+    this.#runtime = runtime;
+  }
+
+  get trace(): LogFunction {
+    this.#trace ??= createLogFunction(this.#runtime, 'trace');
+    return this.#trace;
+  }
+
+  get debug(): LogFunction {
+    this.#debug ??= createLogFunction(this.#runtime, 'debug');
+    return this.#debug;
+  }
+
+  get info(): LogFunction {
+    this.#info ??= createLogFunction(this.#runtime, 'info');
+    return this.#info;
+  }
+
+  get warn(): LogFunction {
+    this.#warn ??= createLogFunction(this.#runtime, 'warn');
+    return this.#warn;
+  }
+
+  get error(): LogFunction {
+    this.#error ??= createLogFunction(this.#runtime, 'error');
+    return this.#error;
+  }
+
+  get fatal(): LogFunction {
+    this.#fatal ??= createLogFunction(this.#runtime, 'fatal');
+    return this.#fatal;
+  }
+}
+
+function createLogFunction(runtime: TracerRuntime, level: LogLevel): LogFunction {
+  const severityNumber = SEVERITIES[level];
+  const severityText = SEVERITY_TEXTS[level];
+  return (body, attributes) =>
+    emitLog(runtime, { severityNumber, severityText, body, attributes }, contextApi.active());
 }
 
 function providerOf(runtime: TracerRuntime): ApiLoggerProvider {

@@ -33,11 +33,11 @@ const MAX_OBSERVABLES = 1_000;
 /** An OpenTelemetry meter of one tenant. No method throws; what cannot be an instrument does nothing. */
 export class TenantMeter implements Meter {
   readonly #metrics: TenantMetrics;
-  readonly #scope: MetricScope;
+  readonly scope: MetricScope;
 
   constructor(metrics: TenantMetrics, scope: MetricScope) {
     this.#metrics = metrics;
-    this.#scope = scope;
+    this.scope = scope;
   }
 
   createCounter(name: string, options?: InstrumentOptions): Counter {
@@ -99,7 +99,7 @@ export class TenantMeter implements Meter {
       return undefined;
     }
     try {
-      const known = metrics.find(this.#scope, kind, name);
+      const known = metrics.find(this.scope, kind, name);
       if (known !== undefined) return known;
       const { unit, description, valueType, advice } = (options ?? {}) as InstrumentOptions;
       if (unit !== undefined && !isUnit(unit)) metrics.report(name, `${describeKind(unit)} is no unit`);
@@ -113,7 +113,7 @@ export class TenantMeter implements Meter {
       const given = advice?.explicitBucketBoundaries;
       const boundaries = given === undefined ? undefined : readBoundaries(given);
       if (given !== undefined && boundaries === undefined) metrics.report(name, 'its boundaries are no rising numbers');
-      return metrics.instrument(this.#scope, identity, boundaries);
+      return metrics.instrument(this.scope, identity, boundaries);
     } catch (error) {
       metrics.report('instrument', error);
       return undefined;
@@ -124,7 +124,8 @@ export class TenantMeter implements Meter {
 /** OpenTelemetry's meters of one tenant, by instrumentation scope. */
 export class TenantMeterProvider implements MeterProvider {
   readonly #metrics: TenantMetrics;
-  readonly #meters = new Map<string, TenantMeter>();
+  /** A few. */
+  #meters: readonly TenantMeter[] = [];
 
   constructor(metrics: TenantMetrics) {
     this.#metrics = metrics;
@@ -132,14 +133,17 @@ export class TenantMeterProvider implements MeterProvider {
 
   getMeter(name: string, version?: string): TenantMeter {
     const scope = toScope(name, version);
-    const key = `${scope.name}\n${scope.version ?? ''}`;
-    const known = this.#meters.get(key);
+    const known = this.#meters.find((meter) => isSameScope(meter.scope, scope));
     if (known !== undefined) return known;
-    const isFull = this.#meters.size >= MAX_SCOPES;
-    const meter = new TenantMeter(this.#metrics, isFull ? OWN_SCOPE : scope);
-    if (!isFull) this.#meters.set(key, meter);
+    const isFull = this.#meters.length >= MAX_SCOPES;
+    const meter = new TenantMeter(this.#metrics, isFull || isSameScope(scope, OWN_SCOPE) ? OWN_SCOPE : scope);
+    if (!isFull) this.#meters = this.#meters.concat(meter);
     return meter;
   }
+}
+
+function isSameScope(one: MetricScope, other: MetricScope): boolean {
+  return one.name === other.name && (one.version ?? '') === (other.version ?? '');
 }
 
 /** An instrumentation scope of whatever was given as its name and version. */

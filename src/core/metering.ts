@@ -6,7 +6,7 @@ import type { ScopeMetrics } from '../processing/metric-model.ts';
 import { TenantMeterProvider } from './meter.ts';
 import type { TracerDefaults } from './settings.ts';
 import type { SpanPath } from './span-path.ts';
-import { type MetricRules, type MetricsOwner, TenantMetrics } from './tenant-metrics.ts';
+import { type MetricRules, type MetricsOwner, type MetricsUse, TenantMetrics } from './tenant-metrics.ts';
 
 /** The tenant whose metrics these are. */
 export interface MeteredTenant extends MetricsOwner {
@@ -20,7 +20,7 @@ export interface MeteredTenant extends MetricsOwner {
 }
 
 /** What a tenant has for its metrics, made when it measures something first, and told of what happens to the tenant. */
-export class Metering {
+export class Metering implements MetricsUse {
   readonly metrics: TenantMetrics;
   readonly provider: TenantMeterProvider;
   readonly #tenant: MeteredTenant;
@@ -32,15 +32,19 @@ export class Metering {
     const { house, path } = tenant;
     this.#tenant = tenant;
     this.#configured = path.configured;
-    const due = (): void => {
-      const outlet = path.others.metricOutlet();
-      if (outlet !== undefined) void this.metrics.collect(outlet);
-    };
     const { agenda } = house.pipeline;
-    const isRead = (): boolean => this.#isRead;
-    this.metrics = new TenantMetrics({ owner: tenant, agenda, isRead, due }, this.#rulesOf(path.settings));
+    this.metrics = new TenantMetrics({ owner: tenant, agenda, use: this }, this.#rulesOf(path.settings));
     this.provider = new TenantMeterProvider(this.metrics);
     path.others.metricSource = this.metrics;
+  }
+
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
+  send(): void {
+    const outlet = this.#tenant.path.others.metricOutlet();
+    if (outlet !== undefined) void this.metrics.collect(outlet);
   }
 
   /** All points since the metrics began. Never rejects. */

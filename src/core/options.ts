@@ -104,8 +104,8 @@ export interface TracerOptions {
   /** Makes trace and span ids. Default: random ids. */
   idGenerator?: IdGenerator | undefined;
   /**
-   * Keeps the spans that wait for the destinations on disk too, so that they survive the process and outages that are
-   * longer than memory lasts. Spans for an `exporter`, metrics and log records are not kept there. Default: none.
+   * Keeps the spans and log records that wait for the destinations on disk too, so that they survive the process and
+   * outages that are longer than memory lasts. Spans for an `exporter` and metrics are not kept there. Default: none.
    */
   spool?: SpoolOptions | undefined;
   /** What crosses the border of the process. */
@@ -231,13 +231,13 @@ export interface SpoolOptions {
    */
   directory: string;
   /**
-   * Most bytes that one tenant's files take in it; when they are used up, and memory too, the newest spans are dropped
+   * Most bytes that one tenant's files take in it; when they are used up, and memory too, the newest are dropped
    * and counted. 64 KiB to 64 GiB. Default: 64 MiB.
    */
   maxBytes?: number | undefined;
   /**
-   * When spans are on the disk: within half a second (`'interval'`), or before the `end()` of the span returns
-   * (`'always'`, which costs a wait for the disk for each span). Default: `'interval'`.
+   * When they are on the disk: within half a second (`'interval'`), or before the `end()` of the span, or the call that
+   * logs, returns (`'always'`, which costs a wait for the disk for each). Default: `'interval'`.
    */
   fsync?: 'interval' | 'always' | undefined;
 }

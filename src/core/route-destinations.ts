@@ -15,6 +15,14 @@ export interface RouteDestination extends LaneDestination {
   readonly redact: Redaction['span'] | undefined;
 }
 
+/** What all signals of one destination have in common. */
+interface DestinationShare {
+  readonly index: number;
+  readonly group: LaneGroup;
+  readonly headers: RouteDestination['headers'];
+}
+
+const NO_SHARES: readonly DestinationShare[] = Object.freeze([]);
 /** No tenant's id: those have no control characters. */
 const PLATFORM_CONNECTIONS = '\0platform';
 
@@ -22,7 +30,7 @@ const PLATFORM_CONNECTIONS = '\0platform';
 export class RouteDestinations {
   readonly #options: SpanRouteOptions;
   readonly #settings: TracerDefaults;
-  #groups: readonly LaneGroup[] | undefined;
+  #shares: readonly DestinationShare[] = NO_SHARES;
   #redactions: Map<string, Redaction> | undefined;
 
   constructor(options: SpanRouteOptions, settings: TracerDefaults) {
@@ -46,19 +54,17 @@ export class RouteDestinations {
   }
 
   #destination(settings: DestinationSettings, index: number, signal: TelemetrySignal): RouteDestination | undefined {
-    const { addresses, compression, headers, protocol, redact, tenantHeader, timeoutMillis, tls, urls } = settings;
-    const { isolateConnections, proxy } = settings;
-    const { tenantId, isPlatform, pipeline, guard } = this.#options;
+    const { compression, protocol, redact, timeoutMillis, tls, urls } = settings;
+    const { addresses, isolateConnections, proxy } = settings;
+    const { isPlatform, pipeline, tenantId } = this.#options;
     const url = urls.of(signal);
     if (url === undefined) return undefined;
     const redaction = this.#redaction(redact, `destination[${index}].redact`);
-    const request = { tenantId, tenantHeader, guard, timeoutMillis, clock: pipeline.clock };
-    const policy = pipeline.retryPolicy(this.#settings.retry);
-    this.#groups ??= this.#settings.destinations.map(() => new LaneGroup(pipeline.clock, policy));
+    const { group, headers } = this.#shareOf(settings, index);
     return {
       index,
       signal,
-      url: new URL(url.reveal()),
+      url: pipeline.urls.of(url.reveal()),
       protocol,
       compression,
       tls: tls?.reveal(),
@@ -66,11 +72,21 @@ export class RouteDestinations {
       isolationKey: isolateConnections ? (isPlatform ? PLATFORM_CONNECTIONS : tenantId) : undefined,
       proxy,
       timeoutMillis,
-      headers: () => resolveHeaders(headers, request),
+      headers,
       redaction,
       redact: redaction?.span,
-      group: this.#groups[index],
+      group,
     };
+  }
+
+  #shareOf(settings: DestinationSettings, index: number): DestinationShare {
+    const known = this.#shares.find((share) => share.index === index);
+    if (known !== undefined) return known;
+    const { pipeline } = this.#options;
+    const group = new LaneGroup(pipeline.clock, pipeline.retryPolicy(this.#settings.retry));
+    const share = { index, group, headers: headersOf(settings, this.#options) };
+    this.#shares = this.#shares.concat(share);
+    return share;
   }
 
   #redaction(options: RedactOptions | undefined, name: string): Redaction | undefined {
@@ -84,4 +100,12 @@ export class RouteDestinations {
     }
     return redaction;
   }
+}
+
+function headersOf(settings: DestinationSettings, options: SpanRouteOptions): RouteDestination['headers'] {
+  return () => {
+    const { tenantHeader, timeoutMillis } = settings;
+    const { guard, pipeline, tenantId } = options;
+    return resolveHeaders(settings.headers, { tenantId, tenantHeader, guard, timeoutMillis, clock: pipeline.clock });
+  };
 }

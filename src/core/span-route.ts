@@ -17,6 +17,7 @@ import type { Spool } from '../processing/spool.ts';
 import type { OutletSpool } from '../processing/spool-lane.ts';
 import type { SpoolSegment } from '../processing/spool-segment.ts';
 import { TenantCopier } from '../processing/tenant-copier.ts';
+import { WireParts } from '../processing/wire-parts.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import { RouteDestinations } from './route-destinations.ts';
 import type { TracerDefaults } from './settings.ts';
@@ -45,6 +46,7 @@ export class SpanRoute {
   #hooks: SpanHooks | undefined;
   #outlet: SpanOutlet | undefined;
   #copies: CopyOutlet | undefined;
+  #parts: WireParts | undefined;
   #hurried = false;
   #closing: Promise<void> | undefined;
   #detach: (() => void) | undefined;
@@ -246,7 +248,7 @@ export class SpanRoute {
       destinations: this.#destinations.of('logs'),
       redaction: this.#destinations.redaction,
       minSeverityNumber: SEVERITIES[logs.minSeverity],
-      resource: () => tenantResource(this.#options.baseResource, this.settings),
+      parts: this.#wireParts,
       spool: this.#outletSpool,
     });
     this.#opened(outlet);
@@ -261,6 +263,12 @@ export class SpanRoute {
   get #destinations(): RouteDestinations {
     this.#routeDestinations ??= new RouteDestinations(this.#options, this.settings);
     return this.#routeDestinations;
+  }
+
+  get #wireParts(): WireParts {
+    const { baseResource, guard, pipeline } = this.#options;
+    this.#parts ??= new WireParts(() => tenantResource(baseResource, this.settings), guard, pipeline.scopeBytes);
+    return this.#parts;
   }
 
   get #laneSettings(): LaneSettings {
@@ -289,7 +297,7 @@ export class SpanRoute {
   }
 
   #outletSettings(): OutletSettings {
-    const { guard, baseResource } = this.#options;
+    const { guard } = this.#options;
     const { batch, exporter, limits, retry } = this.settings;
     return {
       destinations: this.#destinations.of('traces'),
@@ -298,7 +306,7 @@ export class SpanRoute {
       limits,
       batch,
       retry,
-      resource: () => tenantResource(baseResource, this.settings),
+      parts: this.#wireParts,
       spool: this.#outletSpool,
       copier: this.#copier(),
     };
@@ -311,11 +319,12 @@ export class SpanRoute {
   }
 
   #copier(): SpanCopier | undefined {
-    const { baseResource, copies, tenantId } = this.#options;
+    const { baseResource, copies, pipeline, tenantId } = this.#options;
     if (copies === undefined) return undefined;
     // Only here does the tenant's id go on the wire by itself.
     const resource = () => ({ ...tenantResource(baseResource, this.settings), 'tenant.id': tenantId });
-    return new TenantCopier({ tenantId, share: copies.share, target: copies, resource });
+    const parts = new WireParts(resource, copies.guard, pipeline.scopeBytes);
+    return new TenantCopier({ tenantId, share: copies.share, target: copies, parts });
   }
 }
 

@@ -35,10 +35,15 @@ export interface MetricsOwner extends ScopeOwner {
 export interface TenantMetricsOptions {
   readonly owner: MetricsOwner;
   readonly agenda: Agenda;
+  readonly use: MetricsUse;
+}
+
+/** What becomes of what a tenant measures. */
+export interface MetricsUse {
   /** Whether somebody reads cumulative points. */
-  readonly isRead: () => boolean;
+  readonly isRead: boolean;
   /** The time to send has come; to be answered by `collect`. */
-  readonly due: () => void;
+  send(): void;
 }
 
 /** What one configuration of a tenant says of its metrics. */
@@ -75,7 +80,7 @@ const EXPONENTIAL = Object.freeze({ maxSize: 160 });
  * The metrics of one tenant: its instruments and what they were told. They live as long as the tenant's tracer; what
  * was measured is given back when the tenant is evicted, after it was sent.
  */
-export class TenantMetrics implements MeasurementHost {
+export class TenantMetrics implements MeasurementHost, Job {
   /** Whether measurements are taken without asking. */
   open = false;
   readonly #options: TenantMetricsOptions;
@@ -89,7 +94,6 @@ export class TenantMetrics implements MeasurementHost {
   #refused = 0;
   #observing: Promise<void> | undefined;
   #nextAt = Number.NEGATIVE_INFINITY;
-  readonly #timer: Job = { due: (now) => this.#due(now) };
 
   constructor(options: TenantMetricsOptions, rules: MetricRules) {
     this.#options = options;
@@ -249,7 +253,7 @@ export class TenantMetrics implements MeasurementHost {
   /** Measures and sends nothing until it is asked whether it may. */
   #rest(): void {
     this.open = false;
-    this.#options.agenda.cancel(this.#timer);
+    this.#options.agenda.cancel(this);
     this.#nextAt = Number.NEGATIVE_INFINITY;
   }
 
@@ -296,7 +300,7 @@ export class TenantMetrics implements MeasurementHost {
   #wanted(): readonly Temporality[] {
     const { settings, temporalities } = this.#rules;
     const wanted = new Set(temporalities.length === 0 ? [settings.temporality] : temporalities);
-    if (this.#options.isRead()) wanted.add('cumulative');
+    if (this.#options.use.isRead) wanted.add('cumulative');
     return [...wanted];
   }
 
@@ -311,14 +315,15 @@ export class TenantMetrics implements MeasurementHost {
     if (this.#nextAt > Number.NEGATIVE_INFINITY || !this.#rules.enabled) return;
     const { intervalMillis } = this.#rules.settings;
     this.#nextAt = agenda.now() + intervalMillis * (0.5 + owner.clock.random() / 2);
-    agenda.schedule(this.#timer, this.#nextAt);
+    agenda.schedule(this, this.#nextAt);
   }
 
-  #due(now: number): void {
-    const { agenda, due, owner } = this.#options;
+  /** An interval is over. */
+  due(now: number): void {
+    const { agenda, owner, use } = this.#options;
     this.#nextAt = Math.max(this.#nextAt + this.#rules.settings.intervalMillis, now);
-    agenda.schedule(this.#timer, this.#nextAt);
-    owner.guard.run('metrics', 'due', due, undefined);
+    agenda.schedule(this, this.#nextAt);
+    owner.guard.run('metrics', 'due', () => use.send(), undefined);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { LogEntry } from '../processing/log-entry.ts';
-import { LOG_LEVELS, SEVERITIES } from '../processing/log-record.ts';
+import { LOG_LEVELS, SEVERITIES, SEVERITY_TEXTS } from '../processing/log-record.ts';
 import { severityOf } from './log-sink.ts';
 
 /** How lines are to be read; as in the logger's own options. */
@@ -71,7 +71,8 @@ function severityOfLevel(level: unknown): number {
 }
 
 function textOf(severityNumber: number): string | undefined {
-  return LOG_LEVELS.find((level) => SEVERITIES[level] === severityNumber)?.toUpperCase();
+  const known = LOG_LEVELS.find((level) => SEVERITIES[level] === severityNumber);
+  return known && SEVERITY_TEXTS[known];
 }
 
 /** Milliseconds since the epoch, or the text of a date; as pino's `timestamp` functions write them. */

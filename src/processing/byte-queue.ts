@@ -114,7 +114,9 @@ export class SpanByteQueue {
     const last = this.#chunks.at(-1);
     if (last?.hasRoomFor(bytes)) return last;
     const chunk = new RecordChunk(this.#pool, Math.max(this.#nextChunkBytes, bytes));
-    this.#chunks.push(chunk);
+    // An array that grows reserves room for sixteen more.
+    if (last === undefined) this.#chunks = [chunk];
+    else this.#chunks.push(chunk);
     this.#allocatedBytes += chunk.memory.length;
     this.#nextChunkBytes = Math.min(2 * this.#nextChunkBytes, MAX_POOLED_CHUNK_BYTES);
     return chunk;
@@ -128,6 +130,8 @@ export class SpanByteQueue {
     else this.#chunks.pop();
     this.#allocatedBytes -= chunk.memory.length;
     chunk.release();
-    if (this.#chunks.length === 0) this.#nextChunkBytes = FIRST_CHUNK_BYTES;
+    if (this.#chunks.length > 0) return;
+    this.#chunks = [];
+    this.#nextChunkBytes = FIRST_CHUNK_BYTES;
   }
 }

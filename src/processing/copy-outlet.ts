@@ -11,7 +11,7 @@ import { SpanCargo } from './span-cargo.ts';
 import type { CopySource, Encoded } from './span-copier.ts';
 import type { SpanScope } from './span-host.ts';
 import type { OutletDestination, OutletSettings, Redactor } from './span-outlet.ts';
-import { createSpanSender, wireFormatOf } from './span-sender.ts';
+import { wireFormatOf } from './span-sender.ts';
 import type { WireFormat } from './wire-format.ts';
 
 interface CopyLane {
@@ -134,12 +134,9 @@ export class CopyOutlet {
       maxBatchSize: batch.maxSize,
       maxBatchBytes: batch.maxBytes,
       budget,
-      agenda,
-      clock,
-      send: createSpanSender(destination, this.#pipeline),
-      frame: (spans) => format.frameGroups(index.groups(spans), spans.bytes),
+      via: this.#pipeline,
+      framer: { frame: (spans) => format.frameGroups(index.groups(spans), spans.bytes) },
       released: (spans) => spans.tally(removed),
-      lost: (count) => lane.lost(count),
     });
     const { delayMillis } = batch;
     const retryPolicy = this.#pipeline.retryPolicy(retry);

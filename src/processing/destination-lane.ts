@@ -7,9 +7,7 @@ import type { Ledger } from './ledger.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { RetrySettings } from './retry-policy.ts';
 import type { SpanDestination } from './span-attempt.ts';
-import type { SpanBatch } from './span-batch.ts';
-import { SpanCargo, type SpanCargoOptions } from './span-cargo.ts';
-import { createSpanSender } from './span-sender.ts';
+import { type BatchFramer, SpanCargo, type SpanCargoOptions } from './span-cargo.ts';
 import type { TapTenant } from './telemetry-tap.ts';
 
 /** Whose telemetry an outlet takes, and where it is counted. */
@@ -39,10 +37,9 @@ export function cargoParts(
   pipeline: Pipeline,
   destination: LaneDestination,
   { batch }: LaneSettings,
-): Omit<SpanCargoOptions, 'queue' | 'frame' | 'lost'> {
-  const { agenda, budget, clock } = pipeline;
-  const send = createSpanSender(destination, pipeline);
-  return { destination, maxBatchSize: batch.maxSize, maxBatchBytes: batch.maxBytes, budget, agenda, clock, send };
+): Omit<SpanCargoOptions, 'queue' | 'framer'> {
+  const { budget } = pipeline;
+  return { destination, maxBatchSize: batch.maxSize, maxBatchBytes: batch.maxBytes, budget, via: pipeline };
 }
 
 export function createLane(
@@ -78,21 +75,18 @@ export function createMemoryLane(
   tenant: OutletTenant,
   settings: LaneSettings,
   destination: LaneDestination,
-  frame: (batch: SpanBatch) => Uint8Array,
+  framer: BatchFramer,
 ): { readonly cargo: SpanCargo; readonly lane: Lane } {
   const { maxQueueBytes, maxQueueSize } = settings.limits;
-  const { agenda, budget, clock, maxBatchBytes, maxBatchSize, send } = cargoParts(pipeline, destination, settings);
+  const { budget, maxBatchBytes, maxBatchSize, via } = cargoParts(pipeline, destination, settings);
   const cargo = new SpanCargo({
     destination,
     maxBatchSize,
     maxBatchBytes,
     budget,
-    agenda,
-    clock,
-    send,
+    via,
     queue: new SpanByteQueue({ chunks: pipeline.chunks, maxSize: maxQueueSize, maxBytes: maxQueueBytes }),
-    frame,
-    lost: (count) => lane.lost(count),
+    framer,
   });
   const lane = createLane(pipeline, tenant, settings, cargo, destination.group);
   return { cargo, lane };

@@ -16,6 +16,11 @@ export interface Attempt {
   readonly firstAt: number;
 }
 
+/** Told how many waiting items had to be given up for the process's budget. */
+export interface LossListener {
+  lost(count: number): void;
+}
+
 /** The queue and the wire of a lane; what differs between encoded bytes and span objects. */
 export interface LaneCargo<B extends Batch = Batch> {
   /** For people: where it goes. */
@@ -30,6 +35,8 @@ export interface LaneCargo<B extends Batch = Batch> {
   readonly bytes: number;
   /** Whether a whole batch waits. */
   readonly full: boolean;
+  /** Called once by the lane. */
+  tell?(losses: LossListener): void;
   take(): B | undefined;
   /** One try to deliver. Must not reject; ends soon after `signal` is aborted. */
   attempt(batch: B, signal: AbortSignal): Promise<DeliveryOutcome>;

@@ -40,7 +40,8 @@ export class Lane implements Job, Sender, GroupMember {
   /** Why it was closed, if it was. */
   #closed: DropReason | undefined;
   #stop: AbortController | undefined;
-  readonly #afterLoss: Job = { due: () => this.#notify() };
+  /** Few lanes ever lose anything. */
+  #afterLoss: Job | undefined;
 
   constructor(options: LaneOptions) {
     const { cargo, clock, dispatcher, retryPolicy } = options;
@@ -50,6 +51,7 @@ export class Lane implements Job, Sender, GroupMember {
     this.#group.join(this);
     this.#breaker = new LaneBreaker(this.#group.breaker);
     this.#account = new LaneAccount(options);
+    cargo.tell?.(this);
   }
 
   /** Spans that are not settled and not only on the disk: waiting, to be retried, or in a request. */
@@ -108,6 +110,7 @@ export class Lane implements Job, Sender, GroupMember {
   lost(count: number, reason: DropReason = 'queue_full'): void {
     this.#account.dropped(reason, count);
     // Later: this happens in the middle of another tenant's push.
+    this.#afterLoss ??= { due: () => this.#notify() };
     this.#options.agenda.schedule(this.#afterLoss, this.#options.agenda.now());
   }
 
@@ -201,7 +204,7 @@ export class Lane implements Job, Sender, GroupMember {
     this.#closed = reason;
     const { agenda, cargo, dispatcher } = this.#options;
     agenda.cancel(this);
-    agenda.cancel(this.#afterLoss);
+    if (this.#afterLoss !== undefined) agenda.cancel(this.#afterLoss);
     this.#gate.withdraw(this);
     this.#group.leave(this);
     dispatcher.leave(this.#gate);

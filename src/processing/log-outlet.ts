@@ -1,4 +1,3 @@
-import type { Attributes } from '@opentelemetry/api';
 import { createMemoryLane, type LaneDestination, type LaneSettings, type OutletTenant } from './destination-lane.ts';
 import type { Lane } from './lane.ts';
 import { type DropReason, recordDrop } from './ledger.ts';
@@ -15,6 +14,7 @@ import { claimSegment, createSpoolLane, type OutletSpool } from './spool-lane.ts
 import type { SpoolSegment } from './spool-segment.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { WireFormat } from './wire-format.ts';
+import type { WireParts } from './wire-parts.ts';
 
 export interface LogDestination extends LaneDestination {
   /** Applied to what the tenant's own redaction leaves. */
@@ -30,7 +30,7 @@ export interface LogOutletSettings extends LaneSettings {
     /** `Infinity`: no limit. */
     readonly logsPerSecond: number;
   };
-  readonly resource: () => Readonly<Attributes>;
+  readonly parts: WireParts;
   readonly spool?: OutletSpool | undefined;
 }
 
@@ -149,7 +149,7 @@ export class LogOutlet {
     const { spool } = this.#settings;
     const lane =
       spool === undefined
-        ? createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, (logs) => wire.frame(logs))
+        ? createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, wire)
         : createSpoolLane(this.#pipeline, this.#tenant, this.#settings, spool, 'logs', position, wire);
     return { ...lane, wire, redaction };
   }
@@ -157,8 +157,9 @@ export class LogOutlet {
   #wire(format: WireFormat<LogRecord>): SpanWire<LogRecord> {
     let wire = this.#wires.find((known) => known.format === format);
     if (wire === undefined) {
-      wire = new SpanWire(format, this.#settings.resource, this.#tenant.guard);
-      this.#wires = [...this.#wires, wire];
+      wire = new SpanWire(format, this.#settings.parts);
+      // Unlike a spread, this reserves nothing.
+      this.#wires = this.#wires.concat(wire);
     }
     return wire;
   }

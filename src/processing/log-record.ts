@@ -7,6 +7,16 @@ export const SEVERITIES = { trace: 1, debug: 5, info: 9, warn: 13, error: 17, fa
 
 export type LogLevel = keyof typeof SEVERITIES;
 
+/** The names, as records tell them. */
+export const SEVERITY_TEXTS: Readonly<Record<LogLevel, string>> = {
+  trace: 'TRACE',
+  debug: 'DEBUG',
+  info: 'INFO',
+  warn: 'WARN',
+  error: 'ERROR',
+  fatal: 'FATAL',
+};
+
 export const LOG_LEVELS = Object.freeze(Object.keys(SEVERITIES)) as readonly LogLevel[];
 
 /** What the encoders need of a log record, which holds copies of what the host gave. */

@@ -45,7 +45,8 @@ export function copyAttributes(attributes: object, allowed: ReadonlySet<string> 
     keys.push(key);
     values.push(value);
   }
-  return { keys, values };
+  // What `push` has filled has room for more.
+  return { keys: keys.slice(), values: values.slice() };
 }
 
 function otherPart(key: string, value: unknown): string {

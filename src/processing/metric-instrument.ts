@@ -13,7 +13,7 @@ import type {
 } from './metric-model.ts';
 import { temporalityOf } from './metric-model.ts';
 import { ExponentialSeries, HistogramSeries, LastValueSeries, type MetricSeries, SumSeries } from './metric-series.ts';
-import { SeriesTable } from './series-table.ts';
+import { type SeriesHost, SeriesTable } from './series-table.ts';
 
 /** How the measurements of an instrument are put together; what views say of it. */
 export interface Aggregation {
@@ -58,7 +58,7 @@ interface Leftover {
 }
 
 /** What all instruments have: an identity, and a table of series for each temporality that is asked for. */
-export abstract class Instrument implements MetricIdentity {
+export abstract class Instrument implements MetricIdentity, SeriesHost<MetricSeries> {
   readonly name: string;
   readonly kind: MetricKind;
   readonly unit: string;
@@ -101,17 +101,7 @@ export abstract class Instrument implements MetricIdentity {
   abstract release(): void;
 
   protected newTable(startMillis: number): Table {
-    const { aggregation, host } = this;
-    const { allowed, cardinalityLimit } = aggregation;
-    return new SeriesTable<MetricSeries>(
-      {
-        create: (attributes) => this.#newSeries(attributes),
-        limit: cardinalityLimit,
-        allowed,
-        overflowed: () => host.overflowed(this),
-      },
-      startMillis,
-    );
+    return new SeriesTable<MetricSeries>(this, this.aggregation, startMillis);
   }
 
   protected describe(
@@ -133,7 +123,11 @@ export abstract class Instrument implements MetricIdentity {
       : { ...identity, shape: 'histogram', temporality, boundaries: buckets, points: points as HistogramPoint[] };
   }
 
-  #newSeries(attributes: AttributeList): MetricSeries {
+  seriesOverflowed(): void {
+    this.host.overflowed(this);
+  }
+
+  newSeries(attributes: AttributeList): MetricSeries {
     if (this.kind === 'gauge' || this.kind === 'observableGauge') return new LastValueSeries(attributes);
     if (this.kind !== 'histogram') return new SumSeries(attributes);
     const { buckets } = this.aggregation;

@@ -1,10 +1,4 @@
-import {
-  cargoParts,
-  createLane,
-  type LaneDestination,
-  type LaneSettings,
-  type OutletTenant,
-} from './destination-lane.ts';
+import { createLane, type LaneDestination, type LaneSettings, type OutletTenant } from './destination-lane.ts';
 import type { AttributeList } from './ended-span.ts';
 import type { Lane } from './lane.ts';
 import { type DropReason, recordDrop } from './ledger.ts';
@@ -59,9 +53,9 @@ export class MetricOutlet {
   readonly lanes: readonly Lane[];
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: MetricOutletSettings) {
-    const opened = settings.destinations.map((destination) => openTarget(pipeline, tenant, settings, destination));
-    this.targets = opened.map(({ target }) => target);
-    this.lanes = opened.map(({ lane }) => lane);
+    const targets = settings.destinations.map((destination) => openTarget(pipeline, tenant, settings, destination));
+    this.targets = targets;
+    this.lanes = targets.map(({ lane }) => lane);
   }
 }
 
@@ -70,32 +64,64 @@ function openTarget(
   tenant: OutletTenant,
   settings: MetricOutletSettings,
   destination: MetricDestination,
-): { readonly target: MetricTarget; readonly lane: Lane } {
-  const { guard, ledger, tenantId } = tenant;
+): OutletTarget {
   const { maxQueueBytes, maxQueueSize } = settings.limits;
-  const { agenda, budget, clock, send } = cargoParts(pipeline, destination, settings);
-  const lost = (count: number): void => lane.lost(count);
-  const cargo = new RequestCargo({ agenda, budget, clock, send, destination, lost, maxQueueBytes, maxQueueSize });
+  const { budget } = pipeline;
+  const cargo = new RequestCargo({ via: pipeline, budget, destination, maxQueueBytes, maxQueueSize });
   const lane = createLane(pipeline, tenant, settings, cargo, destination.group);
-  const redactions = [settings.redaction, destination.redaction].filter((redaction) => redaction !== undefined);
-  const target: MetricTarget = {
-    index: destination.index,
-    format: destination.protocol === 'http/json' ? 'json' : 'protobuf',
-    shown: (attributes) => {
-      if (redactions.length === 0) return attributes;
-      const show = (): AttributeList =>
-        redactions.reduce((shown, redaction) => redaction.attributes(shown), attributes);
-      return guard.run('encoder', 'redact', show, undefined);
-    },
-    push: (body, count) => {
-      ledger.countCreated(count);
-      if (cargo.push({ body, count })) lane.added();
-      else recordDrop(ledger, tenantId, 'queue_full', count);
-    },
-    drop: (reason, count) => {
-      ledger.countCreated(count);
-      recordDrop(ledger, tenantId, reason, count);
-    },
-  };
-  return { target, lane };
+  return new OutletTarget(tenant, settings, destination, cargo, lane);
+}
+
+class OutletTarget implements MetricTarget {
+  readonly lane: Lane;
+  readonly #tenant: OutletTenant;
+  readonly #settings: MetricOutletSettings;
+  readonly #destination: MetricDestination;
+  readonly #cargo: RequestCargo;
+
+  constructor(
+    tenant: OutletTenant,
+    settings: MetricOutletSettings,
+    destination: MetricDestination,
+    cargo: RequestCargo,
+    lane: Lane,
+  ) {
+    this.lane = lane;
+    this.#tenant = tenant;
+    this.#settings = settings;
+    this.#destination = destination;
+    this.#cargo = cargo;
+  }
+
+  get index(): number {
+    return this.#destination.index;
+  }
+
+  get format(): MetricTarget['format'] {
+    return this.#destination.protocol === 'http/json' ? 'json' : 'protobuf';
+  }
+
+  shown(attributes: AttributeList): AttributeList | undefined {
+    const everywhere = this.#settings.redaction;
+    const here = this.#destination.redaction;
+    if (everywhere === undefined && here === undefined) return attributes;
+    const show = (): AttributeList => {
+      const shown = everywhere === undefined ? attributes : everywhere.attributes(attributes);
+      return here === undefined ? shown : here.attributes(shown);
+    };
+    return this.#tenant.guard.run('encoder', 'redact', show, undefined);
+  }
+
+  push(body: Uint8Array, count: number): void {
+    const { ledger, tenantId } = this.#tenant;
+    ledger.countCreated(count);
+    if (this.#cargo.push({ body, count })) this.lane.added();
+    else recordDrop(ledger, tenantId, 'queue_full', count);
+  }
+
+  drop(reason: DropReason, count: number): void {
+    const { ledger, tenantId } = this.#tenant;
+    ledger.countCreated(count);
+    recordDrop(ledger, tenantId, reason, count);
+  }
 }

@@ -2,6 +2,7 @@ import type { GrpcTransport } from '../infra/grpc-request.ts';
 import type { Transport } from '../infra/transport.ts';
 import type { Clock } from '../utils/clock.ts';
 import { PooledIdGenerator } from '../utils/ids.ts';
+import { UrlTable } from '../utils/url-table.ts';
 import { Agenda } from './agenda.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type ChunkPool, createChunkPool } from './chunk-pool.ts';
@@ -11,6 +12,7 @@ import { createRetryPolicies, type RetryPolicy, type RetrySettings } from './ret
 import { ScratchWriters } from './scratch-writers.ts';
 import { type SpoolHost, Spools } from './spools.ts';
 import type { TapSlot } from './telemetry-tap.ts';
+import { ScopeBytes } from './wire-parts.ts';
 
 export interface PipelineOptions {
   readonly clock: Clock;
@@ -41,6 +43,10 @@ export interface Pipeline {
   readonly spools: Spools;
   /** Each span is encoded here first, then copied to its queues. */
   readonly scratch: ScratchWriters;
+  /** How scopes stand in requests. */
+  readonly scopeBytes: ScopeBytes;
+  /** The addresses of destinations. */
+  readonly urls: UrlTable;
   /** Who listens to what all tenants record. */
   readonly tap: TapSlot;
   /** Stops the timer, gives the spools' directories up and closes all connections. Never rejects. */
@@ -67,6 +73,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     spools,
     ids: new PooledIdGenerator(),
     scratch: new ScratchWriters(),
+    scopeBytes: new ScopeBytes(),
+    urls: new UrlTable(),
     tap: { current: undefined },
     close: async () => {
       agenda.close();

@@ -1,6 +1,6 @@
 import type { BudgetUser } from './byte-budget.ts';
 import type { ExportComponent } from './export-recorder.ts';
-import type { Batch, LaneCargo } from './lane-cargo.ts';
+import type { Batch, LaneCargo, LossListener } from './lane-cargo.ts';
 import type { DeliveryOutcome } from './outcome.ts';
 import { attemptSpans } from './span-attempt.ts';
 import { componentOf, type SpanCargoOptions } from './span-cargo.ts';
@@ -12,8 +12,7 @@ export interface EncodedRequest extends Batch {
   readonly body: Uint8Array;
 }
 
-export interface RequestCargoOptions
-  extends Pick<SpanCargoOptions, 'agenda' | 'budget' | 'clock' | 'destination' | 'lost' | 'send'> {
+export interface RequestCargoOptions extends Pick<SpanCargoOptions, 'budget' | 'destination' | 'via'> {
   /** Data points that may wait. */
   readonly maxQueueSize: number;
   readonly maxQueueBytes: number;
@@ -22,6 +21,7 @@ export interface RequestCargoOptions
 /** Requests that somebody else has encoded, on their way to an OTLP receiver; each is sent as it is, as soon as it may be. */
 export class RequestCargo implements LaneCargo<EncodedRequest>, BudgetUser {
   readonly #options: RequestCargoOptions;
+  #losses: LossListener | undefined;
   #requests: EncodedRequest[] = [];
   #size = 0;
   #waitingBytes = 0;
@@ -30,6 +30,10 @@ export class RequestCargo implements LaneCargo<EncodedRequest>, BudgetUser {
   constructor(options: RequestCargoOptions) {
     this.#options = options;
     options.budget.join(this);
+  }
+
+  tell(losses: LossListener): void {
+    this.#losses = losses;
   }
 
   get destination(): string {
@@ -103,7 +107,7 @@ export class RequestCargo implements LaneCargo<EncodedRequest>, BudgetUser {
   }
 
   shed(bytes: number): number {
-    const { budget, lost } = this.#options;
+    const { budget } = this.#options;
     const before = { bytes: this.#waitingBytes, size: this.#size };
     while (before.bytes - this.#waitingBytes < bytes) {
       const newest = this.#requests.pop();
@@ -112,7 +116,7 @@ export class RequestCargo implements LaneCargo<EncodedRequest>, BudgetUser {
     }
     const freed = before.bytes - this.#waitingBytes;
     budget.release(freed);
-    if (before.size > this.#size) lost(before.size - this.#size);
+    if (before.size > this.#size) this.#losses?.lost(before.size - this.#size);
     return freed;
   }
 

@@ -74,9 +74,14 @@ export interface SamplingRules {
   readonly tail: TailRules | undefined;
 }
 
+/** What nearly all tenants have. */
+const EVERY_TRACE = createRatioSampler(1);
+
 /** As the ratio sampler, with more rules. They are for whole local traces: below a local root spans follow their parent. */
 export function createRuleSampler({ ratio, parentBased, rate, tail }: SamplingRules): SpanSampler {
-  if (rate === undefined && tail === undefined) return createRatioSampler(ratio, parentBased);
+  if (rate === undefined && tail === undefined) {
+    return ratio >= 1 && parentBased ? EVERY_TRACE : createRatioSampler(ratio, parentBased);
+  }
   const turnedAway = tail === undefined ? DROPPED : { ...TENTATIVE, open: tail };
   return (parent, traceId) => {
     const follows = parent !== undefined && (parentBased || !parent.isRemote);

@@ -3,14 +3,18 @@ import { attributesKey, copyAttributes, NO_ATTRIBUTES, OVERFLOW_ATTRIBUTES } fro
 import type { PointBase } from './metric-model.ts';
 import type { MetricSeries } from './metric-series.ts';
 
-export interface SeriesTableOptions<S extends MetricSeries> {
-  readonly create: (attributes: AttributeList) => S;
+/** Whose series these are. */
+export interface SeriesHost<S extends MetricSeries> {
+  newSeries(attributes: AttributeList): S;
+  /** Told of each measurement that went to the overflow. */
+  seriesOverflowed(): void;
+}
+
+export interface SeriesRules {
   /** Attribute sets at most, the one of the overflow included. */
-  readonly limit: number;
+  readonly cardinalityLimit: number;
   /** Keys that count; all when absent. */
   readonly allowed: ReadonlySet<string> | undefined;
-  /** Told of each measurement that went to the overflow. */
-  readonly overflowed: () => void;
 }
 
 /** Key of the overflow; no text of {@link attributesKey}, which begins with a digit. */
@@ -20,7 +24,8 @@ const MAX_REMEMBERED_KEYS = 8;
 
 /** The series of one instrument, by their attributes. */
 export class SeriesTable<S extends MetricSeries> {
-  readonly #options: SeriesTableOptions<S>;
+  readonly #host: SeriesHost<S>;
+  readonly #rules: SeriesRules;
   #series = new Map<string, S>();
   #bare: S | undefined;
   /** Most call sites say the same again and again: the latest attribute set, of plain values only. */
@@ -31,8 +36,9 @@ export class SeriesTable<S extends MetricSeries> {
   #found: S | undefined;
   #startMillis: number;
 
-  constructor(options: SeriesTableOptions<S>, startMillis: number) {
-    this.#options = options;
+  constructor(host: SeriesHost<S>, rules: SeriesRules, startMillis: number) {
+    this.#host = host;
+    this.#rules = rules;
     this.#startMillis = startMillis;
   }
 
@@ -73,7 +79,7 @@ export class SeriesTable<S extends MetricSeries> {
   }
 
   #search(attributes: object, isRecord: boolean): S {
-    const { allowed } = this.#options;
+    const { allowed } = this.#rules;
     const key = attributesKey(attributes, allowed);
     const series = this.#series.get(key) ?? this.#seriesOf(key, attributes);
     // Sets that take turns are not worth it.
@@ -83,19 +89,22 @@ export class SeriesTable<S extends MetricSeries> {
   }
 
   #seriesOf(key: string, attributes: object | undefined): S {
-    const { allowed, create, limit, overflowed } = this.#options;
+    const { allowed, cardinalityLimit } = this.#rules;
     const known = this.#series.get(key);
     if (known !== undefined) return known;
     // One place is the overflow's.
-    if (this.#series.size >= limit - 1) {
-      overflowed();
-      return this.#series.get(OVERFLOW) ?? this.#add(OVERFLOW, create(OVERFLOW_ATTRIBUTES));
+    if (this.#series.size >= cardinalityLimit - 1) {
+      this.#host.seriesOverflowed();
+      return this.#series.get(OVERFLOW) ?? this.#add(OVERFLOW, OVERFLOW_ATTRIBUTES);
     }
     const own = key === '' || attributes === undefined ? NO_ATTRIBUTES : copyAttributes(attributes, allowed);
-    return this.#add(key, create(own));
+    return this.#add(key, own);
   }
 
-  #add(key: string, series: S): S {
+  #add(key: string, attributes: AttributeList): S {
+    const series = this.#host.newSeries(attributes);
+    // Joined from parts it is a tree of strings, six times as large, until somebody reads a character of it.
+    key.charCodeAt(0);
     this.#series.set(key, series);
     return series;
   }
@@ -123,8 +132,9 @@ export class SeriesTable<S extends MetricSeries> {
       keys.push(key);
       values.push(value);
     }
-    this.#lastKeys = keys;
-    this.#lastValues = values;
+    // What `push` has filled has room for more.
+    this.#lastKeys = keys.slice();
+    this.#lastValues = values.slice();
     this.#last = series;
   }
 }

@@ -1,10 +1,9 @@
-import type { Clock } from '../utils/clock.ts';
 import { describeError } from '../utils/errors.ts';
 import type { Headers } from '../utils/headers.ts';
 import type { Agenda } from './agenda.ts';
 import { type CutShort, limitAttempt } from './attempt-limit.ts';
 import type { DeliveryOutcome } from './outcome.ts';
-import type { SpanSender, WireSettings } from './span-sender.ts';
+import { type SenderParts, sendTo, type WireSettings } from './span-sender.ts';
 
 /** Where a cargo's requests go. */
 export interface SpanDestination extends WireSettings {
@@ -16,9 +15,12 @@ export interface SpanDestination extends WireSettings {
 
 export interface AttemptParts {
   readonly destination: SpanDestination;
+  readonly via: Via;
+}
+
+/** What all tenants' requests go through. */
+export interface Via extends SenderParts {
   readonly agenda: Agenda;
-  readonly clock: Clock;
-  readonly send: SpanSender;
 }
 
 const NO_HEADERS = 'the headers function did not answer in time';
@@ -33,11 +35,19 @@ export function attemptSpans(
   signal: AbortSignal,
   contentType?: string,
 ): Promise<DeliveryOutcome> {
-  const { clock, destination, send } = parts;
+  const { destination, via } = parts;
+  const { clock } = via;
   const endsAt = clock.monotonic() + destination.timeoutMillis;
   const attempt = (headers: Headers): Promise<DeliveryOutcome> => {
     const timeoutMillis = Math.max(Math.ceil(endsAt - clock.monotonic()), 1);
-    return send({ body: frame(), headers, timeoutMillis, signal, ...(contentType !== undefined && { contentType }) });
+    const request = {
+      body: frame(),
+      headers,
+      timeoutMillis,
+      signal,
+      ...(contentType !== undefined && { contentType }),
+    };
+    return sendTo(destination, via, request);
   };
   let headers: Headers | Promise<Headers>;
   try {
@@ -50,7 +60,7 @@ export function attemptSpans(
 }
 
 async function attemptLater(
-  { agenda }: AttemptParts,
+  { via: { agenda } }: AttemptParts,
   given: Promise<Headers>,
   limit: { readonly endsAt: number; readonly signal: AbortSignal },
   attempt: (headers: Headers) => Promise<DeliveryOutcome>,

@@ -2,7 +2,7 @@ import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
 import type { SpanBatch, SpanByteQueue } from './byte-queue.ts';
 import type { ExportComponent } from './export-recorder.ts';
-import type { LaneCargo } from './lane-cargo.ts';
+import type { LaneCargo, LossListener } from './lane-cargo.ts';
 import type { DeliveryOutcome } from './outcome.ts';
 import { type AttemptParts, attemptSpans } from './span-attempt.ts';
 import type { OtlpProtocol, WireSettings } from './span-sender.ts';
@@ -12,16 +12,18 @@ export interface SpanCargoOptions extends AttemptParts {
   readonly maxBatchSize: number;
   readonly maxBatchBytes: number;
   readonly budget: ByteBudget;
-  /** The body of a request, with the tenant's resource. */
-  readonly frame: (batch: SpanBatch) => Uint8Array;
+  readonly framer: BatchFramer;
   /** Named behind the destination, to people, where one destination has several cargos. */
   readonly purpose?: string;
   /** Whether the process's budget takes from it before it takes from others. */
   readonly yields?: boolean;
   /** Told of a batch that is done with, while it still has its records. */
   readonly released?: (batch: SpanBatch) => void;
-  /** Told how many waiting spans had to be given up for the process's budget. */
-  readonly lost: (count: number) => void;
+}
+
+/** Makes the body of a request, with whose resource it is. */
+export interface BatchFramer {
+  frame(batch: SpanBatch): Uint8Array;
 }
 
 /** Values of `otel.component.type` (semantic conventions, OpenTelemetry attributes). */
@@ -47,12 +49,17 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
   /** What a span that was not taken is counted under. */
   readonly refusal = 'queue_full';
   readonly #options: SpanCargoOptions;
+  #losses: LossListener | undefined;
   /** Bytes of batches that were taken and not yet released. */
   #takenBytes = 0;
 
   constructor(options: SpanCargoOptions) {
     this.#options = options;
     options.budget.join(this);
+  }
+
+  tell(losses: LossListener): void {
+    this.#losses = losses;
   }
 
   get destination(): string {
@@ -107,7 +114,7 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
   }
 
   attempt(batch: SpanBatch, signal: AbortSignal): Promise<DeliveryOutcome> {
-    return attemptSpans(this.#options, () => this.#options.frame(batch), signal);
+    return attemptSpans(this.#options, () => this.#options.framer.frame(batch), signal);
   }
 
   split(batch: SpanBatch): readonly [SpanBatch, SpanBatch] | undefined {
@@ -129,12 +136,12 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
   }
 
   shed(bytes: number): number {
-    const { budget, lost, queue } = this.#options;
+    const { budget, queue } = this.#options;
     const before = queue.bytes;
     const count = queue.dropNewest(bytes);
     const freed = before - queue.bytes;
     budget.release(freed);
-    if (count > 0) lost(count);
+    if (count > 0) this.#losses?.lost(count);
     return freed;
   }
 }

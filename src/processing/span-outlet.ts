@@ -1,4 +1,3 @@
-import type { Attributes } from '@opentelemetry/api';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { HookSwitch } from '../utils/guard.ts';
 import {
@@ -16,7 +15,6 @@ import type { Pipeline } from './pipeline.ts';
 import type { ProtoWriter } from './proto-writer.ts';
 import { viewRedacted } from './redacted-view.ts';
 import type { RecordingSpan } from './span.ts';
-import type { SpanBatch } from './span-batch.ts';
 import type { SpanCargo } from './span-cargo.ts';
 import type { SpanCopier } from './span-copier.ts';
 import { wireFormatOf } from './span-sender.ts';
@@ -27,6 +25,7 @@ import type { SpoolSegment } from './spool-segment.ts';
 import type { TapSource } from './telemetry-tap.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { WireFormat } from './wire-format.ts';
+import type { WireParts } from './wire-parts.ts';
 
 /** Answers what may be shown of a span; the span itself when that is all of it. */
 export type Redactor = (span: EndedSpan) => EndedSpan;
@@ -44,7 +43,7 @@ export interface OutletSettings extends LaneSettings {
     /** `Infinity`: no limit. */
     readonly spansPerSecond: number;
   };
-  readonly resource: () => Readonly<Attributes>;
+  readonly parts: WireParts;
   readonly spool?: OutletSpool | undefined;
   /** Where copies go, if they are made. */
   readonly copier?: SpanCopier | undefined;
@@ -145,7 +144,7 @@ export class SpanOutlet implements TapSource {
   wire(format: WireFormat): SpanWire {
     let wire = this.#wires.find((known) => known.format === format);
     if (wire === undefined) {
-      wire = new SpanWire(format, this.#settings.resource, this.#tenant.guard);
+      wire = new SpanWire(format, this.#settings.parts);
       // Unlike a spread, this reserves nothing.
       this.#wires = this.#wires.concat(wire);
     }
@@ -230,8 +229,7 @@ export class SpanOutlet implements TapSource {
     const { redact } = destination;
     const { spool } = this.#settings;
     if (spool === undefined) {
-      const frame = (spans: SpanBatch): Uint8Array => wire.frame(spans);
-      const { cargo, lane } = createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, frame);
+      const { cargo, lane } = createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, wire);
       return { cargo, lane, wire, redact };
     }
     const lane = createSpoolLane(this.#pipeline, this.#tenant, this.#settings, spool, 'traces', position, wire);

@@ -47,9 +47,6 @@ export interface SendRequest {
   readonly signal: AbortSignal;
 }
 
-/** Makes one attempt and judges the answer. Never rejects. */
-export type SpanSender = (request: SendRequest) => Promise<DeliveryOutcome>;
-
 const EXPORT_METHODS: Readonly<Record<TelemetrySignal, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
   metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
@@ -77,32 +74,35 @@ export function wireFormatNamed(signal: RecordSignal, contentType: string): Requ
   return formats.find((format) => format.contentType === contentType);
 }
 
-export function createSpanSender(settings: WireSettings, parts: SenderParts): SpanSender {
-  return settings.protocol === 'grpc' ? grpcSender(settings, parts) : httpSender(settings, parts);
+/** Makes one attempt and judges the answer. Never rejects. */
+export function sendTo(settings: WireSettings, via: SenderParts, request: SendRequest): Promise<DeliveryOutcome> {
+  if (settings.protocol === 'grpc') return sendGrpc(settings, via, request);
+  const isSmall = settings.compression === 'none' || request.body.length < MIN_GZIP_BYTES;
+  return isSmall ? sendHttp(settings, via, request) : sendSmaller(settings, via, request);
 }
 
-function httpSender(settings: WireSettings, { clock, transport }: SenderParts): SpanSender {
-  const { addresses, compression, isolationKey, protocol, proxy, tls, url } = settings;
-  const own = wireFormatOf(protocol).contentType;
-  const send = (request: SendRequest, encoding?: 'gzip'): Promise<DeliveryOutcome> => {
-    const { body, contentType = own, headers: given, signal, timeoutMillis } = request;
-    const headers: Record<string, string> = { ...given, 'content-type': contentType };
-    if (encoding !== undefined) headers['content-encoding'] = encoding;
-    const parts = { url, headers, body, timeoutMillis, tls, addresses, isolationKey, proxy, signal };
-    return transport.send(parts).then((result) => classifyHttp(result, clock.now(), given));
-  };
-  if (compression === 'none') return (request) => send(request);
-  return async (request) => {
-    if (request.body.length < MIN_GZIP_BYTES) return send(request);
-    return send({ ...request, body: await gzipAsync(request.body, { level: GZIP_LEVEL }) }, 'gzip');
-  };
+async function sendSmaller(settings: WireSettings, via: SenderParts, request: SendRequest): Promise<DeliveryOutcome> {
+  const body = await gzipAsync(request.body, { level: GZIP_LEVEL });
+  return sendHttp(settings, via, { ...request, body }, 'gzip');
 }
 
-function grpcSender(settings: WireSettings, { grpc }: SenderParts): SpanSender {
+function sendHttp(
+  settings: WireSettings,
+  { clock, transport }: SenderParts,
+  request: SendRequest,
+  encoding?: 'gzip',
+): Promise<DeliveryOutcome> {
+  const { addresses, isolationKey, protocol, proxy, tls, url } = settings;
+  const { body, contentType = wireFormatOf(protocol).contentType, headers: given, signal, timeoutMillis } = request;
+  const headers: Record<string, string> = { ...given, 'content-type': contentType };
+  if (encoding !== undefined) headers['content-encoding'] = encoding;
+  const parts = { url, headers, body, timeoutMillis, tls, addresses, isolationKey, proxy, signal };
+  return transport.send(parts).then((result) => classifyHttp(result, clock.now(), given));
+}
+
+async function sendGrpc(settings: WireSettings, { grpc }: SenderParts, request: SendRequest): Promise<DeliveryOutcome> {
   const { addresses, compression, isolationKey, proxy, signal: kind = 'traces', tls, url } = settings;
+  const { body, headers, signal, timeoutMillis } = request;
   const connection = { url, path: EXPORT_METHODS[kind], compression, tls, addresses, isolationKey, proxy };
-  return async (request) => {
-    const { body, headers, signal, timeoutMillis } = request;
-    return classifyGrpc(await grpc.send({ ...connection, body, headers, signal, timeoutMillis }), headers);
-  };
+  return classifyGrpc(await grpc.send({ ...connection, body, headers, signal, timeoutMillis }), headers);
 }

@@ -1,25 +1,21 @@
-import type { Attributes } from '@opentelemetry/api';
-import type { Guard } from '../utils/guard.ts';
-import { AttributeMap } from './attribute-map.ts';
 import type { EndedSpan } from './ended-span.ts';
 import type { SpanBatch } from './span-batch.ts';
 import type { SpanScope } from './span-host.ts';
 import type { WireFormat } from './wire-format.ts';
+import type { WireParts } from './wire-parts.ts';
 
 const EMPTY = new Uint8Array(0);
+const NO_SCOPES: readonly Uint8Array[] = Object.freeze([]);
 
-/** One tenant's spans, or other records, in one format: the format, and the tenant's resource and scopes in it, encoded once. */
+/** One tenant's spans, or other records, in one format: the format, and the tenant's resource and scopes in it. */
 export class SpanWire<Item = EndedSpan> {
   readonly format: WireFormat<Item>;
-  readonly #guard: Guard;
-  readonly #readResource: () => Readonly<Attributes>;
-  #scopes: Uint8Array[] = [];
-  #resource: Uint8Array | undefined;
+  readonly #parts: WireParts;
+  #scopes = NO_SCOPES as Uint8Array[];
 
-  constructor(format: WireFormat<Item>, readResource: () => Readonly<Attributes>, guard: Guard) {
+  constructor(format: WireFormat<Item>, parts: WireParts) {
     this.format = format;
-    this.#readResource = readResource;
-    this.#guard = guard;
+    this.#parts = parts;
   }
 
   /** To be called for each record that is queued: its scope goes into the request. */
@@ -29,8 +25,7 @@ export class SpanWire<Item = EndedSpan> {
 
   /** Encoded when it is first needed. @throws on attributes larger than 16 MiB */
   get resource(): Uint8Array {
-    this.#resource ??= this.#encodeResource();
-    return this.#resource;
+    return this.#parts.resource(this.format);
   }
 
   /** By the index that spans are queued with. */
@@ -48,16 +43,12 @@ export class SpanWire<Item = EndedSpan> {
 
   /** Most tenants have one scope, and an array that grows has room for many. */
   #addScope(scope: SpanScope): void {
-    const encoded = this.format.encodeScope(scope);
-    if (scope.index === 0 && this.#scopes.length === 0) this.#scopes = [encoded];
-    else this.#scopes[scope.index] = encoded;
-  }
-
-  #encodeResource(): Uint8Array {
-    const attributes = new AttributeMap();
-    attributes.setAll(this.#readResource(), Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, (error) => {
-      this.#guard.report('encoder', 'resource', error);
-    });
-    return this.format.encodeResource(attributes);
+    const encoded = this.#parts.scopes.of(this.format, scope);
+    if (this.#scopes !== NO_SCOPES) this.#scopes[scope.index] = encoded;
+    else if (scope.index === 0) this.#scopes = [encoded];
+    else {
+      this.#scopes = [];
+      this.#scopes[scope.index] = encoded;
+    }
   }
 }

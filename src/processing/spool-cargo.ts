@@ -91,6 +91,7 @@ export class SpoolCargo implements LaneCargo<SpoolBatch>, CargoSpool<SpoolBatch>
     options.budget.join(this);
     this.#loader = new SpoolLoader({
       ...options,
+      agenda: options.via.agenda,
       line: this.#line,
       emptied: (segment) => this.#discard(segment),
     });
@@ -170,7 +171,8 @@ export class SpoolCargo implements LaneCargo<SpoolBatch>, CargoSpool<SpoolBatch>
   }
 
   async attempt({ segment, spans }: SpoolBatch, signal: AbortSignal): Promise<DeliveryOutcome> {
-    const { agenda, clock, home } = this.#options;
+    const { home, via } = this.#options;
+    const { agenda, clock } = via;
     const frame = (): Uint8Array => segment.frame(spans);
     const outcome = await attemptSpans(this.#options, frame, signal, segment.header.contentType);
     const taken = this.#taken.get(segment);

@@ -1,17 +1,18 @@
-import { type Attributes, SpanStatusCode } from '@opentelemetry/api';
+import { SpanStatusCode } from '@opentelemetry/api';
 import type { EndedSpan } from './ended-span.ts';
 import { isInRatio } from './sampling.ts';
 import type { CopyShare, CopySource, CopyTarget, Encoded, SpanCopier } from './span-copier.ts';
 import type { SpanScope } from './span-host.ts';
 import { SpanWire } from './span-wire.ts';
 import type { WireFormat } from './wire-format.ts';
+import type { WireParts } from './wire-parts.ts';
 
 export interface TenantCopierOptions {
   readonly tenantId: string;
   readonly share: CopyShare;
   readonly target: CopyTarget;
-  /** The tenant's resource, with whose it is. */
-  readonly resource: () => Readonly<Attributes>;
+  /** With the tenant's resource, and in it whose it is. */
+  readonly parts: WireParts;
 }
 
 /** Copies one tenant's spans, under one configuration of it, to where all tenants' copies go. */
@@ -37,7 +38,7 @@ export class TenantCopier implements SpanCopier, CopySource {
   wire(format: WireFormat): SpanWire {
     let wire = this.#wires.get(format);
     if (wire === undefined) {
-      wire = new SpanWire(format, this.#options.resource, this.#options.target.guard);
+      wire = new SpanWire(format, this.#options.parts);
       this.#wires.set(format, wire);
     }
     return wire;

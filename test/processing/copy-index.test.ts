@@ -7,6 +7,7 @@ import { ProtoWriter } from '../../src/processing/proto-writer.ts';
 import type { SpanBatch } from '../../src/processing/span-batch.ts';
 import { SpanWire } from '../../src/processing/span-wire.ts';
 import { JSON_FORMAT, PROTOBUF, type WireFormat } from '../../src/processing/wire-format.ts';
+import { WireParts } from '../../src/processing/wire-parts.ts';
 import { systemClock } from '../../src/utils/clock.ts';
 import { Guard } from '../../src/utils/guard.ts';
 import { decodeTraceRequest } from '../support/otlp-decoder.ts';
@@ -117,7 +118,7 @@ class World {
 
   #wire(tenant: number): SpanWire {
     const of = `t${tenant}-${this.#epoch++}`;
-    const wire = new SpanWire(this.format, () => ({ of }), guard);
+    const wire = new SpanWire(this.format, new WireParts(() => ({ of }), guard));
     this.#names.set(wire, of);
     return wire;
   }
@@ -142,11 +143,11 @@ describe.each([
 });
 
 describe('the shares of tenants', () => {
-  const wire = new SpanWire(PROTOBUF, () => ({}), guard);
+  const wire = new SpanWire(PROTOBUF, new WireParts(() => ({}), guard));
 
   /** Pushes records of one byte until the tenant may have no more; answers how many there were. */
   function fill(index: CopyIndex, tenantId: string): number {
-    const own = new SpanWire(PROTOBUF, () => ({}), guard);
+    const own = new SpanWire(PROTOBUF, new WireParts(() => ({}), guard));
     let count = 0;
     for (; index.mayAdd(tenantId, 1); count += 1) index.added(index.indexOf(tenantId, own, 0), 1);
     return count;

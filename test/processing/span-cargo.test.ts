@@ -10,7 +10,6 @@ import type { SpanDestination } from '../../src/processing/span-attempt.ts';
 import type { SpanBatch } from '../../src/processing/span-batch.ts';
 import { SpanCargo } from '../../src/processing/span-cargo.ts';
 import { encodeSpan } from '../../src/processing/span-encoder.ts';
-import { createSpanSender } from '../../src/processing/span-sender.ts';
 import { PROTOBUF } from '../../src/processing/wire-format.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { allSpans, decodeTraceRequest } from '../support/otlp-decoder.ts';
@@ -43,12 +42,10 @@ function cargoWith({ maxBytes = 1_000_000, maxTotalBytes = 1_000_000, budget, ..
     maxBatchSize: 10,
     maxBatchBytes: 100_000,
     budget: shared,
-    agenda,
-    clock,
-    send: createSpanSender(target, { clock, transport, grpc: new FakeGrpcTransport() }),
-    frame: (batch) => PROTOBUF.frame(new Uint8Array(0), [], batch),
-    lost: (count) => lost.push(count),
+    via: { agenda, clock, transport, grpc: new FakeGrpcTransport() },
+    framer: { frame: (batch) => PROTOBUF.frame(new Uint8Array(0), [], batch) },
   });
+  cargo.tell({ lost: (count) => lost.push(count) });
   return { agenda, budget: shared, cargo, chunks, clock, lost, signal: new AbortController().signal, transport };
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/processing/ledger.ts';
 import { createPipeline } from '../../src/processing/pipeline.ts';
 import { type OutletDestination, SpanOutlet } from '../../src/processing/span-outlet.ts';
+import { WireParts } from '../../src/processing/wire-parts.ts';
 import { Guard } from '../../src/utils/guard.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { allSpans, decodeTraceRequest } from '../support/otlp-decoder.ts';
@@ -49,10 +50,10 @@ function outletWith({ urls = [], exporter, maxQueueSize = 100, maxTotalBytes = 1
       limits: { maxQueueSize, maxQueueBytes: 1_000_000, spansPerSecond: Number.POSITIVE_INFINITY },
       batch: { delayMillis: 1_000, maxSize: 10, maxBytes: 100_000 },
       retry: { initialMillis: 1_000, maxMillis: 30_000, giveUpMillis: 300_000 },
-      resource: () => {
+      parts: new WireParts(() => {
         resources += 1;
         return { 'service.name': 'shop' };
-      },
+      }, guard),
     },
   );
   const snapshot = () => ledger.snapshot(outlet.queued);

@@ -7,6 +7,7 @@ import { type Ledger, type LedgerSnapshot, Ledgers } from '../../src/processing/
 import { createPipeline, type Pipeline } from '../../src/processing/pipeline.ts';
 import { type OutletDestination, SpanOutlet } from '../../src/processing/span-outlet.ts';
 import type { Spool } from '../../src/processing/spool.ts';
+import { WireParts } from '../../src/processing/wire-parts.ts';
 import { Guard } from '../../src/utils/guard.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { allSpans, decodeTraceRequest } from '../support/otlp-decoder.ts';
@@ -223,7 +224,7 @@ export class SpoolKit {
         limits: { maxQueueSize, maxQueueBytes: 1_000_000, spansPerSecond: Number.POSITIVE_INFINITY },
         retry: { initialMillis: 1_000, maxMillis: 30_000, giveUpMillis: 300_000 },
         batch: { delayMillis: 1_000, maxSize, maxBytes: 100_000 },
-        resource: () => ({ 'service.name': tenant, 'service.version': version }),
+        parts: new WireParts(() => ({ 'service.name': tenant, 'service.version': version }), this.guard),
         spool: { home: this.spool, name: tenant, maxBytes, fsync },
       },
     );
