@@ -38,7 +38,7 @@ export interface HouseSettings {
   readonly maxTotalBytes: number;
   readonly drainTimeoutMillis: number;
   readonly meterProvider?: MeterProvider | undefined;
-  /** Which of the tenants' spans are copied to the tracer that `platform` answers. */
+  /** Which of the tenants' spans and log records are copied to the tracer that `platform` answers. */
   readonly platformCopy?: CopyShare | false;
   readonly strict?: boolean;
 }
@@ -199,7 +199,7 @@ export class House implements TracerHouse<TracerRuntime> {
   }
 }
 
-function createCopies({ platformCopy }: HouseSettings, { platform }: HouseEvents): PlatformCopies | undefined {
+function createCopies({ clock, platformCopy }: HouseSettings, { platform }: HouseEvents): PlatformCopies | undefined {
   if (platformCopy === undefined || platformCopy === false || platform === undefined) return undefined;
-  return new PlatformCopies(platformCopy, platform);
+  return new PlatformCopies(platformCopy, platform, clock);
 }

@@ -1,3 +1,4 @@
+import type { CopyOutlet } from '../processing/copy-outlet.ts';
 import { Hold } from '../processing/hold.ts';
 import { type DropReason, recordDrop } from '../processing/ledger.ts';
 import type { LogRecord } from '../processing/log-record.ts';
@@ -85,6 +86,17 @@ export class OtherSignals {
     if (held.length === 0) return;
     this.#place.options.ledgers.logs.countCreated(-held.length);
     for (const { record, scope } of held) this.log(record, scope);
+  }
+
+  /** Where copies of tenants' log records go, of the platform tracer; `undefined` once it is closed. */
+  copyOutlet(): CopyOutlet<LogRecord> | undefined {
+    const { route, settings } = this.#place;
+    return settings.signals.logs ? route?.logCopyOutlet() : undefined;
+  }
+
+  /** Counts copies of log records that are not delivered. */
+  discardCopies(reason: DropReason, count: number): void {
+    if (this.#place.settings.signals.logs) this.turnAway(reason, count);
   }
 
   /** Counts log records that never reach a queue. */

@@ -35,8 +35,9 @@ export interface RegistryOptions<T extends object = object> extends TracerOption
    */
   platform?: TracerOptions | false | undefined;
   /**
-   * A copy of the spans that tenants send goes to the platform tracer's destinations: of all, of those with an error
-   * status, or of a share of the traces (0 to 1, by trace id). It has the tenant's resource with its id as `tenant.id`,
+   * A copy of the spans and log records that tenants send goes to the platform tracer's destinations: of all, of spans
+   * with an error status and records from `ERROR` up, or of a share of the traces (0 to 1, by trace id) and of the
+   * records outside of traces. It has the tenant's resource with its id as `tenant.id`,
    * and shows what the tenant's and then the platform's `redact` leave. Copies are counted for the platform tracer, and
    * never cost a tenant anything but time. An issue without a platform tracer that has a destination. Default: `false`.
    */

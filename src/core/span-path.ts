@@ -202,7 +202,7 @@ export class SpanPath implements SignalPlace {
   }
 
   /** Where copies of tenants' spans go, of the platform tracer; `undefined` once it is closed. */
-  copyOutlet(): CopyOutlet | undefined {
+  copyOutlet(): CopyOutlet<EndedSpan> | undefined {
     return this.tracing ? this.#route?.copyOutlet() : undefined;
   }
 

@@ -1,24 +1,23 @@
 import { tenantResource } from '../infra/resources.ts';
 import { untraced } from '../infra/untraced.ts';
 import type { AgentWatch } from '../processing/agent-watch.ts';
-import { CopyOutlet } from '../processing/copy-outlet.ts';
+import type { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { LaneSettings, OutletTenant } from '../processing/destination-lane.ts';
 import type { EndedSpan } from '../processing/ended-span.ts';
 import type { Lane } from '../processing/lane.ts';
 import type { DropReason } from '../processing/ledger.ts';
 import { LogOutlet } from '../processing/log-outlet.ts';
-import { SEVERITIES } from '../processing/log-record.ts';
+import { type LogRecord, SEVERITIES } from '../processing/log-record.ts';
 import { MetricOutlet, type MetricSource } from '../processing/metric-outlet.ts';
 import type { RecordingSpan } from '../processing/span.ts';
-import type { SpanCopier } from '../processing/span-copier.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
 import { type OutletSettings, SpanOutlet } from '../processing/span-outlet.ts';
 import type { Spool } from '../processing/spool.ts';
 import type { OutletSpool } from '../processing/spool-lane.ts';
 import type { SpoolSegment } from '../processing/spool-segment.ts';
-import { TenantCopier } from '../processing/tenant-copier.ts';
 import { WireParts } from '../processing/wire-parts.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
+import { copierOf, openLogCopies, openSpanCopies } from './route-copies.ts';
 import { RouteDestinations } from './route-destinations.ts';
 import type { TracerDefaults } from './settings.ts';
 import type { SpanRouteOptions } from './span-route-options.ts';
@@ -45,7 +44,8 @@ export class SpanRoute {
   #retired = false;
   #hooks: SpanHooks | undefined;
   #outlet: SpanOutlet | undefined;
-  #copies: CopyOutlet | undefined;
+  #copies: CopyOutlet<EndedSpan> | undefined;
+  #logCopies: CopyOutlet<LogRecord> | undefined;
   #parts: WireParts | undefined;
   #hurried = false;
   #closing: Promise<void> | undefined;
@@ -65,7 +65,9 @@ export class SpanRoute {
   }
 
   get lanes(): readonly Lane[] {
-    return [this.#outlet, this.#copies, this.#logs, this.#metrics].flatMap((outlet) => outlet?.lanes ?? []);
+    return [this.#outlet, this.#copies, this.#logs, this.#logCopies, this.#metrics].flatMap(
+      (outlet) => outlet?.lanes ?? [],
+    );
   }
 
   /** Spans that are neither delivered nor dropped. */
@@ -84,7 +86,7 @@ export class SpanRoute {
   }
 
   get queuedLogs(): number {
-    return this.#logs?.queued ?? 0;
+    return (this.#logs?.queued ?? 0) + (this.#logCopies?.queued ?? 0);
   }
 
   /** Log records that are only on the disk. */
@@ -138,12 +140,23 @@ export class SpanRoute {
   }
 
   /** Where copies of all tenants' spans go; of the platform tracer only. */
-  copyOutlet(): CopyOutlet {
+  copyOutlet(): CopyOutlet<EndedSpan> {
     if (this.#copies === undefined) {
-      this.#copies = new CopyOutlet(this.#options.pipeline, this.#tenant('traces'), this.#outletSettings());
+      const { pipeline } = this.#options;
+      this.#copies = openSpanCopies(pipeline, this.#tenant('traces'), this.#laneSettings, this.#destinations);
       this.#opened(this.#copies);
     }
     return this.#copies;
+  }
+
+  /** The same for log records. */
+  logCopyOutlet(): CopyOutlet<LogRecord> {
+    if (this.#logCopies === undefined) {
+      const { pipeline } = this.#options;
+      this.#logCopies = openLogCopies(pipeline, this.#tenant('logs'), this.#laneSettings, this.#destinations);
+      this.#opened(this.#logCopies);
+    }
+    return this.#logCopies;
   }
 
   /** Claims what the tenant has on the disk, now and whenever something turns up. */
@@ -194,7 +207,7 @@ export class SpanRoute {
   close(reason: DropReason): Promise<void> {
     if (this.#closing === undefined) {
       this.detach();
-      const signals = [this.#logs, this.#metrics].flatMap((outlet) => outlet?.lanes ?? []);
+      const signals = [this.#logs, this.#logCopies, this.#metrics].flatMap((outlet) => outlet?.lanes ?? []);
       const ended = [this.#outlet, this.#copies, ...signals].map((way) => way?.close(reason));
       this.#closing = Promise.all([...ended, this.#options.leases.giveBack(this.settings)]).then(() => {});
     }
@@ -250,6 +263,7 @@ export class SpanRoute {
       minSeverityNumber: SEVERITIES[logs.minSeverity],
       parts: this.#wireParts,
       spool: this.#outletSpool,
+      copier: copierOf(this.#options, this.settings, ({ logs: copied }) => copied),
     });
     this.#opened(outlet);
     return outlet;
@@ -308,7 +322,7 @@ export class SpanRoute {
       retry,
       parts: this.#wireParts,
       spool: this.#outletSpool,
-      copier: this.#copier(),
+      copier: copierOf(this.#options, this.settings, ({ spans }) => spans),
     };
   }
 
@@ -316,15 +330,6 @@ export class SpanRoute {
     const { spool } = this.settings;
     const home = this.#spool;
     return spool && home && { home, name: this.#options.spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync };
-  }
-
-  #copier(): SpanCopier | undefined {
-    const { baseResource, copies, pipeline, tenantId } = this.#options;
-    if (copies === undefined) return undefined;
-    // Only here does the tenant's id go on the wire by itself.
-    const resource = () => ({ ...tenantResource(baseResource, this.settings), 'tenant.id': tenantId });
-    const parts = new WireParts(resource, copies.guard, pipeline.scopeBytes);
-    return new TenantCopier({ tenantId, share: copies.share, target: copies, parts });
   }
 }
 

@@ -9,10 +9,13 @@ interface Share {
   bytes: number;
 }
 
+/** The tenant's resource and scopes, of spans or of other records. */
+export type CopyWire = SpanWire<never>;
+
 /** Whose records stand under an index: one scope of one tenant under one configuration. */
 interface Entry {
   readonly index: number;
-  readonly wire: SpanWire;
+  readonly wire: CopyWire;
   readonly scopeIndex: number;
   readonly share: Share;
   count: number;
@@ -34,7 +37,7 @@ export class CopyIndex {
   readonly #bounds: CopyBounds;
   readonly #entries: (Entry | undefined)[] = [];
   readonly #free: number[] = [];
-  readonly #byWire = new Map<SpanWire, Map<number, Entry>>();
+  readonly #byWire = new Map<CopyWire, Map<number, Entry>>();
   readonly #shares = new Map<string, Share>();
   #count = 0;
   #bytes = 0;
@@ -56,7 +59,7 @@ export class CopyIndex {
   }
 
   /** The index to queue a record of this tenant under, which has to be told with `added` when that is done. */
-  indexOf(tenantId: string, wire: SpanWire, scopeIndex: number): number {
+  indexOf(tenantId: string, wire: CopyWire, scopeIndex: number): number {
     return (this.#byWire.get(wire)?.get(scopeIndex) ?? this.#open(tenantId, wire, scopeIndex)).index;
   }
 
@@ -76,7 +79,7 @@ export class CopyIndex {
 
   /** The records of a batch by tenant and scope. */
   groups({ runs }: SpanBatch): readonly ResourceGroup[] {
-    const groups = new Map<SpanWire, { scope: Uint8Array; parts: readonly Uint8Array[] }[]>();
+    const groups = new Map<CopyWire, { scope: Uint8Array; parts: readonly Uint8Array[] }[]>();
     for (const { scopeIndex: index, parts } of runs) {
       const entry = this.#entries[index];
       if (entry === undefined) continue;
@@ -88,7 +91,7 @@ export class CopyIndex {
     return Array.from(groups, ([{ resource }, list]) => ({ resource, runs: list }));
   }
 
-  #open(tenantId: string, wire: SpanWire, scopeIndex: number): Entry {
+  #open(tenantId: string, wire: CopyWire, scopeIndex: number): Entry {
     const index = this.#free.pop() ?? this.#entries.length;
     const share = this.#shares.get(tenantId) ?? { tenantId, count: 0, bytes: 0 };
     const entry: Entry = { index, wire, scopeIndex, share, count: 0 };

@@ -1,7 +1,6 @@
 import { SpanByteQueue } from './byte-queue.ts';
 import { CopyIndex } from './copy-index.ts';
-import type { OutletTenant } from './destination-lane.ts';
-import type { EndedSpan } from './ended-span.ts';
+import type { LaneDestination, LaneSettings, OutletTenant } from './destination-lane.ts';
 import { Lane } from './lane.ts';
 import { type DropReason, recordDrop } from './ledger.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -10,31 +9,41 @@ import { recordLength } from './record-chunk.ts';
 import { SpanCargo } from './span-cargo.ts';
 import type { CopySource, Encoded } from './span-copier.ts';
 import type { SpanScope } from './span-host.ts';
-import type { OutletDestination, OutletSettings, Redactor } from './span-outlet.ts';
-import { wireFormatOf } from './span-sender.ts';
+import type { OtlpProtocol } from './span-sender.ts';
 import type { WireFormat } from './wire-format.ts';
 
-interface CopyLane {
+export interface CopyDestination<Item> extends LaneDestination {
+  /** Applied to what the platform's own redaction leaves. */
+  readonly redact: ((item: Item) => Item) | undefined;
+}
+
+export interface CopyOutletSettings<Item> extends LaneSettings {
+  readonly destinations: readonly CopyDestination<Item>[];
+  readonly redact: ((item: Item) => Item) | undefined;
+  readonly format: (protocol: OtlpProtocol) => WireFormat<Item>;
+}
+
+interface CopyLane<Item> {
   readonly cargo: SpanCargo;
   readonly lane: Lane;
   readonly index: CopyIndex;
-  readonly format: WireFormat;
-  readonly redact: Redactor | undefined;
+  readonly format: WireFormat<Item>;
+  readonly redact: ((item: Item) => Item) | undefined;
 }
 
 /**
- * The way of copies of tenants' spans to the platform tracer's destinations: one lane for each destination, which all
+ * The way of copies of tenants' spans, or log records, to the platform tracer's destinations: one lane for each destination, which all
  * tenants share, and so their requests, with a resource for each tenant. What happens to copies counts in the platform
  * tracer's account. They have a queue of their own, never make anybody else give up anything, and give way first.
  */
-export class CopyOutlet {
+export class CopyOutlet<Item> {
   readonly lanes: readonly Lane[];
   readonly #pipeline: Pipeline;
   readonly #platform: OutletTenant;
-  readonly #settings: OutletSettings;
-  readonly #lanes: readonly CopyLane[];
+  readonly #settings: CopyOutletSettings<Item>;
+  readonly #lanes: readonly CopyLane<Item>[];
 
-  constructor(pipeline: Pipeline, platform: OutletTenant, settings: OutletSettings) {
+  constructor(pipeline: Pipeline, platform: OutletTenant, settings: CopyOutletSettings<Item>) {
     this.#pipeline = pipeline;
     this.#platform = platform;
     this.#settings = settings;
@@ -51,13 +60,13 @@ export class CopyOutlet {
     return this.lanes.reduce((sum, lane) => sum + lane.bytes, 0);
   }
 
-  /** Takes a copy of what a tenant shows of a span. Never throws. `encoded`: what need not be encoded again. */
-  push(source: CopySource, span: EndedSpan, scope: SpanScope, encoded: Encoded | undefined): void {
+  /** Takes a copy of what a tenant shows of a record. Never throws. `encoded`: what need not be encoded again. */
+  push(source: CopySource<Item>, item: Item, scope: SpanScope, encoded: Encoded<Item> | undefined): void {
     this.#platform.ledger.countCreated(this.#lanes.length);
     const { scratch } = this.#pipeline;
     const writer = scratch.borrow();
     try {
-      this.#pushTo(source, span, scope, encoded, writer);
+      this.#pushTo(source, item, scope, encoded, writer);
     } finally {
       scratch.giveBack(writer);
     }
@@ -69,19 +78,19 @@ export class CopyOutlet {
   }
 
   #pushTo(
-    source: CopySource,
-    span: EndedSpan,
+    source: CopySource<Item>,
+    item: Item,
     scope: SpanScope,
-    encoded: Encoded | undefined,
+    encoded: Encoded<Item> | undefined,
     writer: ProtoWriter,
   ): void {
     const { redact } = this.#settings;
-    const shown = redact === undefined ? span : this.#guarded(() => redact(span));
+    const shown = redact === undefined ? item : this.#guarded(() => redact(item));
     let known = encoded;
     for (const lane of this.#lanes) {
       const own = shown && lane.redact !== undefined ? this.#guarded(() => lane.redact?.(shown)) : shown;
-      if (own !== undefined && (own !== known?.span || lane.format !== known.format)) {
-        known = this.#encode(writer, lane.format, own) ? { span: own, format: lane.format, writer } : undefined;
+      if (own !== undefined && (own !== known?.item || lane.format !== known.format)) {
+        known = this.#encode(writer, lane.format, own) ? { item: own, format: lane.format, writer } : undefined;
       }
       if (own === undefined || known === undefined) this.#drop('unserializable');
       else if (this.#pushEncoded(lane, source, scope, known.writer)) lane.lane.added();
@@ -89,7 +98,12 @@ export class CopyOutlet {
     }
   }
 
-  #pushEncoded({ cargo, format, index }: CopyLane, source: CopySource, scope: SpanScope, writer: ProtoWriter): boolean {
+  #pushEncoded(
+    { cargo, format, index }: CopyLane<Item>,
+    source: CopySource<Item>,
+    scope: SpanScope,
+    writer: ProtoWriter,
+  ): boolean {
     const { budget } = this.#pipeline;
     const bytes = recordLength(writer.position);
     if (!index.mayAdd(source.tenantId, bytes) || !budget.fits(bytes)) return false;
@@ -102,10 +116,10 @@ export class CopyOutlet {
     return pushed;
   }
 
-  #encode(writer: ProtoWriter, format: WireFormat, span: EndedSpan): boolean {
+  #encode(writer: ProtoWriter, format: WireFormat<Item>, item: Item): boolean {
     writer.reset();
     const encode = (): boolean => {
-      format.encode(writer, span);
+      format.encode(writer, item);
       return true;
     };
     return this.#guarded(encode) === true;
@@ -119,10 +133,10 @@ export class CopyOutlet {
     recordDrop(this.#platform.ledger, this.#platform.tenantId, reason, 1);
   }
 
-  #lane(destination: OutletDestination): CopyLane {
+  #lane(destination: CopyDestination<Item>): CopyLane<Item> {
     const { agenda, budget, chunks, clock, dispatcher, recorder } = this.#pipeline;
     const { batch, limits, retry } = this.#settings;
-    const format = wireFormatOf(destination.protocol);
+    const format = this.#settings.format(destination.protocol);
     const bounds = { maxSize: limits.maxQueueSize, maxBytes: limits.maxQueueBytes };
     const index = new CopyIndex(bounds);
     const removed = (at: number, count: number, bytes: number): void => index.removed(at, count, bytes);

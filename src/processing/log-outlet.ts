@@ -6,6 +6,7 @@ import type { Pipeline } from './pipeline.ts';
 import type { ProtoWriter } from './proto-writer.ts';
 import type { Redaction } from './redaction.ts';
 import type { SpanCargo } from './span-cargo.ts';
+import type { SpanCopier } from './span-copier.ts';
 import type { SpanScope } from './span-host.ts';
 import { logFormatOf } from './span-sender.ts';
 import { SpanWire } from './span-wire.ts';
@@ -32,6 +33,8 @@ export interface LogOutletSettings extends LaneSettings {
   };
   readonly parts: WireParts;
   readonly spool?: OutletSpool | undefined;
+  /** Where copies go, if they are made. */
+  readonly copier?: SpanCopier<LogRecord> | undefined;
 }
 
 interface LogLane {
@@ -85,7 +88,9 @@ export class LogOutlet {
     const copies = this.lanes.length;
     this.#tenant.ledger.countCreated(Math.max(copies, 1));
     if (copies === 0) this.#drop('no_destination', 1);
-    else if (this.#rate?.take() === false) this.#drop('rate_limited', copies);
+    // Without a destination it is only copied.
+    if (copies === 0 && this.#settings.copier === undefined) return;
+    if (this.#rate?.take() === false) this.#drop('rate_limited', copies);
     else {
       const shown = redaction === undefined ? record : this.#shown(redaction, record);
       if (shown === undefined) this.#drop('unserializable', copies);
@@ -122,6 +127,10 @@ export class LogOutlet {
       if (cargo.push(writer.written, 0, writer.position, scope.index)) lane.added();
       else this.#drop(cargo.refusal, 1);
     }
+    const { copier } = this.#settings;
+    if (copier === undefined) return;
+    const encoded = isEncoded && source && sourceWire ? { item: source, format: sourceWire.format, writer } : undefined;
+    copier.take(scope, shown, encoded);
   }
 
   #encode(writer: ProtoWriter, { format }: SpanWire<LogRecord>, record: LogRecord): boolean {

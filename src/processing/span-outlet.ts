@@ -200,7 +200,7 @@ export class SpanOutlet implements TapSource {
     const { copier } = this.#settings;
     const tap = this.#pipeline.tap.current;
     if (copier === undefined && tap === undefined) return;
-    const encoded = isEncoded && source && sourceWire ? { span: source, format: sourceWire.format, writer } : undefined;
+    const encoded = isEncoded && source && sourceWire ? { item: source, format: sourceWire.format, writer } : undefined;
     copier?.take(span.scope, shown, encoded);
     tap?.take(this, span.scope, shown, encoded);
   }

@@ -101,7 +101,7 @@ export class TelemetryTap<O extends TappedSpan = TappedSpan> {
   /** Takes what a tenant shows of an ended span. Never throws. `encoded`: what need not be encoded again. */
   take(source: TapSource, scope: SpanScope, shown: EndedSpan, encoded: Encoded | undefined): void {
     const { scratch } = this.#options;
-    if (encoded?.span === shown && encoded.format === PROTOBUF) {
+    if (encoded?.item === shown && encoded.format === PROTOBUF) {
       this.#push(source, scope, encoded.writer.written, encoded.writer.position);
       return;
     }

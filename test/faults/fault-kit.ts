@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import type { DestinationOptions, RegistryOptions, Tracer } from '../../src/index.ts';
+import type { DestinationOptions, LedgerSnapshot, RegistryOptions, Tracer } from '../../src/index.ts';
 import { TracerRegistry } from '../../src/index.ts';
 import { type Clock, systemClock, type Timer } from '../../src/utils/clock.ts';
+import { TELEMETRY_SIGNALS, type TelemetrySignal } from '../../src/utils/telemetry-signal.ts';
 import { eventually, missing } from '../delivery/delivery-kit.ts';
 import type { DecodedSpan } from '../support/otlp-decoder.ts';
 import { type OtlpReceiver, type ReceivedRequest, startReceiver } from '../support/otlp-receiver.ts';
@@ -131,11 +132,13 @@ export async function faultWorld(options: FaultWorldOptions = {}): Promise<Fault
   return world;
 }
 
-/** Ends spans that say whose they are. */
-export function work(world: FaultWorld, tenantId: string, count: number): void {
+/** Ends spans that say whose they are, or logs as many records, or measures as many points. */
+export function work(world: FaultWorld, tenantId: string, count: number, signal: TelemetrySignal = 'traces'): void {
   const tracer = world.registry.get(tenantId);
   for (let index = 0; index < count; index += 1) {
-    tracer.startSpan(`${index}`, { attributes: { owner: tenantId } }).end();
+    if (signal === 'traces') tracer.startSpan(`${index}`, { attributes: { owner: tenantId } }).end();
+    else if (signal === 'logs') tracer.log.info(`${index}`, { owner: tenantId });
+    else tracer.metrics.counter('work').add(1, { owner: tenantId, index: `${index}` });
   }
 }
 
@@ -149,10 +152,16 @@ export async function drain(world: FaultWorld, tenantId: string): Promise<void> 
   await drained(world.registry.get(tenantId));
 }
 
+/** What of all signals waits for a tenant's destinations. */
+function queuedOf(tracer: Tracer): number {
+  const stats = tracer.stats();
+  return TELEMETRY_SIGNALS.reduce((sum, signal) => sum + stats[signal].queued, 0);
+}
+
 async function drained(tracer: Tracer): Promise<void> {
   const givesUpAt = performance.now() + 25_000;
-  while (tracer.stats().traces.queued > 0) {
-    if (performance.now() > givesUpAt) throw new Error(`${tracer.stats().traces.queued} spans are kept`);
+  while (queuedOf(tracer) > 0) {
+    if (performance.now() > givesUpAt) throw new Error(`${queuedOf(tracer)} items are kept`);
     await tracer.flush();
   }
 }
@@ -167,14 +176,20 @@ async function verify({ registry, receiver, clock, neighbour, control, timer }: 
   const ids = neighbour.receiver.spans().filter(({ name }) => name === 'steady');
   expect(new Set(ids.map(({ spanId }) => spanId)).size, 'spans of the neighbour').toBe(traces.created);
   expect(ids.length, 'arrivals of spans of the neighbour').toBe(traces.created);
-  for (const [tenantId, tracer] of registry.entries()) expect(missing(tracer.stats().traces), tenantId).toBe(0);
+  for (const [tenantId, tracer] of registry.entries()) expect(imbalance(tracer.stats()), tenantId).toEqual([]);
   const report = await registry.shutdown({ timeoutMillis: 0 });
-  expect(missing(registry.stats().traces), 'the registry').toBe(0);
-  expect([report.pending, registry.stats().traces.queued]).toEqual([0, 0]);
+  const stats = registry.stats();
+  expect(imbalance(stats), 'the registry').toEqual([]);
+  expect([report.pending, ...TELEMETRY_SIGNALS.map((signal) => stats[signal].queued)]).toEqual([0, 0, 0, 0]);
   await receiver.waitForConnections(0);
   expect([clock.pending, registry.stats().sockets, registry.stats().bytes], 'timers, sockets, bytes').toEqual([
     0, 0, 0,
   ]);
+}
+
+/** The accounts that do not add up. */
+function imbalance(stats: Readonly<Record<TelemetrySignal, LedgerSnapshot>>): string[] {
+  return TELEMETRY_SIGNALS.filter((signal) => missing(stats[signal]) !== 0);
 }
 
 async function receiverOf(protocol: Protocol): Promise<OtlpReceiver> {

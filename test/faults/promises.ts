@@ -11,6 +11,7 @@ export interface FaultPromise {
 
 const ANSWERS = 'faults/answers.ts';
 const ANY_ANSWER: Tests = { [ANSWERS]: ['%s has the batch %s'] };
+const SIGNALS = 'faults/signals.test.ts';
 const RANDOM = 'answers that fail at random in every way that a retry survives cost nothing but time';
 
 /** Every fault that we make a promise for. What is written here is part of docs/reliability.md. */
@@ -24,6 +25,33 @@ export const PROMISES: readonly FaultPromise[] = [
       'delivery/neighbours.test.ts': ['has one request at a time after the first failure, however much it produces'],
       'infra/transport.test.ts': ['has not passed a millisecond earlier'],
     },
+  },
+  {
+    fault: 'Any of these, for log records and metrics',
+    promise:
+      'As for spans: the same answers are retried, kept or believed, each signal in its own account; 413 halves log records, and drops a request of metrics, 1,000 points at most',
+    tests: {
+      [SIGNALS]: [
+        '%s has the batch of that signal %s',
+        'a receiver that is not there gets everything when it is, once',
+        'gets log records in halves, and a request of metrics, which are never many, counted as refused',
+        'of %s is lost alone',
+      ],
+    },
+  },
+  {
+    fault: 'One signal of a tenant is refused',
+    promise:
+      'The tenant’s other signals go on; what cannot be reached at all is asked by one request at a time for all',
+    tests: {
+      [SIGNALS]: ['what is refused on the path of one signal holds up none of the others, nor other tenants'],
+      'delivery/signals.test.ts': ['that is away is tried with one request at a time, whatever the number of signals'],
+    },
+  },
+  {
+    fault: 'An outage of many collections of metrics',
+    promise: 'No storm: one request at a time; points wait as spans do, and the latest cumulative one says all',
+    tests: { [SIGNALS]: ['wait with one request at a time, and the latest says all in the end'] },
   },
   {
     fault: 'Refused, no route, no DNS entry',
@@ -184,10 +212,10 @@ export const PROMISES: readonly FaultPromise[] = [
   {
     fault: 'SIGKILL in the middle of an export',
     promise:
-      'Without a spool what waited is lost, at most the bound of the queue; with one, half a second, or nothing; at most one batch twice',
+      'Without a spool what waited is lost, at most the bound of the queue; with one, half a second of spans and log records, or nothing; at most one batch twice',
     tests: {
       'faults/processes.test.ts': ['loses at most what waited: what was answered is there, whole and once'],
-      'delivery/spool.test.ts': ['with fsync %s loses of %i spans %s'],
+      'delivery/spool.test.ts': ['with fsync %s loses of %i spans, and of as many log records, %s'],
       'processing/spool-model.test.ts': [
         'loses nothing that was safe, mixes nothing up and repeats no more than what was under way',
       ],
