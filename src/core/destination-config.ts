@@ -3,6 +3,7 @@ import { type ProxyRules, proxyFor } from '../infra/proxy-rules.ts';
 import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import { describeEndpoint, ENDPOINT_ACCEPTED, isUrlPath, parseEndpoint } from '../utils/endpoint.ts';
+import { flatString } from '../utils/flat-string.ts';
 import { type Headers, sanitizeHeaders } from '../utils/headers.ts';
 import { integer, oneOf } from '../utils/option-checks.ts';
 import { type Check, elementsOf, type IssueLog, OptionReader, REFUSED } from '../utils/option-reader.ts';
@@ -135,7 +136,7 @@ function resolveDestination(
   const exposed = isExposed(first, headers, insecure, reader);
   if (!allowed || exposed || tenantHeader === REFUSED || tls === REFUSED || proxy === REFUSED) return undefined;
   return Object.freeze({
-    endpoint: protocol === 'grpc' ? first.origin : `${first.origin}${first.pathname}`,
+    endpoint: flatString(protocol === 'grpc' ? first.origin : `${first.origin}${first.pathname}`),
     protocol,
     urls: targets,
     headers,

@@ -11,7 +11,8 @@ const SWEEPS_PER_TIMEOUT = 4;
 
 /**
  * Finds tenants that were not used for the idle timeout. Using a tenant only sets a flag, which costs next to nothing;
- * the sweep reads no clock, and finds an idle tenant up to a quarter of the timeout late.
+ * the sweep reads no clock, and finds an idle tenant up to a quarter of the timeout late. A tenant that one sweep found
+ * unused gives back what is soon made anew.
  */
 export class IdleSweep implements Job {
   readonly #agenda: Agenda;
@@ -45,6 +46,7 @@ export class IdleSweep implements Job {
       const sweeps = runtime.touched || runtime.open > 0 ? 0 : (this.#unused.get(runtime) ?? 0) + 1;
       runtime.touched = false;
       this.#unused.set(runtime, sweeps);
+      if (sweeps === 1) runtime.path.route?.rest();
       if (sweeps >= SWEEPS_PER_TIMEOUT) {
         this.#unused.delete(runtime);
         this.#host.idle(runtime);

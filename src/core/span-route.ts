@@ -17,6 +17,7 @@ import type { OutletSpool } from '../processing/spool-lane.ts';
 import type { SpoolSegment } from '../processing/spool-segment.ts';
 import { WireParts } from '../processing/wire-parts.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
+import { closeIdle } from './close-idle.ts';
 import { copierOf, openLogCopies, openSpanCopies } from './route-copies.ts';
 import { RouteDestinations } from './route-destinations.ts';
 import type { TracerDefaults } from './settings.ts';
@@ -179,6 +180,15 @@ export class SpanRoute {
     const delivered = this.deliver('empty');
     this.#retired = true;
     return delivered;
+  }
+
+  /** Gives back the ways out for spans and log records when there is nothing in them; they are made anew when needed. */
+  rest(): void {
+    if (this.#hurried || this.#closing !== undefined || !this.empty) return;
+    const { exporter, limits } = this.settings;
+    if (exporter === undefined && closeIdle(this.#outlet, limits.spansPerSecond)) this.#outlet = undefined;
+    if (closeIdle(this.#logs, limits.logsPerSecond)) this.#logs = undefined;
+    if (this.#outlet === undefined && this.#logs === undefined) this.#parts = undefined;
   }
 
   /** Sends without waiting for batches to fill, until `relax`. */

@@ -1,3 +1,4 @@
+import { flatString } from '../utils/flat-string.ts';
 import type { AttributeList } from './ended-span.ts';
 import { attributesKey, copyAttributes, NO_ATTRIBUTES, OVERFLOW_ATTRIBUTES } from './metric-attributes.ts';
 import type { PointBase } from './metric-model.ts';
@@ -103,9 +104,7 @@ export class SeriesTable<S extends MetricSeries> {
 
   #add(key: string, attributes: AttributeList): S {
     const series = this.#host.newSeries(attributes);
-    // Joined from parts it is a tree of strings, six times as large, until somebody reads a character of it.
-    key.charCodeAt(0);
-    this.#series.set(key, series);
+    this.#series.set(flatString(key), series);
     return series;
   }
 
