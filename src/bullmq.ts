@@ -21,13 +21,17 @@ export interface BullJob {
 /** What isotrace uses of a BullMQ `Queue`. */
 export interface BullQueue {
   readonly name: string;
+  /** As BullMQ has it. */
   add(...args: never[]): Promise<unknown>;
+  /** As BullMQ has it. */
   addBulk(...args: never[]): Promise<unknown>;
 }
 
 /** What isotrace uses of a BullMQ `FlowProducer`. */
 export interface BullFlowProducer {
+  /** As BullMQ has it. */
   add(...args: never[]): Promise<unknown>;
+  /** As BullMQ has it. */
   addBulk(...args: never[]): Promise<unknown>;
 }
 

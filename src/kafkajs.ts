@@ -34,11 +34,15 @@ export interface KafkaBatchPayload {
 
 /** What isotrace uses of a producer of kafkajs, and of its transactions. */
 export interface KafkaProducer {
+  /** As `kafkajs` has it. */
   send(...args: never[]): Promise<unknown>;
+  /** As `kafkajs` has it. */
   sendBatch(...args: never[]): Promise<unknown>;
+  /** As `kafkajs` has it. */
   transaction?(...args: never[]): Promise<unknown>;
 }
 
+/** What {@link kafkajs} answers. */
 export interface KafkaTracing {
   /**
    * From now on, what is sent through this producer and its transactions carries the trace of the tenant that sends it.

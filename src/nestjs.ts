@@ -50,6 +50,7 @@ export class IsotraceInterceptor implements NestInterceptor {
     this.#handler = new HttpHandler('nestjs', registry, options);
   }
 
+  /** For Nest: runs the handler in its request's tenant and span. */
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http') return next.handle();
     const host = context.switchToHttp();
@@ -113,6 +114,7 @@ export class IsotraceModule implements NestModule {
     };
   }
 
+  /** For Nest: adds what begins each request's span. */
   configure(consumer: MiddlewareConsumer): void {
     if (this.#platform.httpAdapter?.getType() !== 'express') return;
     const interceptor = this.#interceptor;

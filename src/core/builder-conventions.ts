@@ -10,6 +10,7 @@ export interface Identity {
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
+/** One of the texts of an identity. */
 export type IdentityPart = Exclude<keyof Identity, 'tags'>;
 
 /** What a receiver's users expect of a builder: its variables, its keys, and how it is told who sends. */
@@ -24,6 +25,7 @@ export interface BuilderConventions {
   readonly headers: Readonly<Partial<Record<IdentityPart | 'environment', string>>>;
 }
 
+/** What builders follow unless they are given other conventions. */
 export const BUILDER_CONVENTIONS: BuilderConventions = Object.freeze({
   variablePrefix: 'ISOTRACE_',
   credentials: Object.freeze({}),

@@ -14,6 +14,7 @@ export interface CredentialOptions {
   rules?: CredentialRules | undefined;
 }
 
+/** What credentials look like, and which headers carry them. */
 export interface CredentialRules {
   /** What a key's id begins with. Default: anything. */
   readonly keyIdPrefix?: string | undefined;
@@ -23,6 +24,7 @@ export interface CredentialRules {
   readonly headers?: ((keyId: string, keySecret: string) => HeaderRecord) | undefined;
 }
 
+/** Credentials, or what is wrong with them. */
 export type CredentialResult =
   | { readonly ok: true; readonly credentials: Credentials }
   /** Every problem; secrets are not shown. */
@@ -38,6 +40,7 @@ const SHOWN_ID_LENGTH = 8;
  * cloned. For credentials that change while the process runs see {@link CredentialSource}.
  */
 export class Credentials {
+  /** Whole, as it was given. It is masked only where the object as such is shown. */
   readonly #keyId: string;
   readonly #keySecret: Secret;
   readonly #rules: CredentialRules;
@@ -94,10 +97,12 @@ export class Credentials {
     );
   }
 
+  /** The key's id, masked, and nothing of the secret. */
   toString(): string {
     return `Credentials(${maskId(this.#keyId)}, ${REDACTED})`;
   }
 
+  /** The key's id, masked, and nothing of the secret. */
   toJSON(): { keyId: string; keySecret: string } {
     return { keyId: maskId(this.#keyId), keySecret: REDACTED };
   }
@@ -114,6 +119,7 @@ export class Credentials {
 export class CredentialSource {
   /** For `destination.headers`. */
   readonly headers: () => HeaderRecord;
+  /** Those that the next attempt takes. */
   #current: Credentials;
 
   constructor(credentials: Credentials) {
@@ -125,6 +131,7 @@ export class CredentialSource {
     return this.#current;
   }
 
+  /** From the next attempt on, of any request. */
   replace(credentials: Credentials): void {
     this.#current = credentials;
   }

@@ -22,12 +22,17 @@ export type InstallStrategy = 'auto' | 'own' | 'join' | 'isolated';
 
 /** What isotrace uses of an OpenTelemetry instrumentation. */
 export interface InstrumentationLike {
+  /** Gets the router, which gives each span to its tenant. */
   setTracerProvider(provider: TracerProvider): void;
+  /** Gets the router, which gives each measurement to its tenant. */
   setMeterProvider?(provider: MeterProvider): void;
+  /** Called after the providers were given. */
   enable(): void;
+  /** Called by `uninstall`. */
   disable(): void;
 }
 
+/** What is installed, and how. */
 export interface InstallOptions {
   /**
    * OpenTelemetry instrumentations, also in nested arrays as `getNodeAutoInstrumentations()` returns them. They are
@@ -52,6 +57,7 @@ export interface InstallationHealth {
   readonly advice?: string;
 }
 
+/** What {@link TracerRegistry.install} has done. */
 export interface Installation extends InstallationHealth {
   /**
    * Takes everything out again, but does not bring back what was there before. Spans that wait for their tenant are

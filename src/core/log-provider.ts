@@ -19,12 +19,15 @@ export interface ApiLogRecord {
 
 /** As a `Logger` of `@opentelemetry/api-logs`. */
 export interface ApiLogger {
+  /** Records it for the tenant. Never throws. */
   emit(record: ApiLogRecord): void;
+  /** Whether a record like this would be kept. */
   enabled(options?: { context?: Context; severityNumber?: number; eventName?: string }): boolean;
 }
 
 /** As a `LoggerProvider` of `@opentelemetry/api-logs`: can be given to whatever takes one. */
 export interface ApiLoggerProvider {
+  /** A logger of a scope. */
   getLogger(name: string, version?: string, options?: unknown): ApiLogger;
 }
 

@@ -28,6 +28,7 @@ export interface TracerStats {
   readonly usage?: TenantUsage;
 }
 
+/** How deliveries to one destination go. */
 export interface DestinationHealth {
   /** Origin and path; never the query or credentials. */
   readonly destination: string;

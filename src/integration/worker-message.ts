@@ -21,12 +21,14 @@ export interface WorkerAccount {
   readonly dropped: number;
 }
 
+/** Spans that a worker hands over. */
 export interface SpansMessage extends WorkerAccount, Envelope<'spans'> {
   /** Told back when they are taken. */
   readonly batch: number;
   readonly spans: readonly SpanMessage[];
 }
 
+/** The parent took a batch. */
 export interface TakenMessage extends Envelope<'taken'> {
   readonly batch: number;
 }

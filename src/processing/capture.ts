@@ -29,8 +29,11 @@ export interface CaptureOptions {
   maxDepth?: number | undefined;
 }
 
+/** What is recorded of a call's arguments. */
 export type CaptureArguments = (...args: never[]) => unknown;
+/** What is recorded of a call's result. */
 export type CaptureResult = (result: never) => unknown;
+/** What is recorded of the values that a generator or stream has yielded. */
 export type CaptureAggregate = (values: readonly never[]) => unknown;
 
 /** {@link CaptureOptions} complete. */

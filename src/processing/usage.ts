@@ -11,8 +11,10 @@ export interface ModelPrice {
   readonly cacheWrite?: number | undefined;
 }
 
+/** Prices by the name of the model. */
 export type PriceTable = Readonly<Record<string, ModelPrice>>;
 
+/** How tokens and costs are added up, and what is told about long runs. */
 export interface AgentOptions {
   /**
    * Prices by model, up to 1,000; a tenant's come over the registry's, model by model. A model that is not in the table
@@ -61,6 +63,7 @@ export interface UsageTotals {
   readonly unpriced: number;
 }
 
+/** What the agents of a tenant have used. */
 export interface TenantUsage extends UsageTotals {
   readonly currency: string;
   /** By the model that answered; of more than 100 models the others are together under `_other`. */
