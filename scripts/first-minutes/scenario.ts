@@ -11,7 +11,7 @@ interface Minutes {
   readonly ports: { readonly dashboard: number; readonly app: number };
 }
 
-const SDK = ['core', 'resources', 'sdk-trace', 'context-async-hooks'].map((name) => `@opentelemetry/${name}`);
+const SDK = ['resources', 'sdk-trace', 'context-async-hooks'].map((name) => `@opentelemetry/${name}`);
 const PACKAGES = ['express', '@opentelemetry/api', ...SDK, 'typescript', 'tsx', '@types/node', '@types/express'];
 
 const BEFORE = `import express from 'express';
