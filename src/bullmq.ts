@@ -10,6 +10,7 @@ export type { MessagingOptions } from './integration/messaging-options.ts';
 
 /** What isotrace uses of a BullMQ `Job`. */
 export interface BullJob {
+  /** As BullMQ has it. */
   readonly id?: string | undefined;
   readonly name: string;
   readonly queueName: string;

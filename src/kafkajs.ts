@@ -17,6 +17,7 @@ export interface KafkaMessage {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly offset: string;
+  /** As `kafkajs` has it. */
   readonly headers?: Record<string, KafkaHeader> | undefined;
 }
 

@@ -79,6 +79,8 @@ const OBJECTS: Readonly<Record<string, string>> = {
       'EnrichmentOperations',
       'OutgoingOperations',
       'AgentOperations',
+      'Metrics',
+      'Logs',
     ].map((name) => [name, 'tracer']),
   ),
   TenantInstruments: 'tracer.metrics',

@@ -75,23 +75,25 @@ const OPTIONS =
   /(Options|Option|Properties|Params|Bounds|Filter|Filters|Rule|Query|Config|Paths|Rules|Steps|Question|Command|Facts)$/;
 
 /**
- * Public names that nothing is said about: exports, methods, and options. The fields of what users only read may be left
- * to their names, and so may `type`, which tells messages apart.
+ * Public names that nothing is said about: exports, methods, what classes show, and all that may be given. The fields of
+ * what users only read may be left to their names, and so may `type`, which tells messages apart.
  */
 export function findUndocumented(symbols: readonly ApiSymbol[]): string[] {
-  const needsDoc = (owner: string, { name, kind }: ApiMember): boolean => {
-    // A constructor is described by its class, `[Symbol.asyncDispose]` by the language.
+  const needsDoc = (owner: ApiSymbol, { name, kind, signatures }: ApiMember): boolean => {
+    // A constructor is described by its class, `[Symbol.asyncDispose]` and the name of an error by the language.
     if (kind === 'constructor' || name.startsWith('[') || name === 'type') return false;
-    return kind === 'method' || OPTIONS.test(owner);
+    if (owner.kind === 'class') return !(owner.name.endsWith('Error') && name === 'name');
+    const isOptional = signatures.some((signature) => /^(readonly )?[\w$]+\?:/.test(signature));
+    return kind === 'method' || isOptional || OPTIONS.test(owner.name);
   };
-  const ofMembers = (owner: string, path: string, members: readonly ApiMember[]): string[] =>
+  const ofMembers = (owner: ApiSymbol, path: string, members: readonly ApiMember[]): string[] =>
     members.flatMap((member) => [
       ...(member.doc === '' && needsDoc(owner, member) ? [`${path}.${member.name}`] : []),
       ...ofMembers(owner, `${path}.${member.name}`, member.members),
     ]);
-  return symbols.flatMap(({ name, doc, members }) => [
-    ...(doc === '' ? [name] : []),
-    ...ofMembers(name, name, members),
+  return symbols.flatMap((symbol) => [
+    ...(symbol.doc === '' ? [symbol.name] : []),
+    ...ofMembers(symbol, symbol.name, symbol.members),
   ]);
 }
 

@@ -105,24 +105,24 @@ function renderPage(
   for (const { title, symbols } of shown) blocks.push(`**${title}**: ${links(symbols)}`);
   if (others.length > 0) blocks.push(`**Also exported here**: ${links(others)}`);
   for (const { title, symbols } of shown) {
-    blocks.push(`## ${title}`, ...symbols.flatMap((symbol) => renderSymbol(symbol, find)));
+    blocks.push(`## ${title}`, ...symbols.flatMap((symbol) => renderSymbol(symbol, find, own)));
   }
   if (mentioned.length > 0) {
     blocks.push('## Without a name of their own', 'Not exported; shown because the above is made of them.');
-    blocks.push(...mentioned.flatMap((symbol) => renderSymbol(symbol, find)));
+    blocks.push(...mentioned.flatMap((symbol) => renderSymbol(symbol, find, own)));
   }
   return `${blocks.join('\n\n')}\n`;
 }
 
-function renderSymbol(symbol: ApiSymbol, find: FindSection): string[] {
+function renderSymbol(symbol: ApiSymbol, find: FindSection, all: readonly ApiSymbol[]): string[] {
   const { name, kind, doc, signatures, bases, members, values, mentions } = symbol;
   const blocks = [`### ${titleOf(symbol)}`];
   if (signatures.length > 0) blocks.push(codeBlock(signatures));
   if (doc !== '') blocks.push(renderDoc(doc, find));
-  if (bases.length > 0)
-    blocks.push(
-      `${kind === 'class' ? 'Has' : 'Has also'} what these have: ${bases.map((base) => linkTo(base, find)).join(', ')}.`,
-    );
+  const composed = kind === 'class' && members.length === 0 ? basesOf(symbol, all, find) : [];
+  if (composed.length > 0) blocks.push(...composed);
+  else if (bases.length > 0)
+    blocks.push(`Also has what these have: ${bases.map((base) => linkTo(base, find)).join(', ')}.`);
   if (values.length > 0) {
     blocks.push(
       values.map(({ text, doc: said }) => `- \`${text}\`${said === '' ? '' : `: ${renderDoc(said, find)}`}`).join('\n'),
@@ -139,6 +139,24 @@ function renderSymbol(symbol: ApiSymbol, find: FindSection): string[] {
   const seen = mentions.filter((mention) => find(mention) !== undefined && !bases.includes(mention));
   if (seen.length > 0) blocks.push(`Types: ${seen.map((mention) => linkTo(mention, find)).join(', ')}`);
   return blocks;
+}
+
+/** What a class that is only put together has, by where it comes from. */
+function basesOf({ bases }: ApiSymbol, all: readonly ApiSymbol[], find: FindSection): string[] {
+  const lines = bases.flatMap((base) => {
+    const members = (all.find(({ name }) => name === base)?.members ?? []).filter(
+      ({ name, kind, signatures }) =>
+        kind !== 'constructor' && !name.startsWith('[') && !signatures.some((text) => text.startsWith('protected ')),
+    );
+    if (members.length === 0) return [];
+    const names = members.map((member) => {
+      if (member.kind === 'property') return `\`${member.name}\``;
+      const title = headingOf(member, base, objectName(base));
+      return `[\`${member.name}()\`](#${anchorOf(title)})`;
+    });
+    return [`- ${linkTo(base, find)}: ${names.join(', ')}`];
+  });
+  return lines.length === 0 ? [] : [lines.join('\n')];
 }
 
 function headingOf({ name, kind, isStatic }: ApiMember, type: string, owner: string): string {

@@ -78,18 +78,22 @@ export class HoneyHiveTracer implements AsyncDisposable {
     await Promise.all([...HoneyHiveTracer.#live].map((tracer) => tracer.flush()));
   }
 
+  /** The project that spans go to, as it was given or by `HH_PROJECT`. */
   get project(): string | undefined {
     return this.#settings.project;
   }
 
+  /** Where the spans come from, such as `production`. */
   get source(): string {
     return this.#settings.source;
   }
 
+  /** Where spans and sessions go. */
   get serverUrl(): string {
     return this.#settings.serverUrl;
   }
 
+  /** Of the session of the running code, else of the tracer's own. */
   get sessionName(): string | undefined {
     return this.#sessionIn(contextApi.active()).name;
   }

@@ -21,6 +21,7 @@ export interface TelemetryFlowLogEntry {
   readonly message: string;
   /** Default: `info`. */
   readonly severity?: LogLevel | undefined;
+  /** Default: none. */
   readonly attributes?: Attributes | undefined;
 }
 

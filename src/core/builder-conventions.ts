@@ -2,11 +2,17 @@ import type { CredentialRules } from './credentials.ts';
 
 /** What tells one collector, agent or process of an operator from another. */
 export interface Identity {
+  /** Tells it apart from all others. */
   readonly id?: string | undefined;
+  /** For people. */
   readonly name?: string | undefined;
+  /** For people. */
   readonly description?: string | undefined;
+  /** The host that it runs on. */
   readonly hostname?: string | undefined;
+  /** Where that stands. */
   readonly datacenter?: string | undefined;
+  /** Anything else, by name. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 

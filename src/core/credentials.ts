@@ -40,7 +40,6 @@ const SHOWN_ID_LENGTH = 8;
  * cloned. For credentials that change while the process runs see {@link CredentialSource}.
  */
 export class Credentials {
-  /** Whole, as it was given. It is masked only where the object as such is shown. */
   readonly #keyId: string;
   readonly #keySecret: Secret;
   readonly #rules: CredentialRules;
@@ -74,6 +73,7 @@ export class Credentials {
     throw new IsotraceError('config_invalid', `credentials are not acceptable: ${names}`, { issues: result.issues });
   }
 
+  /** Whole, as it was given; it is masked only where the object as such is shown. */
   get keyId(): string {
     return this.#keyId;
   }
@@ -119,7 +119,6 @@ export class Credentials {
 export class CredentialSource {
   /** For `destination.headers`. */
   readonly headers: () => HeaderRecord;
-  /** Those that the next attempt takes. */
   #current: Credentials;
 
   constructor(credentials: Credentials) {
@@ -127,6 +126,7 @@ export class CredentialSource {
     this.headers = () => this.#current.headers();
   }
 
+  /** Those that the next attempt takes. */
   get current(): Credentials {
     return this.#current;
   }

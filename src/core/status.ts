@@ -38,6 +38,7 @@ export interface DestinationHealth {
   readonly spooled: number;
   /** Attempts that failed since the last that did not. */
   readonly failures: number;
+  /** What the last attempt that failed did so with. */
   readonly lastError?: string;
 }
 

@@ -41,9 +41,13 @@ export interface AgentSettings {
 
 /** Tokens of one call, as the semantic conventions count: what was read from or written to a cache is part of the input. */
 export interface TokenUsage {
+  /** What went into the model. */
   readonly inputTokens?: number | undefined;
+  /** What the model wrote. */
   readonly outputTokens?: number | undefined;
+  /** Of the input: what was read from a cache. */
   readonly cacheReadTokens?: number | undefined;
+  /** Of the input: what was written into a cache. */
   readonly cacheWriteTokens?: number | undefined;
   /** The model that answered, where it is not the one that was asked. */
   readonly model?: string | undefined;

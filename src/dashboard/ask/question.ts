@@ -41,6 +41,7 @@ export interface AggregateMetrics extends Searched {
   readonly aggregation: MetricAggregation;
   /** Up to 100 of `tenant`, `service`, or names of attributes. Default: `['tenant']`. */
   readonly groupBy?: readonly string[] | undefined;
+  /** As {@link GetMetric.stepMillis}. */
   readonly stepMillis?: number | undefined;
 }
 
@@ -74,6 +75,7 @@ export interface GetHealth {
 /** What is kept, and what the tenants have recorded and exported so far. */
 export interface GetStatus {
   readonly type: 'getStatus';
+  /** Tenants at most. */
   readonly limit?: number | undefined;
 }
 
