@@ -105,7 +105,7 @@ describe('the package', () => {
       listings.push(listPublicApi(entry, sources.get(file) ?? '', module));
     }
     await expect(listings.join('\n')).toMatchFileSnapshot('public-api.snapshot');
-  });
+  }, 120_000);
 });
 
 describe('the lockfile', () => {

@@ -1,4 +1,5 @@
 import { type MeterProvider, metrics, propagation, type TracerProvider, trace } from '@opentelemetry/api';
+import { type ApiConflict, describeConflict, findApiConflict } from '../infra/global-api.ts';
 import { registerLoggerProvider } from '../infra/global-logs.ts';
 import { detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
 import { registerSlot } from '../infra/register-slot.ts';
@@ -17,6 +18,9 @@ import type { SpanRouter } from './span-router.ts';
  * - `'isolated'`: nothing global changes; only the given instrumentations go through the registry.
  * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry, and beside Datadog, whose own
  *   instrumentations pass span processors by; else `'join'`.
+ *
+ * Where another version of `@opentelemetry/api` was the first to register something, ours may not: `'own'` is `'isolated'`
+ * then.
  */
 export type InstallStrategy = 'auto' | 'own' | 'join' | 'isolated';
 
@@ -87,7 +91,8 @@ export interface OtherProviders {
 export function install(router: SpanRouter, options: InstallOptions, others: OtherProviders): Installed {
   const { guard } = router;
   const found = detectGlobalSdk();
-  const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found);
+  const conflict = guard.run('api', 'version', findApiConflict, undefined);
+  const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found, conflict);
   const undo: (() => void)[] = [];
   const step = (operation: string, change: () => () => void): void => {
     guard.run('api', operation, () => void undo.push(change()), undefined);
@@ -116,6 +121,7 @@ export function install(router: SpanRouter, options: InstallOptions, others: Oth
   const isLeftOut = strategy === 'join' && given.length > 0;
   const notes = [
     noteOf(strategy, found),
+    conflict && `${describeConflict(conflict)}: bring both to one version, or code without a list goes to no tenant`,
     isLeftOut ? 'the instrumentations that were given are left alone: those of that SDK do their work' : undefined,
     slot?.problem,
   ];
@@ -130,7 +136,13 @@ export function install(router: SpanRouter, options: InstallOptions, others: Oth
   };
 }
 
-function resolveStrategy(wanted: InstallStrategy, found: GlobalSdk): Exclude<InstallStrategy, 'auto'> {
+function resolveStrategy(
+  wanted: InstallStrategy,
+  found: GlobalSdk,
+  conflict: ApiConflict | undefined,
+): Exclude<InstallStrategy, 'auto'> {
+  // Taking the globals from those who have them would leave them to nobody.
+  if (conflict !== undefined && (wanted === 'own' || found === 'none')) return 'isolated';
   if (wanted !== 'auto') return wanted;
   if (found === 'none') return 'own';
   return found === 'isotrace' || found === 'datadog' ? 'isolated' : 'join';
