@@ -213,6 +213,29 @@ describe('a wrapped listener', () => {
     expect(span?.status.code).toBe(0);
   });
 
+  it('has the same from Koa over HTTP/2', async () => {
+    const { registry, servers } = await startWorld();
+    const app = new Koa();
+    app.use(koa(registry, { tenant }));
+    app.use((ctx) => {
+      ctx.body = { tenant: registry.current()?.tenantId };
+    });
+    const server = http2.createServer(app.callback());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    onTestFinished(() => {
+      client.close();
+      server.close();
+    });
+    const stream = client.request({ ':path': '/a' });
+    const [body] = (await once(stream, 'data')) as [Buffer];
+    expect(JSON.parse(String(body))).toEqual({ tenant: 'tenant-0' });
+    const [span] = await servers();
+    expect(span?.attributes).toMatchObject({ 'network.protocol.version': '2', 'http.response.status_code': 200 });
+    expect(span?.attributes).not.toHaveProperty('error.type');
+  });
+
   it('serves a server of HTTP/2, with one span for each stream, aborted or not', async () => {
     const { registry, servers } = await startWorld();
     const reached = deferred<void>();
