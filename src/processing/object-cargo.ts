@@ -1,5 +1,4 @@
 import { types } from 'node:util';
-import type { ExportResult } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Clock } from '../utils/clock.ts';
 import { describeError, IsotraceError } from '../utils/errors.ts';
@@ -24,6 +23,8 @@ export interface ObjectCargoOptions {
   /** An export that has not answered by then counts as failed. */
   readonly timeoutMillis: number;
 }
+
+type ExportResult = Parameters<Parameters<SpanExporter['export']>[1]>[0];
 
 /** `ExportResultCode.SUCCESS` of OpenTelemetry's exporter contract. */
 const SUCCESS = 0;
