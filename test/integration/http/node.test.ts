@@ -220,7 +220,8 @@ describe('a wrapped listener', () => {
     app.use((ctx) => {
       ctx.body = { tenant: registry.current()?.tenantId };
     });
-    const server = http2.createServer(app.callback());
+    const serve = app.callback();
+    const server = http2.createServer((request, response) => void serve(request, response));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const client = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
