@@ -1,11 +1,12 @@
 import { type MeterProvider, metrics, propagation, type TracerProvider, trace } from '@opentelemetry/api';
 import { type ApiConflict, describeConflict, findApiConflict } from '../infra/global-api.ts';
 import { registerLoggerProvider } from '../infra/global-logs.ts';
-import { detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
+import { datadogSendsTraceparent, detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
 import { registerSlot } from '../infra/register-slot.ts';
 import type { ApiLoggerProvider } from './log-provider.ts';
 import type { IncomingTrust } from './propagation.ts';
 import { RoutingPropagator } from './routing-propagator.ts';
+import { shareContextManager, takeContextManager } from './shared-context-manager.ts';
 import type { SpanRouter } from './span-router.ts';
 
 /**
@@ -73,6 +74,10 @@ export interface Installation extends InstallationHealth {
 const STRATEGIES: readonly InstallStrategy[] = ['auto', 'own', 'join', 'isolated'];
 const TRUSTS: readonly IncomingTrust[] = ['parent', 'link', 'ignore'];
 
+const TWO_PROPAGATORS =
+  `Datadog's tracer may send a second traceparent with the same requests, and receivers take two for none: ` +
+  'set DD_TRACE_PROPAGATION_STYLE_INJECT=datadog';
+
 /** What was done, with advice in parts. */
 export interface Installed extends Omit<InstallationHealth, 'advice'> {
   /** Until the host has a span processor of the registry. */
@@ -98,6 +103,9 @@ export function install(router: SpanRouter, options: InstallOptions, others: Oth
     guard.run('api', operation, () => void undo.push(change()), undefined);
   };
   const slot = registerSlot();
+  // The host may have started its SDK since the registry was made.
+  const takeContexts = strategy === 'own' ? takeContextManager : shareContextManager;
+  guard.run('context', 'contextManager', takeContexts, undefined);
   const given = guard.run('api', 'instrumentations', () => listOf(options.instrumentations), []);
   if (strategy === 'own') step('install', () => takeGlobals(router, oneOf(options.incoming, TRUSTS, 'parent'), found));
   if (strategy === 'own') step('install logs', () => registerLoggerProvider(others.logs));
@@ -122,6 +130,7 @@ export function install(router: SpanRouter, options: InstallOptions, others: Oth
   const notes = [
     noteOf(strategy, found),
     conflict && `${describeConflict(conflict)}: bring both to one version, or code without a list goes to no tenant`,
+    strategy !== 'join' && datadogSendsTraceparent() ? TWO_PROPAGATORS : undefined,
     isLeftOut ? 'the instrumentations that were given are left alone: those of that SDK do their work' : undefined,
     slot?.problem,
   ];
