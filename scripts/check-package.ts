@@ -86,6 +86,12 @@ function checkFiles(tarball: string): void {
     const source = file.replace(/^dist/, 'src').replace(/(\.js|\.d\.ts)(\.map)?$/, '.ts');
     if (!has.has(source)) problems.push(`${file} is left over from an old build: ${source} does not exist`);
   }
+  // Older compilers, which are supported, know typed arrays without a parameter only.
+  for (const file of files.filter((name) => name.startsWith('dist/') && name.endsWith('.d.ts'))) {
+    const [type] =
+      /\b(?:\w+Array|Buffer)<ArrayBuffer(?:Like)?>/.exec(readFileSync(path.join(installed, file), 'utf8')) ?? [];
+    if (type !== undefined) problems.push(`${file} has ${type}, which TypeScript knows since 5.7`);
+  }
   const { size } = statSync(tarball);
   if (size > MAX_PACKED_BYTES) problems.push(`the tarball has ${size} bytes, ${MAX_PACKED_BYTES} at most`);
   console.log(`package: ${files.length} files, ${Math.round(size / 1024)} KiB packed`);
