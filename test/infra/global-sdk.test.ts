@@ -5,6 +5,7 @@ import { TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterEach, describe, expect, it } from 'vitest';
 import { detectGlobalSdk, isRegisteredProvider } from '../../src/infra/global-sdk.ts';
 import { registryOf } from '../core/registry-kit.ts';
+import { MEETS_SENTRY } from '../support/host-sdk.ts';
 
 /** OpenTelemetry 3 has no such package. */
 const base = await import('@opentelemetry/sdk-trace-base').catch(() => undefined);
@@ -54,7 +55,7 @@ describe('whose provider is registered', () => {
     delete marks[Symbol.for('dd-trace')];
   });
 
-  it('is Sentry, with a provider of its own class', () => {
+  it.runIf(MEETS_SENTRY)('is Sentry, with a provider of its own class', () => {
     const source = fileURLToPath(new URL('../../src/infra/global-sdk.ts', import.meta.url));
     const script = `
       import * as Sentry from '@sentry/node';

@@ -9,6 +9,7 @@ import { LEFT_OUT, withOpenTelemetry3 } from './sdk3-manifest.ts';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const NO_LOCK = '--no-package-lock';
+const LOCK = 'package-lock.json';
 const PATIENCE_MILLIS = 45 * 60_000;
 
 export interface SuiteOptions {
@@ -25,6 +26,8 @@ export interface SuiteOptions {
 export async function runSuite({ directory, node, filters }: SuiteOptions): Promise<string> {
   await copyProject(directory);
   await npm(node, directory, ['install', '--ignore-scripts', NO_LOCK]);
+  // The tests look at the project's own.
+  await cp(path.join(root, LOCK), path.join(directory, LOCK));
   const vitest = path.join(directory, 'node_modules/vitest/vitest.mjs');
   // As in .ci/run: real sockets, processes and timers get a second chance.
   const printed = await runNode(node, directory, [vitest, 'run', '--retry=1', ...filters], {}, PATIENCE_MILLIS);
@@ -43,7 +46,7 @@ async function copyProject(directory: string): Promise<void> {
       maxBuffer: 64 * 1_048_576,
     },
   );
-  const leftOut = new Set(['package-lock.json', ...Object.values(LEFT_OUT).flat()]);
+  const leftOut = new Set([LOCK, ...Object.values(LEFT_OUT).flat()]);
   for (const file of stdout.split('\0').filter((name) => name !== '' && !leftOut.has(name))) {
     await mkdir(path.dirname(path.join(directory, file)), { recursive: true });
     await cp(path.join(root, file), path.join(directory, file), { recursive: true }).catch(ignoreMissing);
