@@ -1,3 +1,5 @@
+const { setImmediate: turn } = require('node:timers/promises');
+
 // What every host does: two tenants' orders at the same time, with spans of its own and of a library that only knows
 // OpenTelemetry's API, with metrics and logs. It tells what isotrace said, and which entries could be loaded.
 exports.play = async ({ TracerRegistry }, { trace, logs }, load) => {
@@ -47,7 +49,3 @@ exports.play = async ({ TracerRegistry }, { trace, logs }, load) => {
   const hasLogs = logs !== undefined;
   process.stdout.write(`${JSON.stringify({ node: process.version, version, strategy, ok, hasLogs, loaded })}\n`);
 };
-
-function turn() {
-  return new Promise((resolve) => setImmediate(resolve));
-}
