@@ -30,7 +30,6 @@ export const OTEL_PACKAGES: Readonly<Record<OtelLine, Readonly<Record<PeerSet, R
     required: {
       '@opentelemetry/api': '~1.9.1',
       '@opentelemetry/context-async-hooks': '~2.12.0',
-      '@opentelemetry/core': '~2.12.0',
       '@opentelemetry/resources': '~2.12.0',
       '@opentelemetry/sdk-trace': '~2.12.0',
     },
@@ -44,7 +43,6 @@ export const OTEL_PACKAGES: Readonly<Record<OtelLine, Readonly<Record<PeerSet, R
     required: {
       '@opentelemetry/api': '~1.10.0',
       '@opentelemetry/context-async-hooks': '~3.1.0',
-      '@opentelemetry/core': '~3.1.0',
       '@opentelemetry/resources': '~3.1.0',
       '@opentelemetry/sdk-trace': '~3.1.0',
     },

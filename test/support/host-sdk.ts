@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-const manifest = new URL('../../node_modules/@opentelemetry/core/package.json', import.meta.url);
+const manifest = new URL('../../node_modules/@opentelemetry/sdk-trace/package.json', import.meta.url);
 const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { readonly version: string };
 
 /** The major version of OpenTelemetry's SDK that the tests run with: 2, and in `npm run test:matrix` also 3. */
