@@ -52,16 +52,16 @@ export class Segment {
   readonly signal: Signal;
   /** Grows from segment to segment of a store. */
   readonly id: number;
-  buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  buffer: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   length = 0;
   count = 0;
-  time = new Float64Array(INITIAL_ROWS);
-  value = new Float64Array(INITIAL_ROWS);
-  start = new Uint32Array(INITIAL_ROWS);
-  stop = new Uint32Array(INITIAL_ROWS);
-  name = new Uint32Array(INITIAL_ROWS);
-  group = new Uint32Array(INITIAL_ROWS);
-  flags = new Uint8Array(INITIAL_ROWS);
+  time: Float64Array = new Float64Array(INITIAL_ROWS);
+  value: Float64Array = new Float64Array(INITIAL_ROWS);
+  start: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  stop: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  name: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  group: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  flags: Uint8Array = new Uint8Array(INITIAL_ROWS);
   readonly groups: SegmentGroup[] = [];
   readonly services: string[] = [];
   readonly names = new ByteDictionary();
