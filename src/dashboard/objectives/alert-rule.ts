@@ -19,11 +19,11 @@ export interface AlertFigures {
   /** Of the rule's objective; NaN without one. */
   readonly burnRate: number;
   readonly budgetRemaining: number;
-  /** Of attached registries: spans dropped within the window, but for those that sampling turned away. */
+  /** Of attached registries: spans, log records and data points dropped within the window, but for those that sampling turned away. */
   readonly dropped: number;
   /** Of attached registries: attempts that failed since the last that did not, of the worst destination. */
   readonly failures: number;
-  /** Of attached registries: spans that wait. */
+  /** Of attached registries: spans, log records and data points that wait. */
   readonly queued: number;
 }
 
