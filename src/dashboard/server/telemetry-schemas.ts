@@ -1,15 +1,34 @@
 import { METRIC_TYPES, type MetricHeader } from '../otlp/row-batch.ts';
 import { SPAN_KINDS, SPAN_STATUSES } from '../otlp/span-flags.ts';
 import type {
+  BucketRecord,
   EventRecord,
+  ExemplarRecord,
+  ExponentialRecord,
+  HistogramRecord,
   LinkRecord,
   LogRecord,
+  PointRecord,
   ScopeRecord,
   SpanRecord,
   TelemetryAttributes,
   TelemetryValue,
 } from '../otlp/telemetry-model.ts';
-import { anything, bool, count, int64, list, object, oneOf, record, type Schema, text } from './response-schema.ts';
+import {
+  anything,
+  bool,
+  count,
+  int64,
+  integer,
+  list,
+  object,
+  oneOf,
+  optional,
+  real,
+  record,
+  type Schema,
+  text,
+} from './response-schema.ts';
 
 /** Integers beyond the safe range and numbers that JSON lacks are texts, bytes base64. */
 const value = anything as Schema<TelemetryValue>;
@@ -44,3 +63,26 @@ export const metricHeader = {
   temporality: oneOf<MetricHeader['temporality']>(['delta', 'cumulative', 'unspecified']),
   monotonic: bool,
 };
+
+const exemplar = object<ExemplarRecord>('PointExemplar', {
+  ...{ timeUnixNano: int64, value: real, traceId: text, spanId: text, attributes },
+});
+const buckets = object<BucketRecord>('Buckets', { offset: integer, counts: list(count) });
+
+export const pointSchema = object<PointRecord>('Point', {
+  ...origin,
+  metric: object('Metric', metricHeader),
+  ...{ startTimeUnixNano: int64, timeUnixNano: int64, attributes, value: real, flags: count },
+  histogram: optional(
+    object<HistogramRecord>('HistogramPoint', {
+      ...{ count, sum: real, min: optional(real), max: optional(real), bounds: list(real), counts: list(count) },
+    }),
+  ),
+  exponential: optional(
+    object<ExponentialRecord>('ExponentialPoint', {
+      ...{ scale: integer, zeroCount: count, zeroThreshold: real, positive: buckets, negative: buckets },
+    }),
+  ),
+  quantiles: list(object<PointRecord['quantiles'][number]>('Quantile', { quantile: real, value: real })),
+  exemplars: list(exemplar),
+});

@@ -1,6 +1,6 @@
 import type { MetricHeader } from '../otlp/row-batch.ts';
 import type { Signal } from '../otlp/signal.ts';
-import type { LogRecord, SpanRecord } from '../otlp/telemetry-model.ts';
+import type { LogRecord, PointRecord, SpanRecord } from '../otlp/telemetry-model.ts';
 import type { Query } from '../query/query.ts';
 import type { TenantScope } from './tenant-scope.ts';
 
@@ -20,6 +20,8 @@ export interface TelemetryStore {
   getTrace(scope: TenantScope, traceId: string, limit: number): Promise<TraceSpans>;
   /** Log records that match, newest first. */
   getLogs(search: Search): Promise<LogPage>;
+  /** Data points that match, newest first. */
+  getPoints(search: Search): Promise<PointPage>;
   listMetrics(search: Search): Promise<readonly MetricSummary[]>;
   queryMetric(question: MetricQuestion): Promise<MetricAnswer>;
   /** Rate, errors and duration of spans. */
@@ -98,6 +100,12 @@ export interface TraceSpans {
 
 export interface LogPage {
   readonly logs: readonly LogRecord[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+export interface PointPage {
+  readonly points: readonly PointRecord[];
   readonly more: boolean;
   readonly partial: boolean;
 }

@@ -190,6 +190,7 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
           store.listTraces({ ...search('tenant:b', scope), order: 'longest' }),
           store.getTrace(scope, traceId(2), 10),
           store.getLogs({ ...shared, query: query('', 'logs') }),
+          store.getPoints({ ...shared, query: query('', 'metrics') }),
           store.listMetrics({ ...shared, query: query('', 'metrics') }),
           store.queryMetric({
             ...{ ...shared, query: query('', 'metrics') },
@@ -336,6 +337,19 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
           },
         ]),
       );
+      const points = async (text: string, limit = 10) => {
+        const page = await store.getPoints({ ...search(), query: query(text, 'metrics'), limit });
+        return [page.points.map(({ metric, value }) => [metric.name, value]), page.more];
+      };
+      expect(await points('name:temperature')).toEqual([
+        [
+          ['temperature', 30],
+          ['temperature', 20],
+        ],
+        false,
+      ]);
+      expect(await points('', 1)).toEqual([[['requests', 10]], true]);
+      expect((await points('attr.route=/y'))[0]).toEqual([['requests', 6]]);
       const list = await store.listMetrics({ ...search(), query: query('', 'metrics') });
       expect(list.map(({ name, type, unit, points }) => [name, type, unit, points])).toEqual([
         ['latency', 'histogram', '', 1],

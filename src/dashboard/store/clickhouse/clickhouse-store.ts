@@ -15,6 +15,7 @@ import type {
   MetricAnswer,
   MetricQuestion,
   MetricSummary,
+  PointPage,
   RedAnswer,
   RedQuestion,
   Search,
@@ -68,6 +69,8 @@ export interface ClickHouseTablesOptions {
 }
 
 const MAX_ERRORS = 20_000;
+/** Exponential histograms are written as histograms. */
+const POINT_TYPES = ['gauge', 'sum', 'histogram', 'summary'] as const;
 const MAX_POINTS = 100_000;
 const MAX_RED_ROWS = 200_000;
 /** As the buckets of `LatencySketch`: rows of one bucket come as one. */
@@ -136,6 +139,20 @@ class ClickHouseStore implements TelemetryStore {
     return { logs: logs.slice(0, limit), more: logs.length > limit, partial: false };
   }
 
+  async getPoints({ scope, query, range, limit }: Search): Promise<PointPage> {
+    const lists = await Promise.all(
+      POINT_TYPES.map(async (type) => {
+        const rows = await this.#search(METRICS[type], 'metrics', scope, query, {
+          ...{ columns: POINT_SELECTIONS[type], range },
+          tail: `ORDER BY TimeUnix DESC LIMIT ${limit + 1}`,
+        });
+        return rows.map((row) => toPointRecord(row, type));
+      }),
+    );
+    const points = lists.flat().sort((left, right) => (left.timeUnixNano < right.timeUnixNano ? 1 : -1));
+    return { points: points.slice(0, limit), more: points.length > limit, partial: false };
+  }
+
   async listMetrics({ scope, query, range, limit }: Search): Promise<readonly MetricSummary[]> {
     const lists = await Promise.all(
       METRIC_TYPES.map(async (type) => {
@@ -166,7 +183,7 @@ class ClickHouseStore implements TelemetryStore {
     const { scope, query, name, range } = question;
     const table = new MetricTable(question);
     let partial = false;
-    for (const type of ['gauge', 'sum', 'histogram', 'summary'] as const) {
+    for (const type of POINT_TYPES) {
       const rows = await this.#search(METRICS[type], 'metrics', scope, query, {
         columns: POINT_SELECTIONS[type],
         range: { startMillis: lookbackStart(question), endMillis: range.endMillis },

@@ -1,8 +1,8 @@
 import { lookbackStart, MetricTable } from '../metric-table.ts';
-import type { MetricAnswer, MetricQuestion, MetricSummary, Search } from '../telemetry-store.ts';
+import type { MetricAnswer, MetricQuestion, MetricSummary, PointPage, Search } from '../telemetry-store.ts';
 import type { Segment } from './segment.ts';
 import { bindQuery, createDecodeBudget } from './segment-search.ts';
-import { byNewest } from './top-rows.ts';
+import { byNewest, findTopRows } from './top-rows.ts';
 
 interface OpenSummary {
   readonly summary: MetricSummary;
@@ -47,6 +47,12 @@ export function listRingMetrics(
     }))
     .sort((left, right) => (left.name < right.name ? -1 : 1))
     .slice(0, limit);
+}
+
+export function getRingPoints(segments: readonly Segment[], { query, range, limit }: Omit<Search, 'scope'>): PointPage {
+  const budget = createDecodeBudget();
+  const { rows, more } = findTopRows({ segments, query, range, limit, budget });
+  return { points: rows.map(({ segment, row }) => segment.pointAt(row)), more, partial: budget.exceeded };
 }
 
 export function queryRingMetric(segments: readonly Segment[], question: Omit<MetricQuestion, 'scope'>): MetricAnswer {

@@ -16,6 +16,7 @@ import type {
   MetricAnswer,
   MetricQuestion,
   MetricSummary,
+  PointPage,
   RedAnswer,
   RedQuestion,
   Search,
@@ -35,7 +36,7 @@ import { ArrivalLog } from './arrival-log.ts';
 import { ringErrors } from './ring-errors.ts';
 import { ringFacets, ringServices } from './ring-facets.ts';
 import { getRingLogs } from './ring-logs.ts';
-import { listRingMetrics, queryRingMetric } from './ring-metrics.ts';
+import { getRingPoints, listRingMetrics, queryRingMetric } from './ring-metrics.ts';
 import { ringRed } from './ring-red.ts';
 import { ringTail } from './ring-tail.ts';
 import { getRingTrace, listRingTraces } from './ring-traces.ts';
@@ -117,6 +118,10 @@ export class SegmentRing implements TelemetryStore {
 
   getLogs(search: Search): Promise<LogPage> {
     return answer(() => getRingLogs(this.#segments(search.scope, 'logs'), search));
+  }
+
+  getPoints(search: Search): Promise<PointPage> {
+    return answer(() => getRingPoints(this.#segments(search.scope, 'metrics'), search));
   }
 
   listMetrics(search: Search): Promise<readonly MetricSummary[]> {
