@@ -48,11 +48,11 @@ function toPoint(type: MetricHeader['type'], point: PointRecord): object {
     timeUnixNano: String(point.timeUnixNano),
     flags: point.flags,
     ...(type !== 'summary' && { exemplars: point.exemplars.map(toExemplar) }),
-    ...valueOf(type, point),
+    ...figuresOf(type, point),
   };
 }
 
-function valueOf(type: MetricHeader['type'], { value, histogram, exponential, quantiles }: PointRecord): object {
+function figuresOf(type: MetricHeader['type'], { value, histogram, exponential, quantiles }: PointRecord): object {
   if (histogram === undefined) return { asDouble: toDouble(value) };
   const { count, sum, min, max, bounds, counts } = histogram;
   const total = { count: String(count), sum: toDouble(sum) };

@@ -20,6 +20,8 @@ export interface TelemetryStore {
   getTrace(scope: TenantScope, traceId: string, limit: number): Promise<TraceSpans>;
   /** Log records that match, newest first. */
   getLogs(search: Search): Promise<LogPage>;
+  /** How many log records match, by tenant and over time. */
+  countLogs(question: LogCountQuestion): Promise<LogCountAnswer>;
   /** Data points that match, newest first. */
   getPoints(search: Search): Promise<PointPage>;
   listMetrics(search: Search): Promise<readonly MetricSummary[]>;
@@ -100,6 +102,24 @@ export interface TraceSpans {
 
 export interface LogPage {
   readonly logs: readonly LogRecord[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+export interface LogCountQuestion extends Search {
+  readonly stepMillis: number;
+}
+
+export interface LogCountGroup {
+  readonly tenant: string;
+  readonly count: number;
+  /** Those that have any, by time. */
+  readonly steps: readonly { readonly timeMillis: number; readonly count: number }[];
+}
+
+export interface LogCountAnswer {
+  /** The most records first. */
+  readonly groups: readonly LogCountGroup[];
   readonly more: boolean;
   readonly partial: boolean;
 }

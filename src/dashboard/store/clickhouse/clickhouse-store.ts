@@ -3,6 +3,7 @@ import type { Signal } from '../../otlp/signal.ts';
 import type { LogRecord } from '../../otlp/telemetry-model.ts';
 import type { Query } from '../../query/query.ts';
 import { ErrorTable } from '../error-table.ts';
+import { LogCountTable } from '../log-count-table.ts';
 import { lookbackStart, MetricTable } from '../metric-table.ts';
 import { RedTable } from '../red-table.ts';
 import type {
@@ -11,6 +12,8 @@ import type {
   ErrorPage,
   FacetAnswer,
   FacetQuestion,
+  LogCountAnswer,
+  LogCountQuestion,
   LogPage,
   MetricAnswer,
   MetricQuestion,
@@ -71,6 +74,7 @@ export interface ClickHouseTablesOptions {
 const MAX_ERRORS = 20_000;
 /** Exponential histograms are written as histograms. */
 const POINT_TYPES = ['gauge', 'sum', 'histogram', 'summary'] as const;
+const MAX_COUNT_ROWS = 100_000;
 const MAX_POINTS = 100_000;
 const MAX_RED_ROWS = 200_000;
 /** As the buckets of `LatencySketch`: rows of one bucket come as one. */
@@ -137,6 +141,18 @@ class ClickHouseStore implements TelemetryStore {
   async getLogs({ scope, query, range, limit }: Search): Promise<LogPage> {
     const logs = await this.#logs(scope, query, range, limit + 1);
     return { logs: logs.slice(0, limit), more: logs.length > limit, partial: false };
+  }
+
+  async countLogs({ scope, query, range, limit, stepMillis }: LogCountQuestion): Promise<LogCountAnswer> {
+    const rows = await this.#search(LOGS, 'logs', scope, query, {
+      columns: `$tenant AS tenant, intDiv(toUnixTimestamp64Milli(Timestamp), ${Math.trunc(stepMillis)}) AS step,
+        toFloat64(count()) AS weight`,
+      range,
+      tail: `GROUP BY tenant, step LIMIT ${MAX_COUNT_ROWS}`,
+    });
+    const table = new LogCountTable(stepMillis);
+    for (const row of rows) table.add(textAt(row, 'tenant'), Number(row['step']), Number(row['weight']));
+    return { ...table.answer(limit), partial: rows.length === MAX_COUNT_ROWS };
   }
 
   async getPoints({ scope, query, range, limit }: Search): Promise<PointPage> {

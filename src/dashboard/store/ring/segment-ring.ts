@@ -12,6 +12,8 @@ import type {
   ErrorPage,
   FacetAnswer,
   FacetQuestion,
+  LogCountAnswer,
+  LogCountQuestion,
   LogPage,
   MetricAnswer,
   MetricQuestion,
@@ -35,7 +37,7 @@ import { isInScope, type TenantScope } from '../tenant-scope.ts';
 import { ArrivalLog } from './arrival-log.ts';
 import { ringErrors } from './ring-errors.ts';
 import { ringFacets, ringServices } from './ring-facets.ts';
-import { getRingLogs } from './ring-logs.ts';
+import { countRingLogs, getRingLogs } from './ring-logs.ts';
 import { getRingPoints, listRingMetrics, queryRingMetric } from './ring-metrics.ts';
 import { ringRed } from './ring-red.ts';
 import { ringTail } from './ring-tail.ts';
@@ -118,6 +120,10 @@ export class SegmentRing implements TelemetryStore {
 
   getLogs(search: Search): Promise<LogPage> {
     return answer(() => getRingLogs(this.#segments(search.scope, 'logs'), search));
+  }
+
+  countLogs(question: LogCountQuestion): Promise<LogCountAnswer> {
+    return answer(() => countRingLogs(this.#segments(question.scope, 'logs'), question));
   }
 
   getPoints(search: Search): Promise<PointPage> {
