@@ -70,6 +70,8 @@ export class Segment {
   maxTime = Number.NEGATIVE_INFINITY;
   /** Set when it is dropped: its rows count as gone. */
   evicted = false;
+  /** Rows that are looked at one after the other are mostly of one group. */
+  #lastOrigin: { readonly group: number; readonly origin: TelemetryOrigin } | undefined;
 
   constructor(tenant: string, signal: Signal, id: number) {
     this.tenant = tenant;
@@ -171,12 +173,15 @@ export class Segment {
 
   originOf(row: number): TelemetryOrigin {
     const group = this.group[row] as number;
-    return {
+    if (this.#lastOrigin?.group === group) return this.#lastOrigin.origin;
+    const origin = {
       tenant: this.tenant,
       service: this.serviceOf(row),
       resource: this.resourceOfGroup(group),
       scope: this.scopeOfGroup(group),
     };
+    this.#lastOrigin = { group, origin };
+    return origin;
   }
 
   /** One attribute of the row itself, not of its resource. */
