@@ -37,7 +37,7 @@ import {
   record,
   text,
 } from './response-schema.ts';
-import { logSchema, metricHeader, pointSchema, spanSchema } from './telemetry-schemas.ts';
+import { compactTraceSchema, logSchema, metricHeader, pointSchema, spanSchema } from './telemetry-schemas.ts';
 import { VIEW_CHARTS, type View } from './view-list.ts';
 
 const page = { more: bool, partial: bool };
@@ -51,7 +51,7 @@ const traceSummary = object<TraceSummary>('TraceSummary', {
 export const tracePage = object<TracePage>('TracePage', { traces: list(traceSummary), ...page });
 
 export const traceAnswer = either(
-  object<TraceSpans>('TraceSpans', { spans: list(spanSchema), more: bool }),
+  either(object<TraceSpans>('TraceSpans', { spans: list(spanSchema), more: bool }), compactTraceSchema),
   object<OtlpTraces>('OtlpTraces', { resourceSpans: list(anyObject) }),
 );
 

@@ -30,7 +30,7 @@ import {
   scopeOf,
   TENANT_PARAMETER,
 } from './api-route.ts';
-
+import { compactTrace } from './compact-trace.ts';
 import { alertPage, healthPage, pendingPage, sloPage } from './status-schemas.ts';
 
 const COMMON = { ...TENANT_PARAMETER, ...RANGE_PARAMETERS, ...QUERY_PARAMETER };
@@ -70,12 +70,18 @@ export const API_ROUTES: readonly ApiRoute[] = [
       ...TENANT_PARAMETER,
       traceId: required(text('32 hex digits.', { pattern: TRACE_ID })),
       limit: integer('The most spans.', 10_000, 1, 100_000),
-      format: formatOf('spans'),
+      format: oneOf(
+        '`spans`; `compact` for what spans have in common once, and nothing that is zero or empty; or `otlp` for a ' +
+          'request that any OTLP receiver takes.',
+        ['spans', 'compact', 'otlp'],
+        'spans',
+      ),
     },
     ask: async (context, { tenant, traceId, limit, format }) => {
-      const { spans, more } = await context.store.getTrace(scopeOf(context, tenant), traceId.toLowerCase(), limit);
-      if (spans.length === 0) throw new ApiProblem({ status: 404, message: 'there is no such trace' });
-      return format === 'otlp' ? spansToOtlpJson(spans) : { spans, more };
+      const trace = await context.store.getTrace(scopeOf(context, tenant), traceId.toLowerCase(), limit);
+      if (trace.spans.length === 0) throw new ApiProblem({ status: 404, message: 'there is no such trace' });
+      if (format === 'compact') return compactTrace(trace);
+      return format === 'otlp' ? spansToOtlpJson(trace.spans) : trace;
     },
   }),
   defineRoute({

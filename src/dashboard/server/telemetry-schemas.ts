@@ -12,8 +12,10 @@ import type {
   ScopeRecord,
   SpanRecord,
   TelemetryAttributes,
+  TelemetryOrigin,
   TelemetryValue,
 } from '../otlp/telemetry-model.ts';
+import type { CompactSpan, CompactTrace } from './compact-trace.ts';
 import {
   anything,
   bool,
@@ -43,13 +45,31 @@ const link = object<LinkRecord>('Link', {
   ...{ traceId: text, spanId: text, traceState: text, attributes, droppedAttributesCount: count, flags: count },
 });
 
+const status = object<SpanRecord['status']>('SpanStatus', { code: oneOf(SPAN_STATUSES), message: text });
+
+export const compactTraceSchema = object<CompactTrace>('CompactTrace', {
+  origins: list(object<TelemetryOrigin>('Origin', origin)),
+  compact: list(
+    object<CompactSpan>('CompactSpan', {
+      origin: count,
+      ...{ spanId: optional(text), parentSpanId: optional(text), traceState: optional(text), flags: optional(count) },
+      ...{ name: optional(text), kind: optional(oneOf(SPAN_KINDS)), attributes: optional(attributes) },
+      ...{ startTimeUnixNano: optional(int64), endTimeUnixNano: optional(int64) },
+      ...{ droppedAttributesCount: optional(count), droppedEventsCount: optional(count) },
+      ...{ events: optional(list(event)), links: optional(list(link)), droppedLinksCount: optional(count) },
+      status: optional(status),
+    }),
+  ),
+  more: bool,
+});
+
 export const spanSchema = object<SpanRecord>('Span', {
   ...origin,
   ...{ traceId: text, spanId: text, parentSpanId: text, traceState: text, flags: count, name: text },
   kind: oneOf(SPAN_KINDS),
   ...{ startTimeUnixNano: int64, endTimeUnixNano: int64, attributes, droppedAttributesCount: count },
   ...{ events: list(event), droppedEventsCount: count, links: list(link), droppedLinksCount: count },
-  status: object<SpanRecord['status']>('SpanStatus', { code: oneOf(SPAN_STATUSES), message: text }),
+  status,
 });
 
 export const logSchema = object<LogRecord>('LogRecord', {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { expandTrace, type WireCompactTrace, type WireTrace } from '../../../src/dashboard/page/model/wire.ts';
 import { logsJson, metricsJson, nanos, spanId, traceId, tracesJson } from '../otlp-requests.ts';
 import { getJson, openDashboard, postOtlp, send } from './dashboard-kit.ts';
 
@@ -68,6 +69,29 @@ describe('the API of the dashboard', () => {
     expect((await postOtlp(second, 'traces', exported.value)).status).toBe(200);
     expect((await getJson(second, path)).value).toEqual((await getJson(first, path)).value);
     expect((await send(first, 'GET', `/api/v1/traces/${traceId(2)}`)).status).toBe(404);
+  });
+
+  it('gives a trace in fewer bytes, of which the page makes the same spans', async () => {
+    const dashboard = await openDashboard();
+    for (const [service, first] of [
+      ['api', 1],
+      ['web', 50],
+    ] as const) {
+      const exception = { type: 'E', message: 'm', stack: 's' };
+      const spans = Array.from({ length: 40 }, (_, index) => ({
+        ...{ traceId: traceId(1), spanId: spanId(first + index), at: at + index, error: index % 7 === 0 },
+        ...(index > 0 && { parentSpanId: spanId(first) }),
+        ...(index % 9 === 0 && { exception, attributes: { n: index } }),
+      }));
+      await postOtlp(dashboard, 'traces', tracesJson({ service, tenant: 't' }, spans));
+    }
+    const path = `/api/v1/traces/${traceId(1)}`;
+    const plain = await getJson<WireTrace>(dashboard, path);
+    const compact = await getJson<WireCompactTrace>(dashboard, `${path}?format=compact`);
+    expect(plain.value.spans).toHaveLength(80);
+    expect(compact.value.origins).toHaveLength(2);
+    expect(expandTrace(traceId(1), compact.value)).toEqual(plain.value);
+    expect(JSON.stringify(compact.value).length).toBeLessThan(JSON.stringify(plain.value).length / 2);
   });
 
   it('gives log records as OTLP that it takes back', async () => {

@@ -99,6 +99,8 @@ describe('the description of the API', () => {
     ['traces/{traceId}', `traces/${traceId(1)}`, 'spans.1.events.0.name'],
     ['traces/{traceId}', `traces/${traceId(3)}`, 'spans.0.links.0.traceId'],
     ['traces/{traceId}', `traces/${traceId(1)}?format=otlp`, 'resourceSpans.0'],
+    ['traces/{traceId}', `traces/${traceId(1)}?format=compact`, 'compact.1.status.code'],
+    ['traces/{traceId}', `traces/${traceId(3)}?format=compact`, 'compact.0.links.0.traceId'],
     ['logs', 'logs?start=0', 'logs.0.body'],
     ['logs', 'logs?start=0&format=otlp', 'resourceLogs.0'],
     ['metrics/points', 'metrics/points?start=0', 'points.0.exemplars.0.traceId'],
