@@ -25,7 +25,7 @@ const REQUIRED_FILES = [
 ];
 const ALLOWED_FILE =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|examples\/[a-z]+\/(package\.json|tsconfig\.json|README\.md|src\/[a-z-]+\.ts)|dist\/.+\.(js|d\.ts)(\.map)?|dist\/dashboard\/page\/(index\.html|assets\/[\w-]+\.(js|css|svg)))$/;
-const PAGE = 'dist/dashboard/page/';
+const DECLARATION = /\.d\.ts(\.map)?$/;
 
 interface Manifest {
   readonly name: string;
@@ -52,6 +52,7 @@ try {
   checkDeclarations(entries);
   await checkPublicApi(manifest, entries);
   checkCommandLine(manifest);
+  checkClient();
 } finally {
   rmSync(workspace, { recursive: true, force: true });
 }
@@ -82,10 +83,13 @@ function checkFiles(tarball: string): void {
   const has = new Set(files);
   for (const file of REQUIRED_FILES) if (!has.has(file)) problems.push(`${file} is missing from the tarball`);
   for (const file of files) if (!ALLOWED_FILE.test(file)) problems.push(`${file} does not belong in the tarball`);
-  for (const file of files.filter((name) => name.startsWith('dist/') && !name.startsWith(PAGE))) {
-    const source = file.replace(/^dist/, 'src').replace(/(\.js|\.d\.ts)(\.map)?$/, '.ts');
+  for (const file of files.filter((name) => DECLARATION.test(name))) {
+    const source = file.replace(/^dist/, 'src').replace(DECLARATION, '.ts');
     if (!has.has(source)) problems.push(`${file} is left over from an old build: ${source} does not exist`);
   }
+  // V8 keeps a source with any other character in twice the memory.
+  const core = readFileSync(path.join(installed, 'dist/chunks/index.js'), 'latin1');
+  if (/[^\0-\x7F]/.test(core)) problems.push('dist/chunks/index.js has characters that are not ASCII, in a comment');
   const { size } = statSync(tarball);
   if (size > MAX_PACKED_BYTES) problems.push(`the tarball has ${size} bytes, ${MAX_PACKED_BYTES} at most`);
   console.log(`package: ${files.length} files, ${Math.round(size / 1024)} KiB packed`);
@@ -130,6 +134,17 @@ function checkCommandLine({ bin, version }: Manifest): void {
   for (const [name, file] of Object.entries(bin)) {
     const printed = run(name, path.join(installed, file), ['--version']);
     if (printed?.trim() !== version) problems.push(`${name} --version printed ${JSON.stringify(printed)}`);
+  }
+}
+
+/** What workers and plugins load takes nothing of OpenTelemetry along, nor of the core. */
+function checkClient(): void {
+  const waiting = [path.join(installed, 'dist/commands-client.js')];
+  for (const file of waiting) {
+    for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(/^(?:import|export) .*?"([^"]+)";$/gm)) {
+      if (specifier.startsWith('.')) waiting.push(path.resolve(path.dirname(file), specifier));
+      else if (!specifier.startsWith('node:')) problems.push(`isotrace/commands-client loads ${specifier}`);
+    }
   }
 }
 

@@ -11,6 +11,9 @@ process.once('message', (message) => {
   });
 });
 
+// The time is over: what the measurement started ends with it.
+process.once('SIGTERM', () => process.exit(1));
+
 async function answer(name: string, task: Task): Promise<void> {
   const question = await QUESTIONS[name]?.();
   const figures = await question?.measure(task);

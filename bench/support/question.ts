@@ -32,6 +32,8 @@ export interface Question {
   readonly peers?: (variant: string) => readonly PeerName[];
   readonly rows: readonly Row[];
   readonly rounds: number;
+  /** What one measurement may take. Default: 300,000. */
+  readonly maxMillis?: number;
   /** What is measured in the short form. Default: all variants. */
   readonly shortVariants?: readonly string[];
   /** Runs in a process of its own. Throws when a figure would not be worth anything, as when spans are missing. */

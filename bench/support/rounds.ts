@@ -40,7 +40,7 @@ export interface RoundOptions {
   readonly progress: (line: string) => void;
 }
 
-/** Longer than any measurement takes. */
+/** Longer than most measurements take. */
 const MAX_MILLIS = 300_000;
 
 /** Of any unit that is used here: a ratio to so little says nothing. */
@@ -67,7 +67,7 @@ export async function ask(question: Question, options: RoundOptions): Promise<An
       for (const peer of round % 2 === 0 ? peers : peers.toReversed()) {
         progress(`${question.name}, round ${round + 1} of ${rounds}: ${variant}, ${peer}`);
         try {
-          figures[peer] = await measureInChild(question.name, { peer, variant, short }, options);
+          figures[peer] = await measureInChild(question, { peer, variant, short }, options);
         } catch (error) {
           // Of another library's failure only its own column suffers.
           if (OWN_PEERS.includes(peer)) throw error;
@@ -110,7 +110,7 @@ function isMet({ better, goal }: Row, answer: PeerAnswer | undefined): boolean |
 }
 
 async function measureInChild(
-  question: string,
+  { name: question, maxMillis = MAX_MILLIS }: Question,
   task: Task,
   { execPath, profileDirectory }: RoundOptions,
 ): Promise<Figures> {
@@ -121,7 +121,7 @@ async function measureInChild(
   const child = fork(fileURLToPath(new URL('child.ts', import.meta.url)), {
     execArgv: [...process.execArgv, ...profile],
     execPath,
-    timeout: MAX_MILLIS,
+    timeout: maxMillis,
   });
   const exited = once(child, 'exit');
   let figures: Figures | undefined;

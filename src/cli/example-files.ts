@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageFolder } from '../infra/package-folder.ts';
 import type { ScaffoldFile } from './scaffold.ts';
 
 /** The projects in `examples/` of the package, each with what it shows. */
@@ -15,17 +15,20 @@ export const EXAMPLES = {
 
 export type ExampleName = keyof typeof EXAMPLES;
 
-const HOME = new URL('../../examples/', import.meta.url);
 /** What somebody who tried the example in its place has left there. */
 const LEFT_OVERS: ReadonlySet<string> = new Set(['node_modules', 'package-lock.json', 'dist']);
 
 /** All files of an example, in the order of their paths. */
-export function exampleFiles(name: ExampleName, home: URL = HOME): ScaffoldFile[] {
-  const root = new URL(`${name}/`, home);
+export function exampleFiles(name: ExampleName, home: string = examplesFolder()): ScaffoldFile[] {
+  const root = path.join(home, name);
   return readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(fileURLToPath(root), path.join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .filter((file) => !LEFT_OVERS.has(file.split('/')[0] as string))
     .sort()
-    .map((file) => ({ path: file, content: readFileSync(new URL(file, root), 'utf8') }));
+    .map((file) => ({ path: file, content: readFileSync(path.join(root, file), 'utf8') }));
+}
+
+function examplesFolder(): string {
+  return path.join(packageFolder(), 'examples');
 }

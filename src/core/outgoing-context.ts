@@ -1,11 +1,11 @@
 import type { Context, TextMapSetter } from '@opentelemetry/api';
 import { isSpanContextValid, SpanKind, trace } from '@opentelemetry/api';
-import { isTracingSuppressed } from '@opentelemetry/core';
 import { ownerIn, scopeOf } from '../processing/scope.ts';
 import { RecordingSpan } from '../processing/span.ts';
 import { UnsampledSpan } from '../processing/unsampled-span.ts';
 import type { Guard } from '../utils/guard.ts';
 import { matchesHost } from '../utils/host-pattern.ts';
+import { isTracingSuppressed } from '../utils/suppress-tracing.ts';
 import { injectContext, injectSpan } from './propagation.ts';
 import type { PropagationSettings } from './settings.ts';
 import { TracerRuntime } from './tracer-runtime.ts';

@@ -1,5 +1,4 @@
 import { type Context, context as contextApi, SpanKind } from '@opentelemetry/api';
-import { suppressTracing } from '@opentelemetry/core';
 import { sentRequests } from '../infra/sent-requests.ts';
 import {
   asRequest,
@@ -9,6 +8,7 @@ import {
   readFetchRequest,
 } from '../processing/fetch-call.ts';
 import { runTracked } from '../processing/track-result.ts';
+import { suppressTracing } from '../utils/suppress-tracing.ts';
 import { enterGuarded, type SpanEngine, startGuarded } from './operations.ts';
 import { injectOutgoing, mayTraceTo } from './outgoing-context.ts';
 

@@ -248,7 +248,7 @@ export class TracerBuilder {
     return this.#fromEnv('DATACENTER', env, (text) => this.withDatacenter(text));
   }
 
-  /** Whether what `withCollector…` and {@link withDatacenter} say is in the resource, and not in headers only. */
+  /** Whether what `withCollector`, its like and {@link withDatacenter} say is in the resource, and not in headers only. */
   withEnrichResources(enrichResources = true): this {
     return this.#set({ enrichResources });
   }

@@ -1,5 +1,5 @@
 import type { Context, Span, SpanOptions } from '@opentelemetry/api';
-import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
+import type { Resource } from '@opentelemetry/resources';
 import { tenantResource } from '../infra/resources.ts';
 import { within } from '../lifecycle/deadline.ts';
 import type { TenantReport } from '../lifecycle/report.ts';
@@ -7,6 +7,7 @@ import { Signal } from '../lifecycle/signal.ts';
 import { canBecome, isRecordingState, type TracerState } from '../lifecycle/tracer-state.ts';
 import { Ledgers } from '../processing/ledger.ts';
 import type { ScopeOwner } from '../processing/scope.ts';
+import { SettledResource } from '../processing/settled-resource.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import type { SpanScope } from '../processing/span-host.ts';
 import { recordPending, type SpanStarter, startSpan } from '../processing/start-span.ts';
@@ -141,7 +142,7 @@ export class TracerRuntime extends SpanRules implements ScopeOwner, SpanStarter,
   }
 
   resource(): Resource {
-    this.#resource ??= resourceFromAttributes(tenantResource(this.house.baseResource, this.path.settings));
+    this.#resource ??= new SettledResource(tenantResource(this.house.baseResource, this.path.settings));
     return this.#resource;
   }
 

@@ -1,4 +1,5 @@
 import type { Secret } from '../utils/secret.ts';
+import type { StopSignal } from '../utils/stop-signal.ts';
 
 /**
  * TLS identity of a destination. Two requests share connections only when these are equal, byte for byte.
@@ -45,7 +46,7 @@ export interface TransportRequest {
    * host's name is then looked up by the proxy. Never shares a connection with a request that goes another way.
    */
   readonly proxy?: Secret<URL> | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: StopSignal | undefined;
 }
 
 /** Why an attempt got no status line. */

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
-import { suppressTracing } from '@opentelemetry/core';
+import { suppressTracing } from '../utils/suppress-tracing.ts';
 
 const UNTRACED = suppressTracing(ROOT_CONTEXT);
 

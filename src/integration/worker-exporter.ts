@@ -1,4 +1,3 @@
-import type { ExportResult } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import { listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
 import {
@@ -10,7 +9,8 @@ import {
   writeSpan,
 } from './worker-message.ts';
 
-type Answer = (result: ExportResult) => void;
+type Answer = Parameters<SpanExporter['export']>[1];
+type ExportResult = Parameters<Answer>[0];
 
 const SUCCESS = 0;
 const FAILED = 1;

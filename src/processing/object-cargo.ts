@@ -1,9 +1,9 @@
 import { types } from 'node:util';
-import type { ExportResult } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Clock } from '../utils/clock.ts';
 import { describeError, IsotraceError } from '../utils/errors.ts';
 import type { HookSwitch } from '../utils/guard.ts';
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { Agenda } from './agenda.ts';
 import { limitAttempt } from './attempt-limit.ts';
 import type { ExportComponent } from './export-recorder.ts';
@@ -24,6 +24,8 @@ export interface ObjectCargoOptions {
   /** An export that has not answered by then counts as failed. */
   readonly timeoutMillis: number;
 }
+
+type ExportResult = Parameters<Parameters<SpanExporter['export']>[1]>[0];
 
 /** `ExportResultCode.SUCCESS` of OpenTelemetry's exporter contract. */
 const SUCCESS = 0;
@@ -78,7 +80,7 @@ export class ObjectCargo implements LaneCargo<SpanObjects> {
   }
 
   /** Calls the exporter once. Only its first answer counts; throwing, failing and silence are all retryable. */
-  async attempt(batch: SpanObjects, signal: AbortSignal): Promise<DeliveryOutcome> {
+  async attempt(batch: SpanObjects, signal: StopSignal): Promise<DeliveryOutcome> {
     const { agenda, clock, hook, timeoutMillis } = this.#options;
     if (!hook.on) return { status: 'failure', reason: 'rejected', message: 'the exporter is switched off' };
     const endsAt = clock.monotonic() + timeoutMillis;

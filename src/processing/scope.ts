@@ -1,7 +1,7 @@
 import type { Baggage, Context, Link, Span } from '@opentelemetry/api';
 import { createContextKey, isSpanContextValid, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
-import { isTracingSuppressed, suppressTracing } from '@opentelemetry/core';
 import type { TracerState } from '../lifecycle/tracer-state.ts';
+import { isTracingSuppressed, suppressTracing } from '../utils/suppress-tracing.ts';
 import type { Session } from './scope-session.ts';
 
 /** Under this key every context that isotrace makes answers its scope; shared by all copies of the package. */

@@ -197,7 +197,7 @@ class Serializer {
     this.#parts.push(part);
   }
 
-  /** ASCII that is known to fit, or is shown by `…`. */
+  /** ASCII that is known to fit, or is shown by `...`. */
   #plain(part: string): void {
     if (part.length > this.#room) {
       this.#text(CUT);

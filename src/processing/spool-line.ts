@@ -4,10 +4,10 @@ import type { SpoolSegment } from './spool-segment.ts';
 export class SegmentLine {
   /** Spans, wherever they are. */
   size = 0;
-  /** Of those in memory: recorded here … */
+  /** Of those in memory: recorded here. */
   memorySize = 0;
   memoryBytes = 0;
-  /** … and read back from the disk, whose memory the gate has admitted. */
+  /** Read back from the disk, whose memory the gate has admitted. */
   loadedSize = 0;
   loadedBytes = 0;
   #segments: SpoolSegment[] = [];

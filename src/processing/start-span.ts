@@ -1,10 +1,10 @@
 import { types } from 'node:util';
 import type { Context, Link, Span, SpanOptions } from '@opentelemetry/api';
 import { ROOT_CONTEXT, SpanKind, TraceFlags, trace } from '@opentelemetry/api';
-import { isTracingSuppressed } from '@opentelemetry/core';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { HookSwitch } from '../utils/guard.ts';
 import { isSpanId, isTraceId, type PooledIdGenerator } from '../utils/ids.ts';
+import { isTracingSuppressed } from '../utils/suppress-tracing.ts';
 import { RANDOM_FLAG } from '../utils/traceparent.ts';
 import { LocalTrace } from './local-trace.ts';
 import { followTrace, type SpanSampler } from './sampling.ts';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import semver from 'semver';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EXAMPLES, type ExampleName, exampleFiles } from '../../src/cli/example-files.ts';
@@ -80,7 +80,7 @@ describe('isotrace example', () => {
       mkdirSync(path.dirname(path.join(home, 'basic', file)), { recursive: true });
       writeFileSync(path.join(home, 'basic', file), '');
     }
-    const files = exampleFiles('basic', pathToFileURL(`${home}/`));
+    const files = exampleFiles('basic', home);
     expect(files.map((file) => file.path)).toEqual(['README.md', 'src/dist/a.ts']);
   });
 });

@@ -107,7 +107,7 @@ describe('isotrace init without anybody to ask', () => {
   it('names what is missing, in the line of OpenTelemetry that the project has', async () => {
     const none = await init(project(), '--framework', 'express');
     expect(none.install).toEqual([
-      'npm install isotrace @opentelemetry/api @opentelemetry/core@2 @opentelemetry/resources@2 @opentelemetry/sdk-trace@2 @opentelemetry/context-async-hooks@2 express',
+      'npm install isotrace @opentelemetry/api @opentelemetry/resources@2 @opentelemetry/sdk-trace@2 @opentelemetry/context-async-hooks@2 express',
       'npm install --save-dev @types/node @types/express',
     ]);
     const dependencies = { isotrace: '1', '@opentelemetry/api': '1', '@opentelemetry/core': '^3.1.0', hono: '4' };

@@ -16,7 +16,7 @@ describe('a value that JSON can show', () => {
     const json = fc.jsonValue({ maxDepth: 6 });
     fc.assert(
       fc.property(json, (value) => {
-        const text = serializeValue(value, { maxBytes: 1_000_000 });
+        const text = serializeValue(value, { maxBytes: 1_000_000 }, new FakeClock());
         expect(text).toBe(JSON.stringify(value));
       }),
     );

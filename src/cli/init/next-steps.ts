@@ -3,7 +3,10 @@ import type { DestinationKind, Framework, InitAnswers } from './answers.ts';
 import { middlewareModule } from './middleware-template.ts';
 import type { Project } from './project.ts';
 
-const SDK = ['core', 'resources', 'sdk-trace', 'context-async-hooks'].map((name) => `@opentelemetry/${name}`);
+const SDK = ['resources', 'sdk-trace', 'context-async-hooks'].map((name) => `@opentelemetry/${name}`);
+
+/** What every package of OpenTelemetry's SDK depends on; not a peer of isotrace. */
+const CORE = '@opentelemetry/core';
 
 /** What the framework and its types come from. */
 const FRAMEWORK_PACKAGES: Readonly<
@@ -22,7 +25,7 @@ const FRAMEWORK_PACKAGES: Readonly<
 export function installCommands(framework: Framework, { dependencies }: Project): string[] {
   const { runs, types } = FRAMEWORK_PACKAGES[framework];
   // Version 3 of OpenTelemetry needs Node.js 22; two lines of it in one project do not mix.
-  const has3 = SDK.some((name) => /^[\^~>=]*3\./.test(dependencies.get(name) ?? ''));
+  const has3 = [CORE, ...SDK].some((name) => /^[\^~>=]*3\./.test(dependencies.get(name) ?? ''));
   const missing = (names: readonly string[]): string[] => names.filter((name) => !dependencies.has(name));
   const sdk = missing(SDK).map((name) => `${name}@${has3 ? '3' : '2'}`);
   const packages = [...missing(['isotrace', '@opentelemetry/api']), ...sdk, ...missing(runs)];

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { packageFolder } from '../../infra/package-folder.ts';
 import { send } from './answer.ts';
 
 /** One file of the page as it is sent. */
@@ -57,10 +57,9 @@ export class PageFiles {
   }
 }
 
-/** Beside this file in the package; in a checkout, where this is the source, what `npm run build` left. */
+/** What `npm run build` left in the package or in a checkout of it. */
 function builtPage(): string {
-  const fromSource = import.meta.url.endsWith('.ts');
-  return fileURLToPath(new URL(fromSource ? '../../../dist/dashboard/page' : '../page', import.meta.url));
+  return path.join(packageFolder(), 'dist/dashboard/page');
 }
 
 function readFiles(directory: string): Map<string, PageFile> {

@@ -53,9 +53,12 @@ export async function startServers(count: number): Promise<Servers> {
       { stdio: 'ignore' },
     );
   });
+  const endAll = (): void => children.forEach((child) => void child.kill('SIGKILL'));
+  process.once('exit', endAll);
   const urls = ports.slice(0, count).map((port) => `http://127.0.0.1:${port}`);
   const close = async (): Promise<void> => {
     await Promise.all(children.map(end));
+    process.off('exit', endAll);
     rmSync(directory, { recursive: true, force: true });
   };
   try {
