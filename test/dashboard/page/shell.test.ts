@@ -115,7 +115,9 @@ describePage('the page itself', () => {
     expect(asked.filter((url) => url.includes('/api/v1/traces')).length).toBeLessThan(5);
   });
 
-  it('runs nothing that telemetry brings: 200 names, attributes and messages that try', { timeout: 120_000 }, async () => {
+  it('runs nothing that telemetry brings: 200 names, attributes and messages that try', {
+    timeout: 120_000,
+  }, async () => {
     const payloads = xssPayloads();
     expect(new Set(payloads).size).toBe(200);
     const at = Date.now() - T0 - 4_000;
