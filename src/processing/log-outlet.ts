@@ -14,7 +14,7 @@ import type { SpoolCargo } from './spool-cargo.ts';
 import { claimSegment, createSpoolLane, type OutletSpool } from './spool-lane.ts';
 import type { SpoolSegment } from './spool-segment.ts';
 import { TokenBucket } from './token-bucket.ts';
-import type { WireFormat } from './wire-format.ts';
+import { PROTOBUF_LOGS, type WireFormat } from './wire-format.ts';
 import type { WireParts } from './wire-parts.ts';
 
 export interface LogDestination extends LaneDestination {
@@ -88,8 +88,9 @@ export class LogOutlet {
     const copies = this.lanes.length;
     this.#tenant.ledger.countCreated(Math.max(copies, 1));
     if (copies === 0) this.#drop('no_destination', 1);
-    // Without a destination it is only copied.
-    if (copies === 0 && this.#settings.copier === undefined) return;
+    // Without a destination it is only copied and listened to.
+    const isSeen = this.#settings.copier !== undefined || this.#pipeline.tap.current !== undefined;
+    if (copies === 0 && !isSeen) return;
     if (this.#rate?.take() === false) this.#drop('rate_limited', copies);
     else {
       const shown = redaction === undefined ? record : this.#shown(redaction, record);
@@ -128,9 +129,11 @@ export class LogOutlet {
       else this.#drop(cargo.refusal, 1);
     }
     const { copier } = this.#settings;
-    if (copier === undefined) return;
+    const tap = this.#pipeline.tap.current;
+    if (copier === undefined && tap === undefined) return;
     const encoded = isEncoded && source && sourceWire ? { item: source, format: sourceWire.format, writer } : undefined;
-    copier.take(scope, shown, encoded);
+    copier?.take(scope, shown, encoded);
+    tap?.take(this.#tenant, this.#wire(PROTOBUF_LOGS), scope, shown, encoded);
   }
 
   #encode(writer: ProtoWriter, { format }: SpanWire<LogRecord>, record: LogRecord): boolean {

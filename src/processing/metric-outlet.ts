@@ -1,3 +1,4 @@
+import type { Guard } from '../utils/guard.ts';
 import { createLane, type LaneDestination, type LaneSettings, type OutletTenant } from './destination-lane.ts';
 import type { AttributeList } from './ended-span.ts';
 import type { Lane } from './lane.ts';
@@ -5,6 +6,7 @@ import { type DropReason, recordDrop } from './ledger.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Redaction } from './redaction.ts';
 import { RequestCargo } from './request-cargo.ts';
+import type { TapSlot } from './telemetry-tap.ts';
 
 export interface MetricDestination extends LaneDestination {
   /** Its place among the tenant's destinations. */
@@ -49,14 +51,53 @@ export interface MetricSource {
 
 /** The way out for one tenant's metrics under one configuration: a lane for each destination that takes metrics. */
 export class MetricOutlet {
-  readonly targets: readonly MetricTarget[];
   readonly lanes: readonly Lane[];
+  readonly #pipeline: Pipeline;
+  readonly #tenant: OutletTenant;
+  readonly #redaction: Redaction | undefined;
+  readonly #targets: readonly MetricTarget[];
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: MetricOutletSettings) {
     const targets = settings.destinations.map((destination) => openTarget(pipeline, tenant, settings, destination));
-    this.targets = targets;
+    this.#pipeline = pipeline;
+    this.#tenant = tenant;
+    this.#redaction = settings.redaction;
+    this.#targets = targets;
     this.lanes = targets.map(({ lane }) => lane);
   }
+
+  /** The destinations, and whoever listens to the registry. */
+  get targets(): readonly MetricTarget[] {
+    const { current } = this.#pipeline.tap;
+    return current === undefined
+      ? this.#targets
+      : [...this.#targets, tapTarget(this.#pipeline.tap, this.#tenant, this.#redaction)];
+  }
+}
+
+/** Sees what the first destination would, were it not for that one's own redaction; is not in the account. */
+function tapTarget(tap: TapSlot, tenant: OutletTenant, redaction: Redaction | undefined): MetricTarget {
+  return {
+    index: 0,
+    format: 'protobuf',
+    shown: (attributes) => showAttributes(tenant.guard, redaction, undefined, attributes),
+    push: (body, count) => tap.current?.takeMetrics(tenant, body, count),
+    drop: (_reason, count) => tap.current?.lose(tenant, count),
+  };
+}
+
+function showAttributes(
+  guard: Guard,
+  everywhere: Redaction | undefined,
+  here: Redaction | undefined,
+  attributes: AttributeList,
+): AttributeList | undefined {
+  if (everywhere === undefined && here === undefined) return attributes;
+  const show = (): AttributeList => {
+    const shown = everywhere === undefined ? attributes : everywhere.attributes(attributes);
+    return here === undefined ? shown : here.attributes(shown);
+  };
+  return guard.run('encoder', 'redact', show, undefined);
 }
 
 function openTarget(
@@ -104,12 +145,7 @@ class OutletTarget implements MetricTarget {
   shown(attributes: AttributeList): AttributeList | undefined {
     const everywhere = this.#settings.redaction;
     const here = this.#destination.redaction;
-    if (everywhere === undefined && here === undefined) return attributes;
-    const show = (): AttributeList => {
-      const shown = everywhere === undefined ? attributes : everywhere.attributes(attributes);
-      return here === undefined ? shown : here.attributes(shown);
-    };
-    return this.#tenant.guard.run('encoder', 'redact', show, undefined);
+    return showAttributes(this.#tenant.guard, everywhere, here, attributes);
   }
 
   push(body: Uint8Array, count: number): void {

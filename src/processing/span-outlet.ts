@@ -22,9 +22,8 @@ import { SpanWire } from './span-wire.ts';
 import type { SpoolCargo } from './spool-cargo.ts';
 import { claimSegment, createSpoolLane, type OutletSpool } from './spool-lane.ts';
 import type { SpoolSegment } from './spool-segment.ts';
-import type { TapSource } from './telemetry-tap.ts';
 import { TokenBucket } from './token-bucket.ts';
-import type { WireFormat } from './wire-format.ts';
+import { PROTOBUF, type WireFormat } from './wire-format.ts';
 import type { WireParts } from './wire-parts.ts';
 
 /** Answers what may be shown of a span; the span itself when that is all of it. */
@@ -68,9 +67,7 @@ const EXPORTER_TIMEOUT_MILLIS = 30_000;
  * exporter. A changed configuration gets an outlet of its own, while the old one delivers what it has with the old
  * credentials.
  */
-export class SpanOutlet implements TapSource {
-  readonly tenantId: string;
-  readonly isPlatform: boolean;
+export class SpanOutlet {
   readonly lanes: readonly Lane[];
   readonly #pipeline: Pipeline;
   readonly #tenant: OutletTenant;
@@ -82,8 +79,6 @@ export class SpanOutlet implements TapSource {
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: OutletSettings) {
     this.#pipeline = pipeline;
-    this.tenantId = tenant.tenantId;
-    this.isPlatform = tenant.isPlatform;
     this.#tenant = tenant;
     this.#settings = settings;
     this.#byteLanes = settings.destinations.map((destination, position) => this.#byteLane(destination, position));
@@ -202,7 +197,7 @@ export class SpanOutlet implements TapSource {
     if (copier === undefined && tap === undefined) return;
     const encoded = isEncoded && source && sourceWire ? { item: source, format: sourceWire.format, writer } : undefined;
     copier?.take(span.scope, shown, encoded);
-    tap?.take(this, span.scope, shown, encoded);
+    tap?.take(this.#tenant, this.wire(PROTOBUF), span.scope, shown, encoded);
   }
 
   #encode(writer: ProtoWriter, { format }: SpanWire, span: EndedSpan): boolean {

@@ -5,6 +5,7 @@ import type { AddressRule, TlsOptions, Transport } from '../infra/transport.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { Headers } from '../utils/headers.ts';
 import type { Secret } from '../utils/secret.ts';
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import { classifyGrpc } from './grpc-outcome.ts';
 import type { LogRecord } from './log-record.ts';
@@ -14,6 +15,7 @@ import { JSON_FORMAT, JSON_LOGS, PROTOBUF, PROTOBUF_LOGS, type RequestFormat, ty
 /** Signals that are made of single records, which a queue gathers into requests. */
 export type RecordSignal = Exclude<TelemetrySignal, 'metrics'>;
 
+/** How OTLP is sent. */
 export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
 
 /** Where and how a destination's requests go. */
@@ -44,7 +46,7 @@ export interface SendRequest {
   readonly contentType?: string;
   readonly headers: Headers;
   readonly timeoutMillis: number;
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
 }
 
 const EXPORT_METHODS: Readonly<Record<TelemetrySignal, string>> = {

@@ -1,3 +1,4 @@
+import type { StopSignal } from '../utils/stop-signal.ts';
 import { limitAttempt } from './attempt-limit.ts';
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
 import type { ChunkPool } from './chunk-pool.ts';
@@ -170,7 +171,7 @@ export class SpoolCargo implements LaneCargo<SpoolBatch>, CargoSpool<SpoolBatch>
     return { count: segment.count, segment, spans: segment.seal(), isPart: false };
   }
 
-  async attempt({ segment, spans }: SpoolBatch, signal: AbortSignal): Promise<DeliveryOutcome> {
+  async attempt({ segment, spans }: SpoolBatch, signal: StopSignal): Promise<DeliveryOutcome> {
     const { home, via } = this.#options;
     const { agenda, clock } = via;
     const frame = (): Uint8Array => segment.frame(spans);

@@ -1,3 +1,4 @@
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { AttributeList, EndedSpan } from './ended-span.ts';
 import { frameJsonGroups, frameJsonLogGroups, frameJsonLogs, frameJsonRequest } from './json-frame.ts';
 import { encodeLog } from './log-encoder.ts';
@@ -11,6 +12,7 @@ import { encodeResourceJson, encodeScopeJson, encodeSpanJson } from './span-json
 
 /** How a request is put together from encoded records. All that goes into one request is of one format. */
 export interface RequestFormat {
+  readonly signal: TelemetrySignal;
   readonly contentType: string;
   /** To be made once and kept. Throws on attributes larger than 16 MiB. */
   encodeResource(attributes: AttributeList): Uint8Array;
@@ -30,6 +32,7 @@ export interface WireFormat<Item = EndedSpan> extends RequestFormat {
 
 /** OTLP `http/protobuf`; the body alone is also the message of `grpc`. */
 export const PROTOBUF: WireFormat = {
+  signal: 'traces',
   contentType: 'application/x-protobuf',
   encode: encodeSpan,
   encodeResource,
@@ -40,6 +43,7 @@ export const PROTOBUF: WireFormat = {
 
 /** OTLP `http/json`. */
 export const JSON_FORMAT: WireFormat = {
+  signal: 'traces',
   contentType: 'application/json',
   encode: encodeSpanJson,
   encodeResource: encodeResourceJson,
@@ -49,11 +53,12 @@ export const JSON_FORMAT: WireFormat = {
 };
 
 /** {@link PROTOBUF} for log records: all but the record itself has the same field numbers. */
-export const PROTOBUF_LOGS: WireFormat<LogRecord> = { ...PROTOBUF, encode: encodeLog };
+export const PROTOBUF_LOGS: WireFormat<LogRecord> = { ...PROTOBUF, signal: 'logs', encode: encodeLog };
 
 /** {@link JSON_FORMAT} for log records. */
 export const JSON_LOGS: WireFormat<LogRecord> = {
   ...JSON_FORMAT,
+  signal: 'logs',
   encode: encodeLogJson,
   frame: frameJsonLogs,
   frameGroups: frameJsonLogGroups,

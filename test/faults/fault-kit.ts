@@ -159,7 +159,7 @@ function queuedOf(tracer: Tracer): number {
 }
 
 async function drained(tracer: Tracer): Promise<void> {
-  const givesUpAt = performance.now() + 25_000;
+  const givesUpAt = performance.now() + 40_000;
   while (queuedOf(tracer) > 0) {
     if (performance.now() > givesUpAt) throw new Error(`${queuedOf(tracer)} items are kept`);
     await tracer.flush();
