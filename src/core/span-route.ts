@@ -17,9 +17,9 @@ import type { OutletSpool } from '../processing/spool-lane.ts';
 import type { SpoolSegment } from '../processing/spool-segment.ts';
 import { WireParts } from '../processing/wire-parts.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
-import { closeIdle } from './close-idle.ts';
 import { copierOf, openLogCopies, openSpanCopies } from './route-copies.ts';
 import { RouteDestinations } from './route-destinations.ts';
+import { closeIdle, deliverLane } from './route-lanes.ts';
 import type { TracerDefaults } from './settings.ts';
 import type { SpanRouteOptions } from './span-route-options.ts';
 
@@ -347,10 +347,4 @@ export class SpanRoute {
     const home = this.#spool;
     return spool && home && { home, name: this.#options.spoolName, maxBytes: spool.maxBytes, fsync: spool.fsync };
   }
-}
-
-async function deliverLane(lane: Lane, until: 'attempted' | 'empty'): Promise<void> {
-  lane.hurry();
-  await lane.settled(until);
-  lane.relax();
 }

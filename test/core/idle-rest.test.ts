@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../support/fake-clock.ts';
 import { logsOf } from '../support/otlp-log-decoder.ts';
-import { receiver, registryOf, resolveWith, toReceiver, until } from './registry-kit.ts';
+import { receiver, registryOf, toReceiver, until } from './registry-kit.ts';
 
 const IDLE = { idleTimeoutMillis: 60_000 };
 
@@ -14,7 +14,7 @@ describe('a tenant that a sweep found unused', () => {
     for (let round = 1; round <= 3; round += 1) {
       tracer.startSpan(`span ${round}`).end();
       tracer.log.info(`line ${round}`);
-      await resolveWith(clock, tracer.flush());
+      await tracer.flush();
       expect(tracer.health().destinations).toHaveLength(2);
       // The first sweep sees that it was used, the second one that it was not.
       await clock.advanceAsync(31_000);
@@ -44,7 +44,7 @@ describe('a tenant that a sweep found unused', () => {
     })();
     expect(destination).toMatchObject({ condition: 'retrying', queued: 1 });
     target.setFault({ mode: 'ok' });
-    await resolveWith(clock, tracer.flush());
+    await tracer.flush();
     expect(tracer.stats().traces).toMatchObject({ created: 1, exported: 1, dropped: {} });
   });
 
@@ -56,7 +56,7 @@ describe('a tenant that a sweep found unused', () => {
     const tracer = registry.get('acme');
     tracer.startSpan('one').end();
     tracer.log.info('one');
-    await resolveWith(clock, tracer.flush());
+    await tracer.flush();
     await clock.advanceAsync(31_000);
     expect(tracer.health().destinations).toHaveLength(2);
   });

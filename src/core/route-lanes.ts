@@ -9,3 +9,10 @@ export function closeIdle(way: { readonly lanes: readonly Lane[] } | undefined, 
   for (const lane of way.lanes) void lane.close('evicted');
   return true;
 }
+
+/** Until nothing is left, or, with `attempted`, until the destination was tried. Never rejects, may never resolve. */
+export async function deliverLane(lane: Lane, until: 'attempted' | 'empty'): Promise<void> {
+  lane.hurry();
+  await lane.settled(until);
+  lane.relax();
+}
