@@ -60,6 +60,7 @@ export class IsotraceInterceptor implements NestInterceptor {
     this.#handler = new HttpHandler('nestjs', registry, options);
   }
 
+  /** For Nest: runs the handler in its request's tenant and span. */
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http') return next.handle();
     const host = context.switchToHttp();
@@ -123,6 +124,7 @@ export class IsotraceModule implements NestModule {
     };
   }
 
+  /** For Nest: adds what begins each request's span. */
   configure(consumer: MiddlewareConsumer): void {
     const adapter = this.#platform.httpAdapter;
     const interceptor = this.#interceptor;

@@ -1,4 +1,5 @@
 import { type MeterProvider, metrics, propagation, type TracerProvider, trace } from '@opentelemetry/api';
+import { type ApiConflict, describeConflict, findApiConflict } from '../infra/global-api.ts';
 import { registerLoggerProvider } from '../infra/global-logs.ts';
 import { datadogSendsTraceparent, detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
 import { registerSlot } from '../infra/register-slot.ts';
@@ -18,17 +19,25 @@ import type { SpanRouter } from './span-router.ts';
  * - `'isolated'`: nothing global changes; only the given instrumentations go through the registry.
  * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry, and beside Datadog, whose own
  *   instrumentations pass span processors by; else `'join'`.
+ *
+ * Where another version of `@opentelemetry/api` was the first to register something, ours may not: `'own'` is `'isolated'`
+ * then.
  */
 export type InstallStrategy = 'auto' | 'own' | 'join' | 'isolated';
 
 /** What isotrace uses of an OpenTelemetry instrumentation. */
 export interface InstrumentationLike {
+  /** Gets the router, which gives each span to its tenant. */
   setTracerProvider(provider: TracerProvider): void;
+  /** Gets the router, which gives each measurement to its tenant. */
   setMeterProvider?(provider: MeterProvider): void;
+  /** Called after the providers were given. */
   enable(): void;
+  /** Called by `uninstall`. */
   disable(): void;
 }
 
+/** What is installed, and how. */
 export interface InstallOptions {
   /**
    * OpenTelemetry instrumentations, also in nested arrays as `getNodeAutoInstrumentations()` returns them. They are
@@ -53,6 +62,7 @@ export interface InstallationHealth {
   readonly advice?: string;
 }
 
+/** What {@link TracerRegistry.install} has done. */
 export interface Installation extends InstallationHealth {
   /**
    * Takes everything out again, but does not bring back what was there before. Spans that wait for their tenant are
@@ -86,7 +96,8 @@ export interface OtherProviders {
 export function install(router: SpanRouter, options: InstallOptions, others: OtherProviders): Installed {
   const { guard } = router;
   const found = detectGlobalSdk();
-  const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found);
+  const conflict = guard.run('api', 'version', findApiConflict, undefined);
+  const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found, conflict);
   const undo: (() => void)[] = [];
   const step = (operation: string, change: () => () => void): void => {
     guard.run('api', operation, () => void undo.push(change()), undefined);
@@ -119,6 +130,7 @@ export function install(router: SpanRouter, options: InstallOptions, others: Oth
   const notes = [
     noteOf(strategy, found),
     strategy !== 'join' && datadogSendsTraceparent() ? TWO_PROPAGATORS : undefined,
+    conflict && `${describeConflict(conflict)}: bring both to one version, or code without a list goes to no tenant`,
     isLeftOut ? 'the instrumentations that were given are left alone: those of that SDK do their work' : undefined,
     slot?.problem,
   ];
@@ -133,7 +145,13 @@ export function install(router: SpanRouter, options: InstallOptions, others: Oth
   };
 }
 
-function resolveStrategy(wanted: InstallStrategy, found: GlobalSdk): Exclude<InstallStrategy, 'auto'> {
+function resolveStrategy(
+  wanted: InstallStrategy,
+  found: GlobalSdk,
+  conflict: ApiConflict | undefined,
+): Exclude<InstallStrategy, 'auto'> {
+  // Taking the globals from those who have them would leave them to nobody.
+  if (conflict !== undefined && (wanted === 'own' || found === 'none')) return 'isolated';
   if (wanted !== 'auto') return wanted;
   if (found === 'none') return 'own';
   return found === 'isotrace' || found === 'datadog' ? 'isolated' : 'join';

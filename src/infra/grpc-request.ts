@@ -1,4 +1,5 @@
 import type { Secret } from '../utils/secret.ts';
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { AddressRule, TlsOptions, TransportError } from './transport.ts';
 
 /** One unary call. */
@@ -25,7 +26,7 @@ export interface GrpcRequest {
   readonly isolationKey?: string | undefined;
   /** Goes this way: through a tunnel; of an `http` proxy only. */
   readonly proxy?: Secret<URL> | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: StopSignal | undefined;
 }
 
 /** The call ended with a status, the receiver's own or one that gRPC derives from its HTTP answer. */

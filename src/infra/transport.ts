@@ -1,4 +1,5 @@
 import type { Secret } from '../utils/secret.ts';
+import type { StopSignal } from '../utils/stop-signal.ts';
 
 /**
  * TLS identity of a destination. Two requests share connections only when these are equal, byte for byte.
@@ -45,7 +46,7 @@ export interface TransportRequest {
    * host's name is then looked up by the proxy. Never shares a connection with a request that goes another way.
    */
   readonly proxy?: Secret<URL> | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: StopSignal | undefined;
 }
 
 /** Why an attempt got no status line. */
@@ -87,6 +88,20 @@ export interface TransportError {
 }
 
 export type TransportResult = TransportResponse | TransportError;
+
+/** `message` of what `close()` aborted or kept from being sent. */
+export const CLOSED = 'the transport is closed';
+
+/** Why a request cannot be sent at all, if so. */
+export function refusal({ protocol }: URL, isClosed: boolean): TransportError | undefined {
+  if (isClosed) return failed('aborted', CLOSED);
+  if (/^https?:$/.test(protocol)) return undefined;
+  return failed('protocol', 'the URL is neither http: nor https:');
+}
+
+export function failed(reason: TransportFailure, message: string): TransportError {
+  return { kind: 'failed', reason, message };
+}
 
 /** Sends bytes over connections that all tenants share. */
 export interface Transport {

@@ -1,3 +1,4 @@
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { Agenda, Job } from './agenda.ts';
 
 /** Why a wait for the user's code ended without its answer. */
@@ -7,7 +8,7 @@ export interface AttemptLimit {
   readonly agenda: Agenda;
   /** On the monotonic clock. */
   readonly endsAt: number;
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
 }
 
 /** Settles as `work` does, unless the time is over or the signal aborted first. What `work` comes to after that is ignored. */

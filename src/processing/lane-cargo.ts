@@ -1,3 +1,4 @@
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { Origin } from './dispatcher.ts';
 import type { ExportComponent } from './export-recorder.ts';
 import type { DeliveryOutcome } from './outcome.ts';
@@ -32,7 +33,7 @@ export interface LaneCargo<B extends Batch = Batch> {
   readonly full: boolean;
   take(): B | undefined;
   /** One try to deliver. Must not reject; ends soon after `signal` is aborted. */
-  attempt(batch: B, signal: AbortSignal): Promise<DeliveryOutcome>;
+  attempt(batch: B, signal: StopSignal): Promise<DeliveryOutcome>;
   /** Two halves for a destination that found the batch too large; `undefined` when it cannot be divided. */
   split(batch: B): readonly [B, B] | undefined;
   /** The batch is done with: its memory may be used again. */
@@ -59,7 +60,7 @@ export interface CargoSpool<B extends Batch = Batch> {
 export function startAttempt<B extends Batch>(
   cargo: LaneCargo<B>,
   batch: B,
-  signal: AbortSignal,
+  signal: StopSignal,
 ): Promise<DeliveryOutcome> {
   try {
     return cargo.attempt(batch, signal);

@@ -1,5 +1,6 @@
 import { untraced } from '../infra/untraced.ts';
 import { describeError } from '../utils/errors.ts';
+import { Stopper } from '../utils/stop-signal.ts';
 import type { Job } from './agenda.ts';
 import { GIVE_UP_REASONS, type Trouble } from './breaker.ts';
 import type { Gate, Sender, Standing, Turn } from './dispatcher.ts';
@@ -13,7 +14,6 @@ import type { DeliveryOutcome, FailureReason } from './outcome.ts';
 import { Waiters } from './waiters.ts';
 
 /** An error of its own for each lane would have a stack that nobody reads. */
-const GIVEN_UP = 'given up';
 const NO_ATTEMPTS: readonly Attempt[] = Object.freeze([]);
 
 /**
@@ -39,7 +39,7 @@ export class Lane implements Job, Sender, GroupMember {
   #heldUp = false;
   /** Why it was closed, if it was. */
   #closed: DropReason | undefined;
-  #stop: AbortController | undefined;
+  #stop: Stopper | undefined;
   readonly #afterLoss: Job = { due: () => this.#notify() };
 
   constructor(options: LaneOptions) {
@@ -141,8 +141,8 @@ export class Lane implements Job, Sender, GroupMember {
     const { agenda, cargo, guard } = this.#options;
     const { round } = this.#breaker;
     // One for all requests that are under way: it is only ever used to stop them all.
-    this.#stop ??= new AbortController();
-    const { signal } = this.#stop;
+    this.#stop ??= new Stopper();
+    const signal = this.#stop;
     const noteEnd = this.#group.begin(this, agenda, turn);
     this.#underWay = [...this.#underWay, attempt];
     const settle = (outcome: DeliveryOutcome): void => {
@@ -213,7 +213,7 @@ export class Lane implements Job, Sender, GroupMember {
     }
     for (const { batch } of this.#retries.splice(0)) cargo.release(batch);
     // Their memory is still being read: it is released when they have ended.
-    this.#stop?.abort(GIVEN_UP);
+    this.#stop?.abort();
     this.#held = 0;
     this.#account.dropped(reason, left);
     this.#notify();

@@ -3,6 +3,7 @@ import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Clock } from '../utils/clock.ts';
 import { describeError, IsotraceError } from '../utils/errors.ts';
 import type { HookSwitch } from '../utils/guard.ts';
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { Agenda } from './agenda.ts';
 import { limitAttempt } from './attempt-limit.ts';
 import type { ExportComponent } from './export-recorder.ts';
@@ -79,7 +80,7 @@ export class ObjectCargo implements LaneCargo<SpanObjects> {
   }
 
   /** Calls the exporter once. Only its first answer counts; throwing, failing and silence are all retryable. */
-  async attempt(batch: SpanObjects, signal: AbortSignal): Promise<DeliveryOutcome> {
+  async attempt(batch: SpanObjects, signal: StopSignal): Promise<DeliveryOutcome> {
     const { agenda, clock, hook, timeoutMillis } = this.#options;
     if (!hook.on) return { status: 'failure', reason: 'rejected', message: 'the exporter is switched off' };
     const endsAt = clock.monotonic() + timeoutMillis;

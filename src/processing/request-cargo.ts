@@ -1,3 +1,4 @@
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { BudgetUser } from './byte-budget.ts';
 import type { ExportComponent } from './export-recorder.ts';
 import type { Batch, LaneCargo } from './lane-cargo.ts';
@@ -78,7 +79,7 @@ export class RequestCargo implements LaneCargo<EncodedRequest>, BudgetUser {
     return request;
   }
 
-  attempt({ body }: EncodedRequest, signal: AbortSignal): Promise<DeliveryOutcome> {
+  attempt({ body }: EncodedRequest, signal: StopSignal): Promise<DeliveryOutcome> {
     return attemptSpans(this.#options, () => body, signal);
   }
 

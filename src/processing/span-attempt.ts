@@ -1,6 +1,7 @@
 import type { Clock } from '../utils/clock.ts';
 import { describeError } from '../utils/errors.ts';
 import type { Headers } from '../utils/headers.ts';
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { Agenda } from './agenda.ts';
 import { type CutShort, limitAttempt } from './attempt-limit.ts';
 import type { DeliveryOutcome } from './outcome.ts';
@@ -30,7 +31,7 @@ const NO_HEADERS = 'the headers function did not answer in time';
 export function attemptSpans(
   parts: AttemptParts,
   frame: () => Uint8Array,
-  signal: AbortSignal,
+  signal: StopSignal,
   contentType?: string,
 ): Promise<DeliveryOutcome> {
   const { clock, destination, send } = parts;
@@ -52,7 +53,7 @@ export function attemptSpans(
 async function attemptLater(
   { agenda }: AttemptParts,
   given: Promise<Headers>,
-  limit: { readonly endsAt: number; readonly signal: AbortSignal },
+  limit: { readonly endsAt: number; readonly signal: StopSignal },
   attempt: (headers: Headers) => Promise<DeliveryOutcome>,
 ): Promise<DeliveryOutcome> {
   let headers: Headers | CutShort;

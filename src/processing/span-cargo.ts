@@ -1,3 +1,4 @@
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
 import type { SpanBatch, SpanByteQueue } from './byte-queue.ts';
@@ -106,7 +107,7 @@ export class SpanCargo implements LaneCargo<SpanBatch>, BudgetUser {
     return batch;
   }
 
-  attempt(batch: SpanBatch, signal: AbortSignal): Promise<DeliveryOutcome> {
+  attempt(batch: SpanBatch, signal: StopSignal): Promise<DeliveryOutcome> {
     return attemptSpans(this.#options, () => this.#options.frame(batch), signal);
   }
 

@@ -5,11 +5,13 @@ import type { AddressRule, TlsOptions, Transport } from '../infra/transport.ts';
 import type { Clock } from '../utils/clock.ts';
 import type { Headers } from '../utils/headers.ts';
 import type { Secret } from '../utils/secret.ts';
+import type { StopSignal } from '../utils/stop-signal.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import { classifyGrpc } from './grpc-outcome.ts';
 import { classifyHttp, type DeliveryOutcome } from './outcome.ts';
 import { JSON_FORMAT, PROTOBUF, type WireFormat } from './wire-format.ts';
 
+/** How OTLP is sent. */
 export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
 
 /** Where and how a destination's requests go. */
@@ -40,7 +42,7 @@ export interface SendRequest {
   readonly contentType?: string;
   readonly headers: Headers;
   readonly timeoutMillis: number;
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
 }
 
 /** Makes one attempt and judges the answer. Never rejects. */

@@ -1,3 +1,4 @@
+import type { StopSignal } from '../utils/stop-signal.ts';
 import { limitAttempt } from './attempt-limit.ts';
 import type { BudgetUser, ByteBudget } from './byte-budget.ts';
 import type { ChunkPool } from './chunk-pool.ts';
@@ -158,7 +159,7 @@ export class SpoolCargo implements LaneCargo<SpoolBatch>, CargoSpool<SpoolBatch>
     return { count: segment.count, segment, spans: segment.seal(), isPart: false };
   }
 
-  async attempt({ segment, spans }: SpoolBatch, signal: AbortSignal): Promise<DeliveryOutcome> {
+  async attempt({ segment, spans }: SpoolBatch, signal: StopSignal): Promise<DeliveryOutcome> {
     const { agenda, clock, home } = this.#options;
     const frame = (): Uint8Array => segment.frame(spans);
     const outcome = await attemptSpans(this.#options, frame, signal, segment.header.contentType);

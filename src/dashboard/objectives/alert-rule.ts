@@ -27,6 +27,7 @@ export interface AlertFigures {
   readonly queued: number;
 }
 
+/** What a threshold can be about. */
 export type AlertFigure = Exclude<keyof AlertFigures, 'tenant'>;
 
 export const ALERT_FIGURES = [
@@ -34,7 +35,9 @@ export const ALERT_FIGURES = [
   ...['metric', 'burnRate', 'budgetRemaining', 'dropped', 'failures', 'queued'],
 ] as readonly AlertFigure[];
 
+/** What a figure must not be above, or below. */
 export interface AlertThreshold {
+  /** Of the tenants in the rule's window. */
   readonly figure: AlertFigure;
   /** The figure is too high. Exactly one of the two is needed. */
   readonly above?: number;
@@ -46,6 +49,7 @@ export interface AlertThreshold {
 export type AlertPredicate = (figures: AlertFigures) => boolean | Promise<boolean>;
 
 export const ALERT_SEVERITIES = ['info', 'warning', 'critical'] as const;
+/** How bad an alert is. */
 export type AlertSeverity = (typeof ALERT_SEVERITIES)[number];
 
 /** When to alert, for each tenant by itself. */

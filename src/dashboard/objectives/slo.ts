@@ -4,6 +4,7 @@ import type { RedGroup, RedQuestion, TelemetryStore } from '../store/telemetry-s
 import { narrowScope, type TenantScope } from '../store/tenant-scope.ts';
 
 export const SLO_INDICATORS = ['availability', 'error_rate', 'latency', 'throughput'] as const;
+/** What an objective can be about. */
 export type SloIndicator = (typeof SLO_INDICATORS)[number];
 
 /** A service level objective: what share of something has to be good over a time that rolls on. */
@@ -41,6 +42,7 @@ export interface SloSettings extends Required<Omit<SloOptions, 'query' | 'tenant
 
 /** What share of the error budget is used up asks for. */
 export const SLO_POLICIES = ['normal', 'increase-reviews', 'reduce-risk', 'freeze-deployments'] as const;
+/** What is done about an objective's budget. */
 export type SloPolicy = (typeof SLO_POLICIES)[number];
 
 /** How an objective does for one tenant. */

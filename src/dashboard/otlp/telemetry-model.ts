@@ -18,6 +18,7 @@ export type TelemetryValue =
 /** By name; without a prototype. Of a name that occurs twice the last value counts. */
 export type TelemetryAttributes = Readonly<Record<string, TelemetryValue>>;
 
+/** The instrumentation scope that telemetry came from. */
 export interface ScopeRecord {
   readonly name: string;
   readonly version: string;
@@ -33,6 +34,7 @@ export interface TelemetryOrigin {
   readonly scope: ScopeRecord;
 }
 
+/** An event of a span. */
 export interface EventRecord {
   readonly name: string;
   readonly timeUnixNano: bigint;
@@ -40,6 +42,7 @@ export interface EventRecord {
   readonly droppedAttributesCount: number;
 }
 
+/** A link of a span. */
 export interface LinkRecord {
   readonly traceId: string;
   readonly spanId: string;
@@ -49,6 +52,7 @@ export interface LinkRecord {
   readonly flags: number;
 }
 
+/** A span, as it was received. */
 export interface SpanRecord extends TelemetryOrigin {
   /** Ids are lower-case hex. */
   readonly traceId: string;
@@ -70,6 +74,7 @@ export interface SpanRecord extends TelemetryOrigin {
   readonly status: { readonly code: SpanStatusName; readonly message: string };
 }
 
+/** A log record, as it was received. */
 export interface LogRecord extends TelemetryOrigin {
   readonly timeUnixNano: bigint;
   readonly observedTimeUnixNano: bigint;
@@ -86,6 +91,7 @@ export interface LogRecord extends TelemetryOrigin {
   readonly spanId: string;
 }
 
+/** A measurement behind a metric's point, with the span that it was made in. */
 export interface ExemplarRecord {
   readonly timeUnixNano: bigint;
   readonly value: number;

@@ -11,6 +11,7 @@ import { isInScope, type TenantScope } from '../store/tenant-scope.ts';
 import type { LiveStatus } from './live-feed.ts';
 import { describeHealth, type HealthPage, isWell, type PendingPage } from './tenant-health.ts';
 
+/** How an attached registry is shown. */
 export interface AttachOptions {
   /**
    * The tenant that the platform tracer's own spans are shown as. What a tenant of the same id records is not shown,

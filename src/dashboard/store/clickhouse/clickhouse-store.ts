@@ -49,6 +49,7 @@ import { createDistributedTable, createTable, LOGS, METRICS, TABLES, TRACES } fr
 import { readTail } from './tail.ts';
 import { readSummaries } from './trace-summaries.ts';
 
+/** How a store in ClickHouse is opened. */
 export interface ClickHouseStoreOptions {
   /** Of `@clickhouse/client`; it is closed with the store. */
   readonly client: ClickHouseClient;
@@ -60,6 +61,7 @@ export interface ClickHouseStoreOptions {
   readonly asyncInsert?: boolean;
 }
 
+/** How the tables in ClickHouse are made. */
 export interface ClickHouseTablesOptions {
   /** The resource attribute that names a tenant. Default `tenant.id`. */
   readonly tenantAttribute?: string;

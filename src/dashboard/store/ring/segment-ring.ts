@@ -43,6 +43,7 @@ import type { Segment } from './segment.ts';
 import { type RecoveredSegment, SegmentFiles } from './segment-files.ts';
 import { TenantShelf } from './tenant-shelf.ts';
 
+/** Bounds of the store in memory, and where it keeps a copy. */
 export interface SegmentRingOptions {
   /** Memory for telemetry and its index, in bytes, of all tenants together. Default 256 MiB, at least 1 MiB. */
   readonly maxBytes?: number;
@@ -52,6 +53,7 @@ export interface SegmentRingOptions {
   readonly directory?: string;
   /** The resource attribute that names a tenant. Default `tenant.id`. */
   readonly tenantAttribute?: string;
+  /** Time, for tests. Default: the system's. */
   readonly clock?: Clock;
 }
 
