@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { installNode, installPackages } from './peers/install-packages.ts';
+import { installPackages, nodeOf } from './peers/install-packages.ts';
 import { folderOf, OWN_PEERS, PEER_NAMES, type PeerName, runsOn } from './peers/peer.ts';
 import { BASELINE_FILE, compare, readBaseline, remeasure, writeBaseline } from './support/baseline.ts';
 import { QUESTIONS } from './support/questions.ts';
@@ -57,7 +57,7 @@ if (values.help || unknown.length > 0) {
 }
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
-const execPath = values.node === undefined ? process.execPath : await installNode(values.node, progress);
+const execPath = values.node === undefined ? process.execPath : await nodeOf(values.node);
 const node = execFileSync(execPath, ['--version'], { encoding: 'utf8' }).trim();
 const peers = PEER_NAMES.filter((peer) => {
   const wanted = OWN_PEERS.includes(peer) || others.includes(peer) || values.peers === 'all';

@@ -1,6 +1,6 @@
 import type { Span, Tracer } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
-import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base';
+import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
 import { TracerRegistry } from 'isotrace';
 import type { HostOrders, HostReport } from './orders.ts';
 
@@ -89,14 +89,14 @@ function attempt(call: () => void): void {
 }
 
 function stock({ endpoint }: HostOrders): Subject {
-  const providers: BasicTracerProvider[] = [];
+  const providers: TracerProvider[] = [];
   const all = (name: 'forceFlush' | 'shutdown'): Promise<unknown> =>
     Promise.all(providers.map((provider) => provider[name]()));
   return {
     tracer: () => {
       const exporter = userExporter() ?? new OTLPTraceExporter({ url: `${endpoint}/v1/traces` });
-      const processor = new BatchSpanProcessor(exporter, { scheduledDelayMillis: BATCH_MILLIS });
-      const provider = new BasicTracerProvider({ spanProcessors: [processor] });
+      const processor = new BatchSpanProcessor({ exporter, scheduledDelayMillis: BATCH_MILLIS });
+      const provider = new TracerProvider({ spanProcessors: [processor] });
       providers.push(provider);
       return provider.getTracer('faults');
     },

@@ -87,6 +87,12 @@ function checkFiles(tarball: string): void {
     const source = file.replace(/^dist/, 'src').replace(DECLARATION, '.ts');
     if (!has.has(source)) problems.push(`${file} is left over from an old build: ${source} does not exist`);
   }
+  // Older compilers, which are supported, know typed arrays without a parameter only.
+  for (const file of files.filter((name) => name.startsWith('dist/') && name.endsWith('.d.ts'))) {
+    const [type] =
+      /\b(?:\w+Array|Buffer)<ArrayBuffer(?:Like)?>/.exec(readFileSync(path.join(installed, file), 'utf8')) ?? [];
+    if (type !== undefined) problems.push(`${file} has ${type}, which TypeScript knows since 5.7`);
+  }
   // V8 keeps a source with any other character in twice the memory.
   const core = readFileSync(path.join(installed, 'dist/chunks/index.js'), 'latin1');
   if (/[^\0-\x7F]/.test(core)) problems.push('dist/chunks/index.js has characters that are not ASCII, in a comment');

@@ -10,27 +10,33 @@ import { type OtlpReceiver, startReceiver } from '../test/support/otlp-receiver.
 import type { Request, Trial } from './example-trials.ts';
 
 interface TrialPlaces {
-  /** Where packages are found. */
+  /** The project becomes a directory of it. */
   readonly workspace: string;
   /** The packed command line. */
   readonly cli: string;
+  /** Installs what the written project asks for. Default: its packages are found above it. */
+  readonly install?: (project: string) => Promise<void>;
 }
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const TSC = path.join(root, 'node_modules/typescript/bin/tsc');
+const TSC = 'node_modules/typescript/bin/tsc';
 /** Not its command, which is a process around another one. */
-const TSX = pathToFileURL(path.join(root, 'node_modules/tsx/dist/loader.mjs')).href;
+const TSX = 'node_modules/tsx/dist/loader.mjs';
 const PATIENCE_MILLIS = 60_000;
 
 /** Resolves with what was seen; rejects with what is wrong. */
-export async function runTrial(trial: Trial, { workspace, cli }: TrialPlaces): Promise<string> {
+export async function runTrial(trial: Trial, { workspace, cli, install }: TrialPlaces): Promise<string> {
   const project = path.join(workspace, trial.title.replaceAll(' ', '-'));
   mkdirSync(project);
   for (const [name, content] of Object.entries(trial.files)) writeFileSync(path.join(project, name), content);
   execFileSync(process.execPath, [cli, ...trial.generate], { cwd: project, stdio: 'pipe' });
-  execFileSync(process.execPath, [TSC, '-p', project], { stdio: 'pipe' });
+  await install?.(project);
+  const tools = install === undefined ? root : project;
+  execFileSync(process.execPath, [path.join(tools, TSC), '-p', project], { stdio: 'pipe' });
   await using receiver = await startReceiver();
-  const child = spawn(process.execPath, ['--import', TSX, trial.main ?? startOf(project)], {
+  const start = trial.main ?? startOf(project);
+  const loader = start.endsWith('.ts') ? ['--import', pathToFileURL(path.join(tools, TSX)).href] : [];
+  const child = spawn(process.execPath, [...loader, start], {
     cwd: project,
     env: { ...process.env, ISOTRACE_ENDPOINT: receiver.url, PORT: '0', OTEL_SERVICE_NAME: undefined },
     stdio: ['ignore', 'pipe', 'pipe'],

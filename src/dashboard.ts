@@ -7,6 +7,8 @@ export type {
   AlertRule,
   AlertSeverity,
   AlertThreshold,
+  WatchedLogs,
+  WatchedMetric,
 } from './dashboard/objectives/alert-rule.ts';
 export type { HandlerState } from './dashboard/objectives/handler-calls.ts';
 export type { AlertPage, RuleState } from './dashboard/objectives/objectives.ts';
@@ -15,11 +17,14 @@ export type { MetricHeader, MetricType } from './dashboard/otlp/row-batch.ts';
 export type { Signal } from './dashboard/otlp/signal.ts';
 export type { SpanKindName, SpanStatusName } from './dashboard/otlp/span-flags.ts';
 export type {
+  BucketRecord,
   EventRecord,
   ExemplarRecord,
+  ExponentialRecord,
   HistogramRecord,
   LinkRecord,
   LogRecord,
+  PointRecord,
   ScopeRecord,
   SpanRecord,
   TelemetryAttributes,
@@ -63,6 +68,9 @@ export type {
   ErrorPage,
   FacetAnswer,
   FacetQuestion,
+  LogCountAnswer,
+  LogCountGroup,
+  LogCountQuestion,
   LogPage,
   MetricAggregation,
   MetricAnswer,
@@ -70,6 +78,7 @@ export type {
   MetricQuestion,
   MetricSeries,
   MetricSummary,
+  PointPage,
   RedAnswer,
   RedFigures,
   RedGroup,

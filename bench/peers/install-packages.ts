@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { installNode } from '../../scripts/install-node.ts';
 
 const run = promisify(execFile);
 
@@ -29,13 +30,8 @@ export function requireFrom<T>(folder: string, name: string): T {
   return createRequire(packagesDirectory(folder))(name) as T;
 }
 
-/** The Node binary of that major version. */
-export async function installNode(major: string, progress: (line: string) => void): Promise<string> {
+/** The Node binary of that major version, of which figures are comparable: always the same one. */
+export function nodeOf(major: string): Promise<string> {
   if (major !== '24') throw new Error(`There is Node 24 beside the one that runs, and no ${major}`);
-  await installPackages('node', progress);
-  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
-  const binary = `${packagesDirectory('node')}node_modules/${name}/bin/node`;
-  const path = process.platform === 'win32' ? `${binary}.exe` : binary;
-  if (!existsSync(path)) throw new Error(`There is no package of Node for ${process.platform} on ${process.arch}`);
-  return path;
+  return installNode('24.21.0', packagesDirectory('node'));
 }

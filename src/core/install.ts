@@ -13,8 +13,8 @@ import type { SpanRouter } from './span-router.ts';
  * How a registry takes part in a process in which others may have registered an SDK.
  *
  * - `'own'`: its routing provider and propagator become OpenTelemetry's global ones, in place of what was there; so does
- *   its provider of `@opentelemetry/api-logs`, if that package is there and nobody else has registered one, and its meter
- *   provider, unless somebody else has registered one.
+ *   its logger provider, of `@opentelemetry/api` from 1.10 on and of the package `@opentelemetry/api-logs` where that is
+ *   there, and its meter provider, each unless somebody else has registered one.
  * - `'join'`: the SDK that owns the globals keeps them; the host adds `createSpanProcessor(registry)` to it.
  * - `'isolated'`: nothing global changes; only the given instrumentations go through the registry.
  * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry, and beside Datadog, whose own
@@ -129,8 +129,8 @@ export function install(router: SpanRouter, options: InstallOptions, others: Oth
   const isLeftOut = strategy === 'join' && given.length > 0;
   const notes = [
     noteOf(strategy, found),
-    strategy !== 'join' && datadogSendsTraceparent() ? TWO_PROPAGATORS : undefined,
     conflict && `${describeConflict(conflict)}: bring both to one version, or code without a list goes to no tenant`,
+    strategy !== 'join' && datadogSendsTraceparent() ? TWO_PROPAGATORS : undefined,
     isLeftOut ? 'the instrumentations that were given are left alone: those of that SDK do their work' : undefined,
     slot?.problem,
   ];

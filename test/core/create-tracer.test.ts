@@ -1,4 +1,4 @@
-import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
+import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type CreateTracerOptions, createTracer, IsotraceError, type Tracer } from '../../src/index.ts';
 import { FakeClock } from '../support/fake-clock.ts';

@@ -1,3 +1,4 @@
+import * as api from '@opentelemetry/api';
 import { context as contextApi, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { logs as logsApi, SeverityNumber } from '@opentelemetry/api-logs';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -6,6 +7,10 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { type DecodedLog, logsOf } from '../support/otlp-log-decoder.ts';
 import { startTenants } from '../support/tenant-receivers.ts';
 import { receiver, registryOf, resolveWith, toReceiver } from './registry-kit.ts';
+
+/** Where libraries find the global provider: its own package, and from version 1.10 on also the API's. */
+const LOGS_APIS: [string, typeof logsApi][] = [['@opentelemetry/api-logs', logsApi]];
+if ('logs' in api) LOGS_APIS.push(['@opentelemetry/api', api.logs as typeof logsApi]);
 
 /** Whether every record is accounted for. */
 function balanced({ created, dropped, exported, queued, spooled }: LedgerSnapshot): boolean {
@@ -346,33 +351,36 @@ describe('a provider of the Logs API', () => {
     for (const bad of [undefined, null, 5, { context: 5 }]) expect(() => logger.emit(bad as never)).not.toThrow();
   });
 
-  it('becomes the global one with install(), and goes by the context', async () => {
-    const target = await receiver();
-    const platform = await receiver();
-    const registry = registryOf({
-      platform: { destination: { endpoint: platform.url }, signals: { metrics: false } },
-      configure: toReceiver(target),
-    });
-    const { uninstall } = registry.install({ strategy: 'own' });
-    onTestFinished(uninstall);
-    const logger = logsApi.getLogger('lib');
-    registry.run('a', () => logger.emit({ body: 'for a' }));
-    registry.run('b', () => logger.emit({ body: 'for b' }));
-    logger.emit({ body: 'for nobody' });
-    await registry.flush();
-    const owners = target.requests.map(({ headers }) => headers['x-tenant']);
-    expect(new Set(owners)).toEqual(new Set(['a', 'b']));
-    expect(
-      logsOf(target)
-        .map(({ body }) => body)
-        .toSorted(),
-    ).toEqual(['for a', 'for b']);
-    expect(logsOf(platform).map(({ body, scope }) => [body, scope.name])).toEqual([['for nobody', 'lib']]);
-    uninstall();
-    logsApi.getLogger('lib').emit({ body: 'gone' });
-    await registry.flush();
-    expect(logsOf(platform)).toHaveLength(1);
-  });
+  it.each(LOGS_APIS)(
+    'becomes the global one of %s with install(), and goes by the context',
+    async (_name, globalLogs) => {
+      const target = await receiver();
+      const platform = await receiver();
+      const registry = registryOf({
+        platform: { destination: { endpoint: platform.url }, signals: { metrics: false } },
+        configure: toReceiver(target),
+      });
+      const { uninstall } = registry.install({ strategy: 'own' });
+      onTestFinished(uninstall);
+      const logger = globalLogs.getLogger('lib');
+      registry.run('a', () => logger.emit({ body: 'for a' }));
+      registry.run('b', () => logger.emit({ body: 'for b' }));
+      logger.emit({ body: 'for nobody' });
+      await registry.flush();
+      const owners = target.requests.map(({ headers }) => headers['x-tenant']);
+      expect(new Set(owners)).toEqual(new Set(['a', 'b']));
+      expect(
+        logsOf(target)
+          .map(({ body }) => body)
+          .toSorted(),
+      ).toEqual(['for a', 'for b']);
+      expect(logsOf(platform).map(({ body, scope }) => [body, scope.name])).toEqual([['for nobody', 'lib']]);
+      uninstall();
+      globalLogs.getLogger('lib').emit({ body: 'gone' });
+      await registry.flush();
+      expect(logsOf(platform)).toHaveLength(1);
+    },
+  );
 
   it('keeps what is logged before the tenant is known for that tenant', async () => {
     const target = await receiver();

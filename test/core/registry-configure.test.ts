@@ -1,5 +1,5 @@
 import { trace as traceApi } from '@opentelemetry/api';
-import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { describe, expect, it } from 'vitest';
 import type { TracerOptions } from '../../src/index.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
@@ -33,7 +33,7 @@ describe('a tenant whose configuration is on the way', () => {
     answer.resolve({
       destination: { endpoint: target.url, headers: { 'x-tenant': 'acme' } },
       attributes: { 'tenant.plan': 'pro' },
-      spanProcessors: [new SimpleSpanProcessor(processed)],
+      spanProcessors: [new SimpleSpanProcessor({ exporter: processed })],
       exporter,
     });
     await settle();

@@ -1,4 +1,4 @@
-import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { describe, expect, it } from 'vitest';
 import type { TracerOptions } from '../../src/index.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
@@ -213,7 +213,7 @@ describe('the processors and the exporter of a tenant', () => {
     const registry = registryOf({
       configure: () => ({
         exporter: index === 0 ? first : second,
-        spanProcessors: [new SimpleSpanProcessor(processors[index] as Watched)],
+        spanProcessors: [new SimpleSpanProcessor({ exporter: processors[index] as Watched })],
       }),
     });
     const tracer = registry.get('acme');
@@ -283,7 +283,11 @@ describe('the processors and the exporter of a tenant', () => {
 
   it('that the registry was given are shut down once, with it, though no tenant used them', async () => {
     const [exporter, processed] = [new Watched(), new Watched()];
-    const registry = registryOf({ exporter, spanProcessors: [new SimpleSpanProcessor(processed)], platform: {} });
+    const registry = registryOf({
+      exporter,
+      spanProcessors: [new SimpleSpanProcessor({ exporter: processed })],
+      platform: {},
+    });
     for (const id of ['a', 'b']) registry.get(id).startSpan('work').end();
     registry.delete('a');
     await registry.get('b').shutdown();

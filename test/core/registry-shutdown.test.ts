@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-base';
+import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import { describe, expect, it } from 'vitest';
 import type { FlushReport, RegistryOptions, Tracer } from '../../src/index.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';

@@ -1,4 +1,4 @@
-import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
+import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import { describe, expect, it } from 'vitest';
 import { TracerRegistry } from '../../src/index.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';

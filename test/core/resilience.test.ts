@@ -7,7 +7,7 @@ import {
   SimpleSpanProcessor,
   type SpanExporter,
   type SpanProcessor,
-} from '@opentelemetry/sdk-trace-base';
+} from '@opentelemetry/sdk-trace';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type {
   GuardedComponent,
@@ -179,7 +179,7 @@ describe('failing span processors', () => {
     ['rejects', reject],
   ])('one that %s among three does not keep the others from running', async (_, how) => {
     const exporters = [new InMemorySpanExporter(), new InMemorySpanExporter()];
-    const [first, last] = exporters.map((exporter) => new SimpleSpanProcessor(exporter));
+    const [first, last] = exporters.map((exporter) => new SimpleSpanProcessor({ exporter }));
     const broken = {
       onStart: how,
       onEnding: how,
@@ -417,7 +417,7 @@ describe("the SDK's own parts", () => {
   it('SimpleSpanProcessor and BatchSpanProcessor see our spans, with parents, and are shut down with the tenant', async () => {
     const simple = new InMemorySpanExporter();
     const batch = new InMemorySpanExporter();
-    const spanProcessors = [new SimpleSpanProcessor(simple), new BatchSpanProcessor(batch)];
+    const spanProcessors = [new SimpleSpanProcessor({ exporter: simple }), new BatchSpanProcessor({ exporter: batch })];
     const { clock, registry, bad } = await tenants({ spanProcessors });
     registry.get('bad').withSpan('outer', () => registry.get('bad').withSpan('inner', () => undefined));
     await resolveWith(clock, registry.get('bad').flush());

@@ -6,8 +6,13 @@ import {
   SpanStatusCode,
   trace as traceApi,
 } from '@opentelemetry/api';
-import { type ReadableSpan, SamplingDecision } from '@opentelemetry/sdk-trace';
-import { BatchSpanProcessor, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import {
+  BatchSpanProcessor,
+  InMemorySpanExporter,
+  type ReadableSpan,
+  SamplingDecision,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConfigureAnswer, RegistryOptions, Tracer, TracerOptions, TracerRegistry } from '../../src/index.ts';
@@ -278,8 +283,8 @@ describe('the rules together', () => {
           forceFlush: async () => {},
           shutdown: async () => {},
         },
-        new SimpleSpanProcessor(simple),
-        new BatchSpanProcessor(batched),
+        new SimpleSpanProcessor({ exporter: simple }),
+        new BatchSpanProcessor({ exporter: batched }),
       ],
     });
     tracer.startSpan('good').end();
@@ -698,7 +703,7 @@ describe('traces that began before the configuration came', () => {
     const asked: unknown[][] = [];
     const processed = new InMemorySpanExporter();
     const { configure, flush, names, tracer, traces } = await pending({
-      spanProcessors: [new SimpleSpanProcessor(processed)],
+      spanProcessors: [new SimpleSpanProcessor({ exporter: processed })],
       sampling: {
         shouldSample: (context, traceId, name, _kind, attributes) => {
           const remote = traceApi.getSpanContext(context)?.traceId === traceId;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MEETS_SENTRY } from '../support/host-sdk.ts';
 import { findPostgres } from '../support/postgres.ts';
 import { runShop, type ShopHost } from './shop/run-shop.ts';
 
@@ -11,7 +12,7 @@ if (programs === undefined) {
 const RUNS: readonly (readonly [ShopHost, string, number])[] = [
   ['own', 'own', 2_000],
   ['node-sdk', 'join', 600],
-  ['sentry', 'join', 300],
+  ...(MEETS_SENTRY ? [['sentry', 'join', 300] as const] : []),
 ];
 
 describe.runIf(programs !== undefined)(

@@ -44,18 +44,18 @@ const INITIAL_ROWS = 256;
 export class RowBatch {
   count = 0;
   /** Milliseconds since the epoch. */
-  time = new Float64Array(INITIAL_ROWS);
+  time: Float64Array = new Float64Array(INITIAL_ROWS);
   /** A span's duration in nanoseconds; a point's number or sum. */
-  value = new Float64Array(INITIAL_ROWS);
-  start = new Uint32Array(INITIAL_ROWS);
-  stop = new Uint32Array(INITIAL_ROWS);
-  nameStart = new Uint32Array(INITIAL_ROWS);
-  nameStop = new Uint32Array(INITIAL_ROWS);
+  value: Float64Array = new Float64Array(INITIAL_ROWS);
+  start: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  stop: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  nameStart: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  nameStop: Uint32Array = new Uint32Array(INITIAL_ROWS);
   /** Where the 16 bytes of the trace id are; 0 for none. */
-  traceAt = new Uint32Array(INITIAL_ROWS);
-  group = new Uint32Array(INITIAL_ROWS);
+  traceAt: Uint32Array = new Uint32Array(INITIAL_ROWS);
+  group: Uint32Array = new Uint32Array(INITIAL_ROWS);
   /** See `span-flags.ts`; of a log record its severity number. */
-  flags = new Uint8Array(INITIAL_ROWS);
+  flags: Uint8Array = new Uint8Array(INITIAL_ROWS);
   groups: RowGroup[] = [];
   resources: ResourceRows[] = [];
   /** Rows that are no use, such as spans without a trace id, and why the last of them is none. */

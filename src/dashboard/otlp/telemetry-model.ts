@@ -110,6 +110,21 @@ export interface HistogramRecord {
   readonly counts: readonly number[];
 }
 
+/** An exponential histogram's buckets as they came in (OpenTelemetry metrics data model). */
+export interface ExponentialRecord {
+  readonly scale: number;
+  readonly zeroCount: number;
+  readonly zeroThreshold: number;
+  readonly positive: BucketRecord;
+  readonly negative: BucketRecord;
+}
+
+/** `counts[i]` values in bucket `offset + i`. */
+export interface BucketRecord {
+  readonly offset: number;
+  readonly counts: readonly number[];
+}
+
 export interface PointRecord extends TelemetryOrigin {
   readonly metric: MetricHeader;
   readonly startTimeUnixNano: bigint;
@@ -119,6 +134,8 @@ export interface PointRecord extends TelemetryOrigin {
   readonly value: number;
   /** Absent for numbers. Exponential histograms come with the bounds that their scale gives. */
   readonly histogram: HistogramRecord | undefined;
+  /** Of an exponential histogram, in stores that keep what came in. */
+  readonly exponential: ExponentialRecord | undefined;
   /** Of a summary. */
   readonly quantiles: readonly { readonly quantile: number; readonly value: number }[];
   readonly exemplars: readonly ExemplarRecord[];

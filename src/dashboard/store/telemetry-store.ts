@@ -1,6 +1,6 @@
 import type { MetricHeader } from '../otlp/row-batch.ts';
 import type { Signal } from '../otlp/signal.ts';
-import type { LogRecord, SpanRecord } from '../otlp/telemetry-model.ts';
+import type { LogRecord, PointRecord, SpanRecord } from '../otlp/telemetry-model.ts';
 import type { Query } from '../query/query.ts';
 import type { TenantScope } from './tenant-scope.ts';
 
@@ -20,6 +20,10 @@ export interface TelemetryStore {
   getTrace(scope: TenantScope, traceId: string, limit: number): Promise<TraceSpans>;
   /** Log records that match, newest first. */
   getLogs(search: Search): Promise<LogPage>;
+  /** How many log records match, by tenant and over time. */
+  countLogs(question: LogCountQuestion): Promise<LogCountAnswer>;
+  /** Data points that match, newest first. */
+  getPoints(search: Search): Promise<PointPage>;
   /** The metrics that there are. */
   listMetrics(search: Search): Promise<readonly MetricSummary[]>;
   /** One metric over time. */
@@ -115,6 +119,34 @@ export interface TraceSpans {
 /** Log records, the newest first. */
 export interface LogPage {
   readonly logs: readonly LogRecord[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+/** Asks for counts of log records in steps of time. */
+export interface LogCountQuestion extends Search {
+  readonly stepMillis: number;
+}
+
+/** The log records of one tenant. */
+export interface LogCountGroup {
+  readonly tenant: string;
+  readonly count: number;
+  /** Those that have any, by time. */
+  readonly steps: readonly { readonly timeMillis: number; readonly count: number }[];
+}
+
+/** The counts of log records that were asked for. */
+export interface LogCountAnswer {
+  /** The most records first. */
+  readonly groups: readonly LogCountGroup[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+/** Data points of metrics, newest first. */
+export interface PointPage {
+  readonly points: readonly PointRecord[];
   readonly more: boolean;
   readonly partial: boolean;
 }

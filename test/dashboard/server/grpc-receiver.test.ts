@@ -8,7 +8,7 @@ import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-grpc';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
-import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { TracerRegistry } from 'isotrace';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Dashboard, SegmentRing } from '../../../src/dashboard.ts';
@@ -55,8 +55,8 @@ describe('the gRPC receiver of the dashboard', () => {
     const dashboard = await openDashboard({ grpcPort: 0 });
     const url = `http://127.0.0.1:${dashboard.grpcPort}`;
     const options = { url, compression: compression as never };
-    const provider = new BasicTracerProvider({
-      spanProcessors: [new SimpleSpanProcessor(new OTLPTraceExporter(options))],
+    const provider = new TracerProvider({
+      spanProcessors: [new SimpleSpanProcessor({ exporter: new OTLPTraceExporter(options) })],
     });
     provider.getTracer('test').startSpan('from stock').end();
     const logs = new LoggerProvider({

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
-import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { TracerRegistry } from 'isotrace';
 import { describe, expect, it } from 'vitest';
 import { lastFields } from '../../../src/processing/proto-reader.ts';
@@ -18,7 +18,7 @@ describe('the receiver of the dashboard', () => {
   it.each(['none', 'gzip'] as const)('takes what the stock exporter sends, compression %s', async (compression) => {
     const dashboard = await openDashboard();
     const exporter = new OTLPTraceExporter({ url: `${dashboard.url}/v1/traces`, compression: compression as never });
-    const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
     provider.getTracer('test').startSpan('from stock').end();
     await provider.shutdown();
     const { value } = await getJson<Traces>(dashboard, '/api/v1/traces');

@@ -3,7 +3,7 @@ import { ExpressInstrumentation } from '@opentelemetry/instrumentation-express';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { createSpanProcessor, TracerRegistry } from '../../../src/index.ts';
 import serve from './serve.cjs';
 
@@ -11,7 +11,7 @@ const exporter = new InMemorySpanExporter();
 globalThis.registry = new TracerRegistry(serve.optionsOf(process.env.COLLECTOR));
 const sdk = new NodeSDK({
   instrumentations: [new HttpInstrumentation(), new ExpressInstrumentation(), new UndiciInstrumentation()],
-  spanProcessors: [new SimpleSpanProcessor(exporter), createSpanProcessor(globalThis.registry)],
+  spanProcessors: [new SimpleSpanProcessor({ exporter }), createSpanProcessor(globalThis.registry)],
 });
 sdk.start();
 globalThis.hostSpans = () => exporter.getFinishedSpans();

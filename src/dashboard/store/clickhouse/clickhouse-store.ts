@@ -3,6 +3,7 @@ import type { Signal } from '../../otlp/signal.ts';
 import type { LogRecord } from '../../otlp/telemetry-model.ts';
 import type { Query } from '../../query/query.ts';
 import { ErrorTable } from '../error-table.ts';
+import { LogCountTable } from '../log-count-table.ts';
 import { lookbackStart, MetricTable } from '../metric-table.ts';
 import { RedTable } from '../red-table.ts';
 import type {
@@ -11,10 +12,13 @@ import type {
   ErrorPage,
   FacetAnswer,
   FacetQuestion,
+  LogCountAnswer,
+  LogCountQuestion,
   LogPage,
   MetricAnswer,
   MetricQuestion,
   MetricSummary,
+  PointPage,
   RedAnswer,
   RedQuestion,
   Search,
@@ -70,6 +74,9 @@ export interface ClickHouseTablesOptions {
 }
 
 const MAX_ERRORS = 20_000;
+/** Exponential histograms are written as histograms. */
+const POINT_TYPES = ['gauge', 'sum', 'histogram', 'summary'] as const;
+const MAX_COUNT_ROWS = 100_000;
 const MAX_POINTS = 100_000;
 const MAX_RED_ROWS = 200_000;
 /** As the buckets of `LatencySketch`: rows of one bucket come as one. */
@@ -138,6 +145,32 @@ class ClickHouseStore implements TelemetryStore {
     return { logs: logs.slice(0, limit), more: logs.length > limit, partial: false };
   }
 
+  async countLogs({ scope, query, range, limit, stepMillis }: LogCountQuestion): Promise<LogCountAnswer> {
+    const rows = await this.#search(LOGS, 'logs', scope, query, {
+      columns: `$tenant AS tenant, intDiv(toUnixTimestamp64Milli(Timestamp), ${Math.trunc(stepMillis)}) AS step,
+        toFloat64(count()) AS weight`,
+      range,
+      tail: `GROUP BY tenant, step LIMIT ${MAX_COUNT_ROWS}`,
+    });
+    const table = new LogCountTable(stepMillis);
+    for (const row of rows) table.add(textAt(row, 'tenant'), Number(row['step']), Number(row['weight']));
+    return { ...table.answer(limit), partial: rows.length === MAX_COUNT_ROWS };
+  }
+
+  async getPoints({ scope, query, range, limit }: Search): Promise<PointPage> {
+    const lists = await Promise.all(
+      POINT_TYPES.map(async (type) => {
+        const rows = await this.#search(METRICS[type], 'metrics', scope, query, {
+          ...{ columns: POINT_SELECTIONS[type], range },
+          tail: `ORDER BY TimeUnix DESC LIMIT ${limit + 1}`,
+        });
+        return rows.map((row) => toPointRecord(row, type));
+      }),
+    );
+    const points = lists.flat().sort((left, right) => (left.timeUnixNano < right.timeUnixNano ? 1 : -1));
+    return { points: points.slice(0, limit), more: points.length > limit, partial: false };
+  }
+
   async listMetrics({ scope, query, range, limit }: Search): Promise<readonly MetricSummary[]> {
     const lists = await Promise.all(
       METRIC_TYPES.map(async (type) => {
@@ -168,7 +201,7 @@ class ClickHouseStore implements TelemetryStore {
     const { scope, query, name, range } = question;
     const table = new MetricTable(question);
     let partial = false;
-    for (const type of ['gauge', 'sum', 'histogram', 'summary'] as const) {
+    for (const type of POINT_TYPES) {
       const rows = await this.#search(METRICS[type], 'metrics', scope, query, {
         columns: POINT_SELECTIONS[type],
         range: { startMillis: lookbackStart(question), endMillis: range.endMillis },
