@@ -207,6 +207,7 @@ process.on('message', (message: ToHost) => {
   if (message.type === 'start') {
     host = new Host(message.orders);
     host.start();
+    send({ type: 'started' });
   } else void host?.settle(escaped);
 });
 

@@ -14,19 +14,25 @@ export interface Endpoint {
   readonly protocol: 'http/protobuf' | 'http/json' | 'grpc';
 }
 
+/** Receivers of one process. When it dies, another one gets the same, with the ports that they had. */
+export interface ReceiverOrders {
+  readonly tenants: number;
+  readonly seed: number;
+  readonly faults: SoakOrders['faults'];
+  /** How many receivers there are in all processes. */
+  readonly total: number;
+  /** `port` 0: a free one. */
+  readonly receivers: readonly { readonly index: number; readonly grpc: boolean; readonly port: number }[];
+}
+
 export type ToReceivers =
-  | {
-      readonly type: 'start';
-      readonly tenants: number;
-      readonly seed: number;
-      readonly faults: SoakOrders['faults'];
-      readonly protocols: 'all' | 'http';
-    }
+  | { readonly type: 'start'; readonly orders: ReceiverOrders }
   /** All faults stop. */
   | { readonly type: 'heal' };
 
 export type FromReceivers =
-  | { readonly type: 'listening'; readonly endpoints: readonly Endpoint[] }
+  | { readonly type: 'listening'; readonly ports: readonly number[] }
+  /** Of one request, told before it is answered: whatever becomes of the process then, this is known. */
   | { readonly type: 'arrived'; readonly arrivals: readonly Arrival[] };
 
 export interface Arrival {
@@ -48,6 +54,8 @@ export type ToHost =
   | { readonly type: 'settle' };
 
 export type FromHost =
+  /** It works from now on. */
+  | { readonly type: 'started' }
   | { readonly type: 'created'; readonly spans: readonly Created[] }
   | { readonly type: 'dropped'; readonly tenantId: string; readonly reason: string; readonly count: number }
   /** An attempt of which the sender does not know what became. */

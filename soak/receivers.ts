@@ -3,19 +3,14 @@ import { type OtlpReceiver, type ReceivedRequest, startReceiver } from '../test/
 import { failing, type ReceiverFault, randomly, seededRandom } from '../test/support/receiver-faults.ts';
 import {
   type Arrival,
-  type Endpoint,
   type FromReceivers,
   payloadHash,
+  type ReceiverOrders,
   receiverOf,
   type ToReceivers,
   tenantName,
 } from './messages.ts';
 
-const PROTOCOLS: Readonly<Record<'all' | 'http', readonly Endpoint['protocol'][]>> = {
-  all: ['http/protobuf', 'grpc', 'http/json', 'http/protobuf'],
-  http: ['http/protobuf', 'http/json', 'http/protobuf'],
-};
-const REPORT_MILLIS = 200;
 const CHANGE_MILLIS = 100;
 /** What a partial success of the soak refuses: the last spans of the request. */
 const REFUSED = 2;
@@ -55,43 +50,41 @@ const PROBED: readonly ReceiverFault[] = [
   { mode: 'redirect', status: 307, location: 'http://127.0.0.1:1/' },
 ];
 
-const receivers: OtlpReceiver[] = [];
-const arrivals: Arrival[] = [];
+/** Those of this process, by their number among all. */
+const receivers = new Map<number, OtlpReceiver>();
 let changing: NodeJS.Timeout | undefined;
+let isHealed = false;
 
 process.on('message', (message: ToReceivers) => {
-  if (message.type === 'start') void start(message);
+  if (message.type === 'start') void start(message.orders);
   else heal();
 });
 
-async function start(orders: ToReceivers & { type: 'start' }): Promise<void> {
-  const { tenants, seed, faults } = orders;
-  const protocols = PROTOCOLS[orders.protocols];
-  for (const [index, protocol] of protocols.entries()) {
-    const observe = (request: ReceivedRequest): void => take(index, request);
-    receivers.push(await startReceiver({ protocol: protocol === 'grpc' ? 'grpc' : 'http', observe }));
+async function start(orders: ReceiverOrders): Promise<void> {
+  for (const { index, grpc, port } of orders.receivers) {
+    const observe = (request: ReceivedRequest): Promise<void> => take(index, request);
+    receivers.set(index, await startReceiver({ protocol: grpc ? 'grpc' : 'http', port, observe }));
   }
-  setInterval(report, REPORT_MILLIS);
-  if (faults !== 'none') changing = setInterval(changeFaults(tenants, seed, faults === 'all'), CHANGE_MILLIS);
-  const endpoints = receivers.map(({ url }, index): Endpoint => ({ url, protocol: protocols[index] ?? 'grpc' }));
-  send({ type: 'listening', endpoints });
+  if (orders.faults !== 'none' && !isHealed) changing = setInterval(changeFaults(orders), CHANGE_MILLIS);
+  await send({ type: 'listening', ports: [...receivers.values()].map(({ port }) => port) });
 }
 
 /** Each time one tenant gets another fate, and sometimes a whole receiver. */
-function changeFaults(tenants: number, seed: number, all: boolean): () => void {
+function changeFaults({ tenants, seed, faults, total }: ReceiverOrders): () => void {
   const random = seededRandom(seed);
+  const here = [...receivers.values()];
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   return () => {
     const tenantId = tenantName(Math.floor(random() * tenants));
-    const receiver = receivers[receiverOf(tenantId, receivers.length)];
+    const receiver = receivers.get(receiverOf(tenantId, total));
     const draw = random();
     if (draw < 0.5) receiver?.setFaultOf(tenantId, undefined);
     else if (draw < 0.75) receiver?.setFaultOf(tenantId, randomly(0.7, PASSING, Math.floor(random() * 1e9)));
     else if (draw < 0.85) receiver?.setFaultOf(tenantId, failing(1 + Math.floor(random() * 3), pick(PASSING)));
     else if (draw < 0.93) receiver?.setFaultOf(tenantId, failing(1, pick(PERMANENT)));
-    else if (draw < 0.94 && all) receiver?.setFaultOf(tenantId, failing(2, pick(PROBED)));
-    else if (draw > 0.995) interrupt(pick(receivers), random);
-    else if (draw > 0.985) pick(receivers).resetConnections();
+    else if (draw < 0.94 && faults === 'all') receiver?.setFaultOf(tenantId, failing(2, pick(PROBED)));
+    else if (draw > 0.995) interrupt(pick(here), random);
+    else if (draw > 0.985) pick(here).resetConnections();
   };
 }
 
@@ -101,17 +94,18 @@ function interrupt(receiver: OtlpReceiver, random: () => number): void {
 }
 
 function heal(): void {
+  isHealed = true;
   clearInterval(changing);
-  for (const receiver of receivers) {
+  for (const receiver of receivers.values()) {
     receiver.setConnectionFault('none');
     receiver.clearFaults();
   }
 }
 
-function take(index: number, request: ReceivedRequest): void {
+async function take(index: number, request: ReceivedRequest): Promise<void> {
   if (!request.accepted) return;
   const kept = request.spans.slice(0, Math.max(request.spans.length - request.rejected, 0));
-  for (const span of kept) arrivals.push(arrivalOf(index, request, span));
+  await send({ type: 'arrived', arrivals: kept.map((span) => arrivalOf(index, request, span)) });
 }
 
 function arrivalOf(receiver: number, { headers, tenantId, acknowledged }: ReceivedRequest, span: DecodedSpan): Arrival {
@@ -127,10 +121,9 @@ function arrivalOf(receiver: number, { headers, tenantId, acknowledged }: Receiv
   };
 }
 
-function report(): void {
-  send({ type: 'arrived', arrivals: arrivals.splice(0) });
-}
-
-function send(message: FromReceivers): void {
-  process.send?.(message);
+/** Resolves when the kernel has the message, which then survives this process. */
+function send(message: FromReceivers): Promise<void> {
+  return new Promise((resolve) => {
+    process.send?.(message, () => resolve());
+  });
 }

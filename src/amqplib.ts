@@ -22,10 +22,13 @@ export interface AmqpMessage {
 
 /** What isotrace uses of a channel of amqplib's promise or callback interface. */
 export interface AmqpChannel {
+  /** As `amqplib` has it. */
   publish(...args: never[]): boolean;
+  /** As `amqplib` has it. */
   consume(...args: never[]): unknown;
 }
 
+/** What {@link amqplib} answers. */
 export interface AmqpTracing {
   /**
    * From now on, what is published through this channel carries the trace of the tenant that publishes it, and consumers

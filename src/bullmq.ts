@@ -10,6 +10,7 @@ export type { MessagingOptions } from './integration/messaging-options.ts';
 
 /** What isotrace uses of a BullMQ `Job`. */
 export interface BullJob {
+  /** As BullMQ has it. */
   readonly id?: string | undefined;
   readonly name: string;
   readonly queueName: string;
@@ -21,13 +22,17 @@ export interface BullJob {
 /** What isotrace uses of a BullMQ `Queue`. */
 export interface BullQueue {
   readonly name: string;
+  /** As BullMQ has it. */
   add(...args: never[]): Promise<unknown>;
+  /** As BullMQ has it. */
   addBulk(...args: never[]): Promise<unknown>;
 }
 
 /** What isotrace uses of a BullMQ `FlowProducer`. */
 export interface BullFlowProducer {
+  /** As BullMQ has it. */
   add(...args: never[]): Promise<unknown>;
+  /** As BullMQ has it. */
   addBulk(...args: never[]): Promise<unknown>;
 }
 

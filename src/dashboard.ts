@@ -7,6 +7,8 @@ export type {
   AlertRule,
   AlertSeverity,
   AlertThreshold,
+  WatchedLogs,
+  WatchedMetric,
 } from './dashboard/objectives/alert-rule.ts';
 export type { HandlerState } from './dashboard/objectives/handler-calls.ts';
 export type { AlertPage, RuleState } from './dashboard/objectives/objectives.ts';
@@ -15,11 +17,14 @@ export type { MetricHeader, MetricType } from './dashboard/otlp/row-batch.ts';
 export type { Signal } from './dashboard/otlp/signal.ts';
 export type { SpanKindName, SpanStatusName } from './dashboard/otlp/span-flags.ts';
 export type {
+  BucketRecord,
   EventRecord,
   ExemplarRecord,
+  ExponentialRecord,
   HistogramRecord,
   LinkRecord,
   LogRecord,
+  PointRecord,
   ScopeRecord,
   SpanRecord,
   TelemetryAttributes,
@@ -57,12 +62,22 @@ export type { ClickHouseClient } from './dashboard/store/clickhouse/client.ts';
 export { SegmentRing, type SegmentRingOptions } from './dashboard/store/ring/segment-ring.ts';
 export { StoreError } from './dashboard/store/store-error.ts';
 export type {
+  ServiceSummary,
+  SignalCounts,
+  StoreStats,
+  TenantArrivals,
+  TenantSummary,
+} from './dashboard/store/store-figures.ts';
+export type {
   AppendRequest,
   AppendResult,
   ErrorGroup,
   ErrorPage,
   FacetAnswer,
   FacetQuestion,
+  LogCountAnswer,
+  LogCountGroup,
+  LogCountQuestion,
   LogPage,
   MetricAggregation,
   MetricAnswer,
@@ -70,19 +85,15 @@ export type {
   MetricQuestion,
   MetricSeries,
   MetricSummary,
+  PointPage,
   RedAnswer,
   RedFigures,
   RedGroup,
   RedQuestion,
   Search,
-  ServiceSummary,
-  SignalCounts,
-  StoreStats,
   TailAnswer,
   TailQuestion,
   TelemetryStore,
-  TenantArrivals,
-  TenantSummary,
   TimeRange,
   TracePage,
   TraceSearch,

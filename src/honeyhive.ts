@@ -1,15 +1,12 @@
 import { context as contextApi } from '@opentelemetry/api';
 import { ownerOf, type TracedFunction, type TraceFunctionOptions, traceCalls } from './compat/honeyhive-call.ts';
-import { type EnrichSessionParams, type EnrichSpanParams, HoneyHiveTracer } from './compat/honeyhive-tracer.ts';
+import type { EnrichSessionParams, EnrichSpanParams } from './compat/honeyhive-params.ts';
+import { HoneyHiveTracer } from './compat/honeyhive-tracer.ts';
 
 export type { TracedFunction, TraceFunctionOptions } from './compat/honeyhive-call.ts';
 export type { HoneyHiveTracerProperties } from './compat/honeyhive-options.ts';
-export {
-  type EnrichSessionParams,
-  type EnrichSpanParams,
-  HoneyHiveTracer,
-  type SessionParams,
-} from './compat/honeyhive-tracer.ts';
+export type { EnrichSessionParams, EnrichSpanParams, SessionParams } from './compat/honeyhive-params.ts';
+export { HoneyHiveTracer } from './compat/honeyhive-tracer.ts';
 
 /**
  * As of {@link HoneyHiveTracer}, for code that has no tracer at hand: the one whose traced code, `trace` or `withSession` is
@@ -19,14 +16,17 @@ export function traceFunction(options: TraceFunctionOptions = {}): <F extends Tr
   return traceCalls(current, options);
 }
 
+/** As {@link traceFunction}, for calls of models. */
 export function traceModel<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
   return traceFunction({ ...options, eventType: 'model' })(fn);
 }
 
+/** As {@link traceFunction}, for tools. */
 export function traceTool<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
   return traceFunction({ ...options, eventType: 'tool' })(fn);
 }
 
+/** As {@link traceFunction}, for steps of a chain. */
 export function traceChain<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
   return traceFunction({ ...options, eventType: 'chain' })(fn);
 }

@@ -6,6 +6,7 @@ export {
   type IdentityPart,
 } from './core/builder-conventions.ts';
 export type { RetrySteps } from './core/builder-options.ts';
+export type { BuildResult, OptionsResult } from './core/builder-result.ts';
 export { type ContextOperations, type ContinueOptions, type SessionOptions, WithContext } from './core/context.ts';
 export { createTracer } from './core/create-tracer.ts';
 export {
@@ -85,7 +86,7 @@ export type { ReconfigureOutcome } from './core/tenant-configurator.ts';
 export type { FetchFunction } from './core/traced-fetch.ts';
 export { Tracer } from './core/tracer.ts';
 export { TracerBase, type TracerInit } from './core/tracer-base.ts';
-export { type BuildResult, type OptionsResult, TracerBuilder } from './core/tracer-builder.ts';
+export { TracerBuilder } from './core/tracer-builder.ts';
 export type { GlobalSdk } from './infra/global-sdk.ts';
 export type { HostPlatform } from './infra/host-platform.ts';
 export type { TlsOptions } from './infra/transport.ts';

@@ -17,6 +17,7 @@ export interface KafkaMessage {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly offset: string;
+  /** As `kafkajs` has it. */
   readonly headers?: Record<string, KafkaHeader> | undefined;
 }
 
@@ -34,11 +35,15 @@ export interface KafkaBatchPayload {
 
 /** What isotrace uses of a producer of kafkajs, and of its transactions. */
 export interface KafkaProducer {
+  /** As `kafkajs` has it. */
   send(...args: never[]): Promise<unknown>;
+  /** As `kafkajs` has it. */
   sendBatch(...args: never[]): Promise<unknown>;
+  /** As `kafkajs` has it. */
   transaction?(...args: never[]): Promise<unknown>;
 }
 
+/** What {@link kafkajs} answers. */
 export interface KafkaTracing {
   /**
    * From now on, what is sent through this producer and its transactions carries the trace of the tenant that sends it.

@@ -13,6 +13,7 @@ import { APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
 import { Observable } from 'rxjs';
 import type { TracerRegistry } from './core/registry.ts';
 import type { TracerBase } from './core/tracer-base.ts';
+import type { HttpExchange } from './integration/http-exchange.ts';
 import { HttpHandler } from './integration/http-handler.ts';
 import { NodeCall } from './integration/http-node.ts';
 import type { HttpOptions } from './integration/http-options.ts';
@@ -29,6 +30,15 @@ interface PlatformRequest extends IncomingMessage {
 interface PlatformResponse extends ServerResponse {
   readonly raw?: ServerResponse;
 }
+/** What is used of Fastify's instance: hooks that go on by their last argument. */
+interface FastifyHooks {
+  addHook(name: 'onRequest' | 'preValidation', hook: FastifyHook): unknown;
+  addHook(
+    name: 'onError',
+    hook: (request: PlatformRequest, reply: PlatformResponse, error: unknown, next: () => void) => void,
+  ): unknown;
+}
+type FastifyHook = (request: PlatformRequest, reply: PlatformResponse, next: () => void) => void;
 
 /** What the `tenant` callback gets: Express's request, or Fastify's. */
 // biome-ignore lint/suspicious/noExplicitAny: which of the two it is, only the application knows.
@@ -50,6 +60,7 @@ export class IsotraceInterceptor implements NestInterceptor {
     this.#handler = new HttpHandler('nestjs', registry, options);
   }
 
+  /** For Nest: runs the handler in its request's tenant and span. */
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http') return next.handle();
     const host = context.switchToHttp();
@@ -72,10 +83,10 @@ export class IsotraceInterceptor implements NestInterceptor {
     });
   }
 
-  /** @internal Middleware: begins the span before the guards, if `tenant` has an answer there. */
-  enter(request: PlatformRequest, response: PlatformResponse, next: () => void): void {
-    this.#arrivals.set(request, this.#handler.now());
-    void this.#handler.handle(this.#callOf(request, response, true), () => next());
+  /** @internal Begins the span before the guards, if `tenant` has an answer there. */
+  enter(request: PlatformRequest, response: PlatformResponse, next: (exchange: HttpExchange) => void): void {
+    this.#arrivals.set(request.raw ?? request, this.#handler.now());
+    void this.#handler.handle(this.#callOf(request, response, true), next);
   }
 
   #callOf(request: PlatformRequest, response: PlatformResponse, isEarly: boolean): NodeCall<NestRequest> {
@@ -98,7 +109,7 @@ export class IsotraceModule implements NestModule {
 
   /**
    * `tenant` is asked before the guards and, if it has no answer there, again after them, when they have put the user on
-   * the request. On Fastify it is asked after them only.
+   * the request.
    *
    * @throws IsotraceError with code `config_invalid`, only if the registry has `strict: true`
    */
@@ -113,15 +124,39 @@ export class IsotraceModule implements NestModule {
     };
   }
 
+  /** For Nest: adds what begins each request's span. */
   configure(consumer: MiddlewareConsumer): void {
-    if (this.#platform.httpAdapter?.getType() !== 'express') return;
+    const adapter = this.#platform.httpAdapter;
     const interceptor = this.#interceptor;
+    if (adapter?.getType() === 'fastify') addHooks(adapter.getInstance<FastifyHooks>(), interceptor);
+    if (adapter?.getType() !== 'express') return;
     consumer
       .apply((request: PlatformRequest, response: PlatformResponse, next: () => void) =>
-        interceptor.enter(request, response, next),
+        interceptor.enter(request, response, () => next()),
       )
       .forRoutes('{*path}');
   }
+}
+
+/** Middleware of Nest's would be left before the body is read; routes are added later, and get these hooks. */
+function addHooks(instance: FastifyHooks, interceptor: IsotraceInterceptor): void {
+  const exchanges = new WeakMap<PlatformRequest, HttpExchange>();
+  instance.addHook('onRequest', (request, reply, next) =>
+    interceptor.enter(request, reply, (exchange) => {
+      exchanges.set(request, exchange);
+      next();
+    }),
+  );
+  // Hooks before it may have gone on from a callback of another context.
+  instance.addHook('preValidation', (request, _reply, next) => {
+    const exchange = exchanges.get(request);
+    if (exchange === undefined) next();
+    else exchange.resume(next);
+  });
+  instance.addHook('onError', (request, _reply, error, next) => {
+    exchanges.get(request)?.fail(error);
+    next();
+  });
 }
 
 // Nest's decorators are the legacy ones, and their types are not there at run time.

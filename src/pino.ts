@@ -17,6 +17,7 @@ export interface PinoStreamOptions {
 
 /** A destination of a pino logger, by itself or as one of `pino.multistream`. */
 export interface PinoStream {
+  /** For pino: one line. */
   write(line: string): void;
 }
 

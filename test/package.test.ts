@@ -6,6 +6,7 @@ import { listPublicApi } from '../scripts/public-api.ts';
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+  readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
   readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>;
@@ -47,6 +48,19 @@ describe('the package', () => {
       'semver',
       'undici',
     ]);
+  });
+
+  it('runs no script of its own or of a dependency when it is installed', () => {
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+      expect(Object.keys(manifest.scripts)).not.toContain(script);
+    }
+    const { packages } = readJson('package-lock.json') as {
+      readonly packages: Readonly<Record<string, { readonly dev?: true; readonly hasInstallScript?: true }>>;
+    };
+    // Peers are development dependencies here; what is not, is installed with isotrace.
+    const installed = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true);
+    expect(installed.length).toBeGreaterThanOrEqual(Object.keys(manifest.dependencies).length);
+    expect(installed.filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([path]) => path)).toEqual([]);
   });
 
   it('takes OpenTelemetry from the host and develops against each peer', () => {
@@ -91,7 +105,7 @@ describe('the package', () => {
       listings.push(listPublicApi(entry, sources.get(file) ?? '', module));
     }
     await expect(listings.join('\n')).toMatchFileSnapshot('public-api.snapshot');
-  });
+  }, 120_000);
 });
 
 describe('the lockfile', () => {

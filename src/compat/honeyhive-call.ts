@@ -12,7 +12,9 @@ import { parameterNames } from './parameter-names.ts';
 export interface TraceFunctionOptions {
   /** `model`, `tool` or `chain`; anything else is left out. */
   readonly eventType?: string | undefined;
+  /** How the function was set up; on each of its spans. */
   readonly config?: Readonly<Record<string, unknown>> | undefined;
+  /** Anything about it; on each of its spans. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   /** Name of the span. Default: the function's, else `tool event` and so on. */
   readonly eventName?: string | undefined;

@@ -36,8 +36,11 @@ export interface HoneyHiveTracerProperties {
   readonly testMode?: boolean | undefined;
   /** Default: whether `runId`, `datasetId` and `datapointId` are given. */
   readonly isEvaluation?: boolean | undefined;
+  /** Of an evaluation: its run. */
   readonly runId?: string | undefined;
+  /** Of an evaluation: its data set. */
   readonly datasetId?: string | undefined;
+  /** Of an evaluation: the point of its data set. */
   readonly datapointId?: string | undefined;
   /** Whatever else a tracer takes, such as `redact` or `limits`; a `destination` comes beside HoneyHive's. */
   readonly options?: CreateTracerOptions | undefined;

@@ -16,49 +16,9 @@ import {
   honeyHiveHeaders,
   resolveHoneyHive,
 } from './honeyhive-options.ts';
+import type { EnrichSessionParams, EnrichSpanParams, SessionParams } from './honeyhive-params.ts';
 import { type HoneyHiveSession, HoneyHiveSpanProcessor } from './honeyhive-span-processor.ts';
 import { LiveTracers } from './live-tracers.ts';
-
-type Values = Readonly<Record<string, unknown>>;
-
-/** What can be said about a span. Objects become one attribute a leaf, such as `honeyhive_metadata.user.id`. */
-export interface EnrichSpanParams {
-  readonly config?: Values | undefined;
-  readonly metadata?: Values | undefined;
-  readonly metrics?: Values | undefined;
-  readonly feedback?: Values | undefined;
-  readonly inputs?: Values | undefined;
-  readonly outputs?: Values | undefined;
-  readonly userProperties?: Values | undefined;
-  readonly error?: unknown;
-  readonly eventName?: string | undefined;
-}
-
-export interface EnrichSessionParams {
-  /** Default: the session of the running code, else the tracer's. */
-  readonly sessionId?: string | undefined;
-  readonly metadata?: Values | undefined;
-  readonly feedback?: Values | undefined;
-  readonly metrics?: Values | undefined;
-  readonly config?: Values | undefined;
-  /** In `metadata.inputs`: HoneyHive has no inputs of sessions that have begun. */
-  readonly inputs?: Values | undefined;
-  readonly outputs?: Values | undefined;
-  readonly userProperties?: Values | undefined;
-}
-
-export interface SessionParams {
-  /** Default: a new UUID. */
-  readonly sessionId?: string | undefined;
-  /** Default: the tracer's. */
-  readonly sessionName?: string | undefined;
-  readonly source?: string | undefined;
-  readonly inputs?: Values | undefined;
-  readonly metadata?: Values | undefined;
-  readonly userProperties?: Values | undefined;
-  /** Whether spans only tell of the session, and the API is not called. Default: `false`. */
-  readonly skipApiCall?: boolean | undefined;
-}
 
 const SPAN_FIELDS = {
   config: 'honeyhive_config',
@@ -118,18 +78,22 @@ export class HoneyHiveTracer implements AsyncDisposable {
     await Promise.all([...HoneyHiveTracer.#live].map((tracer) => tracer.flush()));
   }
 
+  /** The project that spans go to, as it was given or by `HH_PROJECT`. */
   get project(): string | undefined {
     return this.#settings.project;
   }
 
+  /** Where the spans come from, such as `production`. */
   get source(): string {
     return this.#settings.source;
   }
 
+  /** Where spans and sessions go. */
   get serverUrl(): string {
     return this.#settings.serverUrl;
   }
 
+  /** Of the session of the running code, else of the tracer's own. */
   get sessionName(): string | undefined {
     return this.#sessionIn(contextApi.active()).name;
   }
@@ -161,6 +125,7 @@ export class HoneyHiveTracer implements AsyncDisposable {
     return this.tracer.startSpan(name, options, context);
   }
 
+  /** Runs `fn` in a span with these attributes, which ends when the result is over. */
   withSpan<T>(name: string, options: EnrichSpanParams, fn: (span: Span) => T): T {
     return this.tracer.withSpan(name, { attributes: spanAttributes(options) }, (span) => runAs(this, () => fn(span)));
   }
@@ -176,14 +141,17 @@ export class HoneyHiveTracer implements AsyncDisposable {
     return traceCalls(() => this, options);
   }
 
+  /** As {@link HoneyHiveTracer.traceFunction}, for calls of models. */
   traceModel<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
     return this.traceFunction({ ...options, eventType: 'model' })(fn);
   }
 
+  /** As {@link HoneyHiveTracer.traceFunction}, for tools. */
   traceTool<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
     return this.traceFunction({ ...options, eventType: 'tool' })(fn);
   }
 
+  /** As {@link HoneyHiveTracer.traceFunction}, for steps of a chain. */
   traceChain<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
     return this.traceFunction({ ...options, eventType: 'chain' })(fn);
   }
@@ -254,6 +222,7 @@ export class HoneyHiveTracer implements AsyncDisposable {
     await Promise.all([this.tracer.flush(options), this.#api.settled()]);
   }
 
+  /** Delivers what waits and stops; later calls do nothing. */
   async shutdown(options?: FlushOptions): Promise<FlushReport> {
     HoneyHiveTracer.#live.delete(this);
     const [report] = await Promise.all([this.tracer.shutdown(options), this.#api.settled()]);

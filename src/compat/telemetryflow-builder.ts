@@ -21,6 +21,7 @@ import {
   withEnvironmentVariable,
 } from './telemetryflow-conventions.ts';
 
+/** A client, or what is wrong. */
 export type TelemetryFlowBuildResult =
   | { readonly ok: true; readonly client: TelemetryFlowClient; readonly tracer: Tracer }
   | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
@@ -99,6 +100,7 @@ export class TelemetryFlowBuilder extends TracerBuilder {
     return this.#change({ keySecretHeader: enabled });
   }
 
+  /** By `TELEMETRYFLOW_ENVIRONMENT`, else `ENV`, else `ENVIRONMENT`. An issue where none is set. */
   override withEnvironmentFromEnv(env: TelemetryFlowVariables = processVariables()): this {
     return super.withEnvironmentFromEnv(withEnvironmentVariable(env));
   }

@@ -13,15 +13,19 @@ import { VERSION } from '../utils/version.ts';
 import { OpenSpans } from './open-spans.ts';
 import type { TelemetryFlowConfig } from './telemetryflow-config.ts';
 
+/** Kinds of spans. */
 export type TelemetryFlowSpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 
+/** One log record. */
 export interface TelemetryFlowLogEntry {
   readonly message: string;
   /** Default: `info`. */
   readonly severity?: LogLevel | undefined;
+  /** Default: none. */
   readonly attributes?: Attributes | undefined;
 }
 
+/** What a client is made of, beside its tracer. */
 export interface TelemetryFlowClientOptions {
   /** What {@link TelemetryFlowClient.config} answers. Default: nothing. */
   readonly config?: TelemetryFlowConfig | undefined;
@@ -31,6 +35,7 @@ export interface TelemetryFlowClientOptions {
   readonly maxOpenSpans?: number | undefined;
 }
 
+/** What a client is set to, and what it has sent. */
 export interface TelemetryFlowStatus {
   readonly initialized: boolean;
   readonly version: string;
@@ -62,6 +67,7 @@ const SHUTDOWN_MILLIS = 30_000;
  * no `initialize()`, but takes it. No method throws or rejects; what a function that was handed in throws comes out.
  */
 export class TelemetryFlowClient implements AsyncDisposable {
+  /** What the builder made of its steps and variables; without secrets. */
   readonly config: TelemetryFlowConfig | undefined;
   readonly #renew: (() => Tracer) | undefined;
   readonly #open: OpenSpans;
@@ -91,6 +97,7 @@ export class TelemetryFlowClient implements AsyncDisposable {
     this.#use();
   }
 
+  /** Whether it was initialized, and not shut down since. */
   isInitialized(): boolean {
     return this.#startedAt !== undefined;
   }
@@ -103,6 +110,7 @@ export class TelemetryFlowClient implements AsyncDisposable {
     return this.#tracer.shutdown({ timeoutMillis });
   }
 
+  /** Sends what waits. */
   async flush(): Promise<FlushReport> {
     return this.#tracer.flush();
   }
@@ -112,14 +120,17 @@ export class TelemetryFlowClient implements AsyncDisposable {
     this.#use().recordMetric(name, value, attributes, { unit });
   }
 
+  /** Adds to a counter, 1 by default. */
   incrementCounter(name: string, value = 1, attributes?: Attributes): void {
     this.#use().metrics.counter(name).add(value, attributes);
   }
 
+  /** Sets a gauge. */
   recordGauge(name: string, value: number, attributes?: Attributes): void {
     this.#use().metrics.gauge(name).record(value, attributes);
   }
 
+  /** Records a value in a histogram. */
   recordHistogram(name: string, value: number, unit = '', attributes?: Attributes): void {
     this.#use().metrics.histogram(name, { unit }).record(value, attributes);
   }
@@ -131,30 +142,37 @@ export class TelemetryFlowClient implements AsyncDisposable {
     write(message, attributes);
   }
 
+  /** As {@link TelemetryFlowClient.log}, with the severity `trace`. */
   logTrace(message: string, attributes?: Attributes): void {
     this.log(message, 'trace', attributes);
   }
 
+  /** As {@link TelemetryFlowClient.log}, with the severity `debug`. */
   logDebug(message: string, attributes?: Attributes): void {
     this.log(message, 'debug', attributes);
   }
 
+  /** As {@link TelemetryFlowClient.log}, with the severity `info`. */
   logInfo(message: string, attributes?: Attributes): void {
     this.log(message, 'info', attributes);
   }
 
+  /** As {@link TelemetryFlowClient.log}, with the severity `warn`. */
   logWarn(message: string, attributes?: Attributes): void {
     this.log(message, 'warn', attributes);
   }
 
+  /** As {@link TelemetryFlowClient.log}, with the severity `error`. */
   logError(message: string, attributes?: Attributes): void {
     this.log(message, 'error', attributes);
   }
 
+  /** As {@link TelemetryFlowClient.log}, with the severity `fatal`. */
   logFatal(message: string, attributes?: Attributes): void {
     this.log(message, 'fatal', attributes);
   }
 
+  /** Several log records, in their order. */
   logBatch(entries: readonly TelemetryFlowLogEntry[]): void {
     const given: unknown = entries;
     const list = Array.isArray(given) ? (given as (TelemetryFlowLogEntry | undefined)[]) : [];
@@ -188,6 +206,7 @@ export class TelemetryFlowClient implements AsyncDisposable {
     span.end();
   }
 
+  /** Adds an event to an open span. An id that is not known is let be. */
   addSpanEvent(spanId: string, name: string, attributes?: Attributes): void {
     this.#open.get(spanId)?.addEvent(name, attributes);
   }
@@ -207,6 +226,7 @@ export class TelemetryFlowClient implements AsyncDisposable {
     return runTracked(() => (fn as (spanId: string) => T)(id), new KnownCall(call, () => this.#open.take(id)));
   }
 
+  /** What the client is set to, and what it has sent. */
   getStatus(): TelemetryFlowStatus {
     const { logs, metrics, traces } = this.#tracer.stats();
     const { clock } = TracerBase.runtimeOf(this.#tracer);
@@ -225,6 +245,7 @@ export class TelemetryFlowClient implements AsyncDisposable {
     };
   }
 
+  /** For people, without secrets. */
   toString(): string {
     const state = this.isInitialized() ? 'initialized' : 'not initialized';
     return `TelemetryFlowClient(service=${this.config?.serviceName ?? ''}, ${state})`;

@@ -4,19 +4,31 @@ import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 
 /** What a client was built from, without its credentials. */
 export interface TelemetryFlowConfig {
+  /** The resource attribute `service.name`. */
   readonly serviceName: string;
+  /** The resource attribute `service.version`. */
   readonly serviceVersion: string | undefined;
+  /** The resource attribute `service.namespace`. */
   readonly serviceNamespace: string | undefined;
+  /** The resource attribute `deployment.environment.name`. */
   readonly environment: string | undefined;
   /** Without query and credentials. */
   readonly endpoint: string;
+  /** How OTLP is sent. */
   readonly protocol: string;
+  /** Whether credentials may be sent without TLS. */
   readonly insecure: boolean;
+  /** Whether requests are compressed. */
   readonly compression: boolean;
+  /** Of one request, in milliseconds. */
   readonly timeoutMillis: number | undefined;
+  /** Which signals are sent. */
   readonly enabledSignals: readonly TelemetrySignal[];
+  /** Whether requests go to paths that begin with `/v2/`. */
   readonly useV2Api: boolean;
+  /** Whether paths that begin with `/v1/` are refused. */
   readonly v2Only: boolean;
+  /** Whether points of metrics name a recent span. */
   readonly exemplars: boolean;
 }
 

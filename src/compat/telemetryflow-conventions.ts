@@ -4,6 +4,7 @@ import type { TracerOptions } from '../core/options.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
 import { maskSecrets } from '../utils/secret.ts';
 
+/** Variables of the environment, by name. */
 export type TelemetryFlowVariables = Readonly<Record<string, string | undefined>>;
 
 /** Carries the secret a second time, beside `authorization`. */

@@ -2,14 +2,21 @@ import type { CredentialRules } from './credentials.ts';
 
 /** What tells one collector, agent or process of an operator from another. */
 export interface Identity {
+  /** Tells it apart from all others. */
   readonly id?: string | undefined;
+  /** For people. */
   readonly name?: string | undefined;
+  /** For people. */
   readonly description?: string | undefined;
+  /** The host that it runs on. */
   readonly hostname?: string | undefined;
+  /** Where that stands. */
   readonly datacenter?: string | undefined;
+  /** Anything else, by name. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
+/** One of the texts of an identity. */
 export type IdentityPart = Exclude<keyof Identity, 'tags'>;
 
 /** What a receiver's users expect of a builder: its variables, its keys, and how it is told who sends. */
@@ -24,6 +31,7 @@ export interface BuilderConventions {
   readonly headers: Readonly<Partial<Record<IdentityPart | 'environment', string>>>;
 }
 
+/** What builders follow unless they are given other conventions. */
 export const BUILDER_CONVENTIONS: BuilderConventions = Object.freeze({
   variablePrefix: 'ISOTRACE_',
   credentials: Object.freeze({}),

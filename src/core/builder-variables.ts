@@ -53,6 +53,11 @@ export type BuilderValues = {
   [Name in BuilderVariable]?: Exclude<ReturnType<(typeof BUILDER_VARIABLES)[Name]['parse']>, undefined> | undefined;
 };
 
+/** The issue of a variable that has to be set and is not. */
+export function unsetIssue(variable: string, name: BuilderVariable): ConfigIssue {
+  return { option: variable, accepted: BUILDER_VARIABLES[name].accepted, received: 'undefined' };
+}
+
 /**
  * The values of the variables with this prefix. An empty one counts as unset, and so does one that is not acceptable.
  * Each variable's issues are reported under its full name, also when there is none any more. Never throws.

@@ -17,6 +17,7 @@ export interface SessionOptions extends SessionPatch {
   readonly id?: string | undefined;
 }
 
+/** How a carrier is read, and how far it is trusted. */
 export interface ContinueOptions {
   /** How far the carrier is trusted. Default: `'parent'`. */
   readonly incoming?: IncomingTrust | undefined;

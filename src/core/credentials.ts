@@ -14,6 +14,7 @@ export interface CredentialOptions {
   rules?: CredentialRules | undefined;
 }
 
+/** What credentials look like, and which headers carry them. */
 export interface CredentialRules {
   /** What a key's id begins with. Default: anything. */
   readonly keyIdPrefix?: string | undefined;
@@ -23,6 +24,7 @@ export interface CredentialRules {
   readonly headers?: ((keyId: string, keySecret: string) => HeaderRecord) | undefined;
 }
 
+/** Credentials, or what is wrong with them. */
 export type CredentialResult =
   | { readonly ok: true; readonly credentials: Credentials }
   /** Every problem; secrets are not shown. */
@@ -71,6 +73,7 @@ export class Credentials {
     throw new IsotraceError('config_invalid', `credentials are not acceptable: ${names}`, { issues: result.issues });
   }
 
+  /** Whole, as it was given; it is masked only where the object as such is shown. */
   get keyId(): string {
     return this.#keyId;
   }
@@ -94,10 +97,12 @@ export class Credentials {
     );
   }
 
+  /** The key's id, masked, and nothing of the secret. */
   toString(): string {
     return `Credentials(${maskId(this.#keyId)}, ${REDACTED})`;
   }
 
+  /** The key's id, masked, and nothing of the secret. */
   toJSON(): { keyId: string; keySecret: string } {
     return { keyId: maskId(this.#keyId), keySecret: REDACTED };
   }
@@ -121,10 +126,12 @@ export class CredentialSource {
     this.headers = () => this.#current.headers();
   }
 
+  /** Those that the next attempt takes. */
   get current(): Credentials {
     return this.#current;
   }
 
+  /** From the next attempt on, of any request. */
   replace(credentials: Credentials): void {
     this.#current = credentials;
   }

@@ -4,6 +4,7 @@ import type { RedactOptions } from '../processing/redaction.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 
+/** Where telemetry goes, and how. */
 export interface DestinationOptions {
   /**
    * Base URL of an OTLP receiver, `http` or `https`; `/v1/traces`, `/v1/metrics` and `/v1/logs` are appended, except for
@@ -80,6 +81,7 @@ export interface DestinationOptions {
   redact?: RedactOptions | true | undefined;
 }
 
+/** The path of each signal, in place of what is appended to the endpoint. */
 export interface DestinationPaths {
   /** Begins with `/`; may have a query. Default: the path of the endpoint and `/v1/traces`. */
   traces?: string | undefined;
@@ -89,7 +91,9 @@ export interface DestinationPaths {
   logs?: string | undefined;
 }
 
+/** Header values by name. */
 export type HeaderRecord = Readonly<Record<string, string>>;
+/** Headers of a destination: fixed, or asked for at every attempt. */
 export type HeaderOptions = HeaderRecord | HeaderFunction;
 /** Returns the headers of a tenant; what it returns is checked like a record, each time. */
 export type HeaderFunction = (tenantId: string) => HeaderRecord | Promise<HeaderRecord>;

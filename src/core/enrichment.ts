@@ -36,6 +36,7 @@ export interface EventOptions extends Enrichment {
   readonly sessionId?: string | undefined;
 }
 
+/** More about a session. */
 export interface EnrichSessionOptions extends SessionPatch {
   /** The session, instead of the one of the running context. */
   readonly sessionId?: string | undefined;
@@ -49,6 +50,7 @@ export type ClassDecoratorFunction = <C extends abstract new (...args: never[]) 
 
 /** Wraps the methods of a class in place; without a class, it is a decorator. */
 export interface TraceClassFunction {
+  /** Wraps the methods of a class, or decorates it. */
   <C extends abstract new (...args: never[]) => unknown>(target: C, options?: TraceClassOptions): C;
   <C extends abstract new (...args: never[]) => unknown>(target: C, context: ClassDecoratorContext<C>): C;
   (options?: TraceClassOptions): ClassDecoratorFunction;

@@ -24,6 +24,7 @@ import { OWN_SCOPE } from './own-scope.ts';
 import { PlatformCopies } from './platform-copies.ts';
 import type { TracerClass } from './registry-options.ts';
 import { BUILT_IN_DEFAULTS, PLATFORM_TENANT_ID, type TracerDefaults, type TracerSettings } from './settings.ts';
+import { shareContextManager } from './shared-context-manager.ts';
 import { Tracer } from './tracer.ts';
 import type { TracerBase, TracerInit } from './tracer-base.ts';
 import type { TracerHouse } from './tracer-house.ts';
@@ -112,6 +113,7 @@ export class House implements TracerHouse<TracerRuntime> {
     this.leases = new HookLeases(this.guard);
     this.leases.take(defaults);
     this.guard.run('context', 'ensureContextManager', ensureContextManager, undefined);
+    this.guard.run('context', 'shareContextManager', shareContextManager, undefined);
     if (issues.length > 0) this.#logIssues(issues);
   }
 

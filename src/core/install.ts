@@ -1,10 +1,12 @@
 import { type MeterProvider, metrics, propagation, type TracerProvider, trace } from '@opentelemetry/api';
+import { type ApiConflict, describeConflict, findApiConflict } from '../infra/global-api.ts';
 import { registerLoggerProvider } from '../infra/global-logs.ts';
-import { detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
+import { datadogSendsTraceparent, detectGlobalSdk, type GlobalSdk, isRegisteredProvider } from '../infra/global-sdk.ts';
 import { registerSlot } from '../infra/register-slot.ts';
 import type { ApiLoggerProvider } from './log-provider.ts';
 import type { IncomingTrust } from './propagation.ts';
 import { RoutingPropagator } from './routing-propagator.ts';
+import { shareContextManager, takeContextManager } from './shared-context-manager.ts';
 import type { SpanRouter } from './span-router.ts';
 
 /**
@@ -17,17 +19,25 @@ import type { SpanRouter } from './span-router.ts';
  * - `'isolated'`: nothing global changes; only the given instrumentations go through the registry.
  * - `'auto'`: `'own'` when nobody owns the globals; `'isolated'` beside another registry, and beside Datadog, whose own
  *   instrumentations pass span processors by; else `'join'`.
+ *
+ * Where another version of `@opentelemetry/api` was the first to register something, ours may not: `'own'` is `'isolated'`
+ * then.
  */
 export type InstallStrategy = 'auto' | 'own' | 'join' | 'isolated';
 
 /** What isotrace uses of an OpenTelemetry instrumentation. */
 export interface InstrumentationLike {
+  /** Gets the router, which gives each span to its tenant. */
   setTracerProvider(provider: TracerProvider): void;
+  /** Gets the router, which gives each measurement to its tenant. */
   setMeterProvider?(provider: MeterProvider): void;
+  /** Called after the providers were given. */
   enable(): void;
+  /** Called by `uninstall`. */
   disable(): void;
 }
 
+/** What is installed, and how. */
 export interface InstallOptions {
   /**
    * OpenTelemetry instrumentations, also in nested arrays as `getNodeAutoInstrumentations()` returns them. They are
@@ -52,6 +62,7 @@ export interface InstallationHealth {
   readonly advice?: string;
 }
 
+/** What {@link TracerRegistry.install} has done. */
 export interface Installation extends InstallationHealth {
   /**
    * Takes everything out again, but does not bring back what was there before. Spans that wait for their tenant are
@@ -62,6 +73,10 @@ export interface Installation extends InstallationHealth {
 
 const STRATEGIES: readonly InstallStrategy[] = ['auto', 'own', 'join', 'isolated'];
 const TRUSTS: readonly IncomingTrust[] = ['parent', 'link', 'ignore'];
+
+const TWO_PROPAGATORS =
+  `Datadog's tracer may send a second traceparent with the same requests, and receivers take two for none: ` +
+  'set DD_TRACE_PROPAGATION_STYLE_INJECT=datadog';
 
 /** What was done, with advice in parts. */
 export interface Installed extends Omit<InstallationHealth, 'advice'> {
@@ -81,12 +96,16 @@ export interface OtherProviders {
 export function install(router: SpanRouter, options: InstallOptions, others: OtherProviders): Installed {
   const { guard } = router;
   const found = detectGlobalSdk();
-  const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found);
+  const conflict = guard.run('api', 'version', findApiConflict, undefined);
+  const strategy = resolveStrategy(oneOf(options.strategy, STRATEGIES, 'auto'), found, conflict);
   const undo: (() => void)[] = [];
   const step = (operation: string, change: () => () => void): void => {
     guard.run('api', operation, () => void undo.push(change()), undefined);
   };
   const slot = registerSlot();
+  // The host may have started its SDK since the registry was made.
+  const takeContexts = strategy === 'own' ? takeContextManager : shareContextManager;
+  guard.run('context', 'contextManager', takeContexts, undefined);
   const given = guard.run('api', 'instrumentations', () => listOf(options.instrumentations), []);
   if (strategy === 'own') step('install', () => takeGlobals(router, oneOf(options.incoming, TRUSTS, 'parent'), found));
   if (strategy === 'own') step('install logs', () => registerLoggerProvider(others.logs));
@@ -110,6 +129,8 @@ export function install(router: SpanRouter, options: InstallOptions, others: Oth
   const isLeftOut = strategy === 'join' && given.length > 0;
   const notes = [
     noteOf(strategy, found),
+    conflict && `${describeConflict(conflict)}: bring both to one version, or code without a list goes to no tenant`,
+    strategy !== 'join' && datadogSendsTraceparent() ? TWO_PROPAGATORS : undefined,
     isLeftOut ? 'the instrumentations that were given are left alone: those of that SDK do their work' : undefined,
     slot?.problem,
   ];
@@ -124,7 +145,13 @@ export function install(router: SpanRouter, options: InstallOptions, others: Oth
   };
 }
 
-function resolveStrategy(wanted: InstallStrategy, found: GlobalSdk): Exclude<InstallStrategy, 'auto'> {
+function resolveStrategy(
+  wanted: InstallStrategy,
+  found: GlobalSdk,
+  conflict: ApiConflict | undefined,
+): Exclude<InstallStrategy, 'auto'> {
+  // Taking the globals from those who have them would leave them to nobody.
+  if (conflict !== undefined && (wanted === 'own' || found === 'none')) return 'isolated';
   if (wanted !== 'auto') return wanted;
   if (found === 'none') return 'own';
   return found === 'isotrace' || found === 'datadog' ? 'isolated' : 'join';

@@ -33,6 +33,23 @@ export function integrationHostOf(registry: TracerRegistry<TracerBase>): Integra
   }
 }
 
+/**
+ * Makes problems in the options of an integration known, in the `health()` of the registry, and of the tracer that it
+ * was given.
+ *
+ * @throws IsotraceError with code `config_invalid`, if the registry has `strict: true`
+ */
+export function refuseOptions(given: TracerBase | TracerRegistry<TracerBase>, issues: readonly ConfigIssue[]): void {
+  if (issues.length === 0) return;
+  if (!(given instanceof TracerBase)) {
+    integrationHostOf(given)?.refuse(issues);
+    return;
+  }
+  const runtime = TracerBase.runtimeOf(given);
+  if (runtime.house instanceof House) runtime.house.refuse(issues);
+  runtime.issues = [...runtime.issues, ...issues];
+}
+
 /** The engine of a tenant's tracer. */
 export function runtimeOf(registry: TracerRegistry<TracerBase>, tenantId: string): TracerRuntime {
   return TracerBase.runtimeOf(registry.get(tenantId));

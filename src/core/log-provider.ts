@@ -6,25 +6,37 @@ import { isContext } from './operations.ts';
 
 /** As a `LogRecord` of `@opentelemetry/api-logs`. */
 export interface ApiLogRecord {
+  /** Names the record an event of this kind. */
   readonly eventName?: string | undefined;
+  /** When it happened. Default: now. */
   readonly timestamp?: unknown;
+  /** When it was noticed. Default: now. */
   readonly observedTimestamp?: unknown;
+  /** 1 to 24, as OpenTelemetry has them. */
   readonly severityNumber?: number | undefined;
+  /** The severity as the source calls it. */
   readonly severityText?: string | undefined;
+  /** What it says: a text, or any other value, which is copied. */
   readonly body?: unknown;
+  /** Attributes of the record. */
   readonly attributes?: unknown;
+  /** Becomes the `exception.*` attributes. */
   readonly exception?: unknown;
+  /** Whose active span it belongs to. Default: the running context. */
   readonly context?: Context | undefined;
 }
 
 /** As a `Logger` of `@opentelemetry/api-logs`. */
 export interface ApiLogger {
+  /** Records it for the tenant. Never throws. */
   emit(record: ApiLogRecord): void;
+  /** Whether a record like this would be kept. */
   enabled(options?: { context?: Context; severityNumber?: number; eventName?: string }): boolean;
 }
 
 /** As a `LoggerProvider` of `@opentelemetry/api-logs`: can be given to whatever takes one. */
 export interface ApiLoggerProvider {
+  /** A logger of a scope. */
   getLogger(name: string, version?: string, options?: unknown): ApiLogger;
 }
 

@@ -40,34 +40,42 @@ export class TenantMeter implements Meter {
     this.#scope = scope;
   }
 
+  /** As OpenTelemetry's `Meter` has it. */
   createCounter(name: string, options?: InstrumentOptions): Counter {
     return this.#sync('counter', name, options);
   }
 
+  /** As OpenTelemetry's `Meter` has it. */
   createUpDownCounter(name: string, options?: InstrumentOptions): UpDownCounter {
     return this.#sync('upDownCounter', name, options);
   }
 
+  /** As OpenTelemetry's `Meter` has it. */
   createGauge(name: string, options?: InstrumentOptions): Gauge {
     return this.#sync('gauge', name, options);
   }
 
+  /** As OpenTelemetry's `Meter` has it. */
   createHistogram(name: string, options?: InstrumentOptions): Histogram {
     return this.#sync('histogram', name, options);
   }
 
+  /** As OpenTelemetry's `Meter` has it. */
   createObservableCounter(name: string, options?: InstrumentOptions): ObservableCounter {
     return this.#observable('observableCounter', name, options);
   }
 
+  /** As OpenTelemetry's `Meter` has it. */
   createObservableUpDownCounter(name: string, options?: InstrumentOptions): ObservableUpDownCounter {
     return this.#observable('observableUpDownCounter', name, options);
   }
 
+  /** As OpenTelemetry's `Meter` has it. */
   createObservableGauge(name: string, options?: InstrumentOptions): ObservableGauge {
     return this.#observable('observableGauge', name, options);
   }
 
+  /** As OpenTelemetry's `Meter` has it. */
   addBatchObservableCallback(observe: BatchObservableCallback, observables: Observable[]): void {
     const instruments = ownOf(observables);
     if (typeof observe !== 'function' || instruments.length === 0)
@@ -75,6 +83,7 @@ export class TenantMeter implements Meter {
     else this.#metrics.addCallback({ instruments, observe });
   }
 
+  /** As OpenTelemetry's `Meter` has it. */
   removeBatchObservableCallback(observe: BatchObservableCallback, observables: Observable[]): void {
     this.#metrics.removeCallback({ instruments: ownOf(observables), observe });
   }
@@ -130,6 +139,7 @@ export class TenantMeterProvider implements MeterProvider {
     this.#metrics = metrics;
   }
 
+  /** The meter of a scope, always the same for the same name and version. */
   getMeter(name: string, version?: string): TenantMeter {
     const scope = toScope(name, version);
     const key = `${scope.name}\n${scope.version ?? ''}`;

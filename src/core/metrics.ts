@@ -18,14 +18,17 @@ import { OWN_SCOPE } from './own-scope.ts';
 import type { TracerBase } from './tracer-base.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
+/** What an instrument says about itself. */
 export interface InstrumentOptions {
   /** Such as `s`, `By` or `{request}` (UCUM). Up to 63 ASCII characters. Default: none. */
   readonly unit?: string | undefined;
+  /** What it measures, for people. Default: none. */
   readonly description?: string | undefined;
   /** Whether values are whole numbers; fractions are cut off. Default: `false`. */
   readonly integer?: boolean | undefined;
 }
 
+/** Options of a histogram. */
 export interface HistogramOptions extends InstrumentOptions {
   /**
    * Upper bounds of the buckets, up to 200 rising numbers; a view of the tenant's comes over it. Default: from 5 ms to 10 s for
@@ -55,11 +58,13 @@ export interface TenantInstruments {
    * has not said within 5 seconds is not waited for.
    */
   observableCounter(name: string, observe: ObservableCallback, options?: InstrumentOptions): ObservableCounter;
+  /** As {@link TenantInstruments.observableCounter}, for a sum that goes up and down. */
   observableUpDownCounter(
     name: string,
     observe: ObservableCallback,
     options?: InstrumentOptions,
   ): ObservableUpDownCounter;
+  /** As {@link TenantInstruments.observableCounter}, for a value. */
   observableGauge(name: string, observe: ObservableCallback, options?: InstrumentOptions): ObservableGauge;
 }
 

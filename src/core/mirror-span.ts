@@ -12,7 +12,7 @@ import {
   TraceFlags,
 } from '@opentelemetry/api';
 import type { SpanSampler } from '../processing/sampling.ts';
-import { ownerOfSpan, SPAN_OWNER, SPAN_TWIN } from '../processing/scope.ts';
+import { ownerOfSpan, type ScopeOwner, SPAN_OWNER, SPAN_TWIN } from '../processing/scope.ts';
 import { RecordingSpan } from '../processing/span.ts';
 import type { SpanStarter } from '../processing/start-span.ts';
 import type { Routing } from './routing.ts';
@@ -43,6 +43,11 @@ export function mirrorStart(routing: Routing, source: HostSpan, context: Context
   const { lateBindings, router } = routing;
   const starter = router.starterIn(context);
   if (starter === null) return;
+  const served = starter === undefined ? router.servedSpan(source.instrumentationScope) : undefined;
+  if (served !== undefined) {
+    own(source, served[SPAN_OWNER], served[SPAN_TWIN]);
+    return;
+  }
   const { attributes, instrumentationScope, kind, links, name, startTime } = source;
   const scope = router.scope(instrumentationScope.name, instrumentationScope.version);
   const options: SpanOptions = { kind, attributes, links: [...links], startTime };
@@ -56,7 +61,8 @@ export function mirrorStart(routing: Routing, source: HostSpan, context: Context
 /** Ends what stands for a span of the host's, with all that the span has become. */
 export function mirrorEnd(source: HostSpan): void {
   const twin = (source as Partial<Tied>)[SPAN_TWIN];
-  if (!(twin instanceof RecordingSpan)) return;
+  // One that was there before the host's is not the host's to end.
+  if (!(twin instanceof RecordingSpan) || !(LINKS_AT_START in source)) return;
   const { attributes, droppedEventsCount, droppedLinksCount, endTime, events, links, name, status } = source;
   twin.updateName(name);
   twin.setAttributes(attributes);
@@ -81,6 +87,12 @@ function tie(source: HostSpan, twin: Span): void {
   Object.defineProperty(source, SPAN_TWIN, { value: twin });
   Object.defineProperty(source, LINKS_AT_START, { value: source.links.length });
   Object.defineProperty(source, SPAN_OWNER, { get: () => ownerOfSpan(twin) });
+}
+
+/** Lets scopes know the host's span as one that the tenant has had before. */
+function own(source: HostSpan, owner: ScopeOwner, span: Span): void {
+  Object.defineProperty(source, SPAN_TWIN, { value: span });
+  Object.defineProperty(source, SPAN_OWNER, { value: owner });
 }
 
 /** A tenant's engine, but for the ids and the sampling of one span that somebody else has made. */

@@ -8,7 +8,7 @@ import type { TracerBase } from './tracer-base.ts';
 import type { TracerRuntime } from './tracer-runtime.ts';
 
 export interface ObserveOptions {
-  /** Bytes of ended spans that may wait to be drained, of all tenants together. */
+  /** Bytes of ended spans, log records and metrics that may wait to be drained, of all tenants together. */
   readonly maxBytes: number;
   /** Open spans that are remembered. */
   readonly maxOpenSpans: number;
@@ -52,7 +52,7 @@ export interface RegistryObservation {
     isWanted: (tenantId: string, isPlatform: boolean) => boolean,
     limit: number,
   ): { readonly spans: ObservedSpan[]; readonly more: number };
-  /** OTLP requests with what ended since the last call. */
+  /** OTLP requests with what was recorded since the last call. */
   drain(): TappedRequest[];
   /** Counts what could not be kept after all. */
   lose(request: TappedRequest, count: number): void;

@@ -15,7 +15,7 @@ import { type CaptureSettings, CapturingCall, resolveCapture } from '../processi
 import { type Enrichment, enrich, isEnriching } from '../processing/enrichment.ts';
 import { enterScope, enterSpan, type ScopeOwner } from '../processing/scope.ts';
 import { SpanCall } from '../processing/span-call.ts';
-import type { ResolvedSpanLimits } from '../processing/span-host.ts';
+import type { SpanLimitSettings } from '../processing/span-host.ts';
 import { activeSpanIn } from '../processing/start-span.ts';
 import { type CallOptions, createTraceFunction, type TraceFunction } from '../processing/trace-function.ts';
 import { runTracked } from '../processing/track-result.ts';
@@ -80,7 +80,7 @@ export interface Operations extends OtelTracer {
 export interface SpanEngine extends ScopeOwner {
   readonly guard: Guard;
   readonly clock: Clock;
-  readonly spanLimits: ResolvedSpanLimits;
+  readonly spanLimits: SpanLimitSettings;
   /** What is recorded of wrapped functions' arguments and results. */
   readonly captureSettings: CaptureSettings;
   /** May throw what the host's values throw. */

@@ -112,6 +112,7 @@ export interface TracerOptions {
   propagation?: PropagationOptions | undefined;
 }
 
+/** A profile, or `auto`: by where the process runs. */
 export type ProfileOption = 'auto' | ProfileName;
 
 /** All 1 to 255 characters long. */
@@ -126,6 +127,7 @@ export interface ServiceOptions {
   instanceId?: string | undefined;
 }
 
+/** Which traces are exported. */
 export interface SamplingOptions {
   /**
    * Share of traces that are recorded, 0 to 1, decided by trace id; a span with a parent in the same tenant, or a
@@ -150,6 +152,7 @@ export interface SamplingOptions {
   keepSlowerThanMillis?: number | undefined;
 }
 
+/** How much one tenant may produce, and hold. */
 export interface LimitOptions {
   /** Most spans, log records or data points, each by themselves, that wait to be sent; more are dropped and counted. 1 to 1,000,000. Default: 10,000. Variable: `OTEL_BSP_MAX_QUEUE_SIZE`. */
   maxQueueSize?: number | undefined;
@@ -195,6 +198,7 @@ export interface RetryOptions {
   giveUpMillis?: number | undefined;
 }
 
+/** When what waits is sent. */
 export interface BatchOptions {
   /** Longest wait for a batch to fill, in milliseconds. 0 to 3,600,000. Default: 5,000. Variable: `OTEL_BSP_SCHEDULE_DELAY`. */
   delayMillis?: number | undefined;
@@ -207,6 +211,7 @@ export interface BatchOptions {
   maxBytes?: number | undefined;
 }
 
+/** Which signals are recorded and sent. */
 export interface SignalOptions {
   /** Default: `true`. */
   traces?: boolean | undefined;
@@ -216,6 +221,7 @@ export interface SignalOptions {
   logs?: boolean | undefined;
 }
 
+/** Which log records are kept. */
 export interface LogOptions {
   /**
    * Records of a lower severity are left out and not counted: `'trace'`, `'debug'`, `'info'`, `'warn'`, `'error'` or
@@ -224,6 +230,7 @@ export interface LogOptions {
   minSeverity?: LogLevel | undefined;
 }
 
+/** Where what waits is kept on disk too, and how much. */
 export interface SpoolOptions {
   /**
    * An absolute path of up to 4,096 characters; made if it is not there, for the owner alone. Processes, registries and
@@ -242,6 +249,7 @@ export interface SpoolOptions {
   fsync?: 'interval' | 'always' | undefined;
 }
 
+/** What enters and leaves the process beside telemetry. */
 export interface PropagationOptions {
   /**
    * The baggage keys that may enter and leave the process: a list of up to 128, or a function that says for each.
@@ -258,5 +266,7 @@ export interface PropagationOptions {
   propagateTo?: readonly string[] | PropagationFilter | undefined;
 }
 
+/** Whether a call to this address takes the trace and baggage along. */
 export type PropagationFilter = (url: URL) => boolean;
+/** Whether the entry of a key may cross the process's border. */
 export type BaggageFilter = (key: string) => boolean;

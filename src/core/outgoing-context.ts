@@ -1,6 +1,6 @@
-import type { Context, TextMapSetter } from '@opentelemetry/api';
+import type { Attributes, Context, Span, TextMapSetter } from '@opentelemetry/api';
 import { isSpanContextValid, SpanKind, trace } from '@opentelemetry/api';
-import { ownerIn, scopeOf } from '../processing/scope.ts';
+import { ownerIn, SPAN_TWIN, scopeOf } from '../processing/scope.ts';
 import { RecordingSpan } from '../processing/span.ts';
 import { UnsampledSpan } from '../processing/unsampled-span.ts';
 import type { Guard } from '../utils/guard.ts';
@@ -79,8 +79,15 @@ export function destinationIn(context: Context): CallDestination {
 export function activeClientIn(context: Context): ((key: string) => unknown) | undefined {
   const span = trace.getSpan(context);
   if (span instanceof RecordingSpan && span.kind === SpanKind.CLIENT) return (key) => span.attributeList.get(key);
-  const attributes = span instanceof UnsampledSpan ? span.clientAttributes : undefined;
+  const attributes = span instanceof UnsampledSpan ? span.clientAttributes : hostAttributes(span);
   return attributes && ((key) => attributes[key]);
+}
+
+/** Of a CLIENT span of the host's own SDK that the tenant has a twin of. */
+function hostAttributes(span: Span | undefined): Attributes | undefined {
+  if (span === undefined || !(SPAN_TWIN in span)) return undefined;
+  const { attributes, kind } = span as { readonly attributes?: Attributes; readonly kind?: SpanKind };
+  return kind === SpanKind.CLIENT ? attributes : undefined;
 }
 
 /** By stable and older conventions. An address is preferred: a whole URL may show the `Host` header instead. */

@@ -65,6 +65,7 @@ export interface RegistryOptions<T extends object = object> extends TracerOption
   clock?: Clock | undefined;
 }
 
+/** How much isotrace's own metrics tell. */
 export interface SelfMetricsOptions {
   /**
    * Tenants that have metrics of their own (`isotrace.tenant.span.*` with `tenant.id`), the most recently used first: as
@@ -73,6 +74,7 @@ export interface SelfMetricsOptions {
   tenants?: number | undefined;
 }
 
+/** Bounds of what waits for its request to name a tenant. */
 export interface LateBindingBounds {
   /** Most spans that wait, of all requests; the oldest request is then treated as one without a tenant. 0 to 1,000,000. Default: 10,000. */
   maxSpans?: number | undefined;
@@ -80,6 +82,7 @@ export interface LateBindingBounds {
   maxMillis?: number | undefined;
 }
 
+/** Options of one tenant. */
 export type ConfigureFunction = (tenantId: string) => ConfigureAnswer | Promise<ConfigureAnswer>;
 /** The options of a tenant; `undefined` or `null`: there is no such tenant. */
 export type ConfigureAnswer = TracerOptions | undefined | null;

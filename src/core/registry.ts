@@ -43,6 +43,8 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
   readonly #platform: Platform;
   /** @internal Code that knows nothing of tenants; for the integrations. */
   readonly routing: Routing;
+  /** Take out the listeners on the process. */
+  readonly #unhooks = new Set<() => void>();
   #closed = false;
   #closing: Promise<FlushReport> | undefined;
 
@@ -199,11 +201,19 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
 
   /**
    * Opt-in: delivers what waits when the process runs out of work, and shuts down at `SIGTERM` before that takes its
-   * default action. Answers a function that takes the hooks out again.
+   * default action. Answers a function that takes the hooks out again, as the end of `shutdown` does.
    */
   installProcessHooks(options?: ProcessHookOptions): () => void {
+    const none = (): void => undefined;
+    if (this.#closed) return none;
     const install = (): (() => void) => installProcessHooks(this, options ?? {});
-    return this.#house.guard.run('api', 'installProcessHooks', install, () => undefined);
+    const remove = this.#house.guard.run('api', 'installProcessHooks', install, none);
+    const unhook = (): void => {
+      this.#unhooks.delete(unhook);
+      remove();
+    };
+    this.#unhooks.add(unhook);
+    return unhook;
   }
 
   /**
@@ -276,6 +286,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     this.#table.clear();
     await this.#house.close(Math.max(endsAt - clock.monotonic(), 0));
     this.#house.guard.run('metrics', 'stop', () => this.#metrics?.stop(), undefined);
+    for (const unhook of this.#unhooks) unhook();
     return combineReports(await Promise.all(reports));
   }
 }

@@ -10,6 +10,7 @@ import { PROFILES, type ProfileName } from '../processing/profiles.ts';
 import type { RedactOptions } from '../processing/redaction.ts';
 import type { RetrySettings } from '../processing/retry-policy.ts';
 import type { CopyShare } from '../processing/span-copier.ts';
+import type { SpanLimitSettings } from '../processing/span-host.ts';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { AgentSettings } from '../processing/usage.ts';
 import { type Clock, systemClock } from '../utils/clock.ts';
@@ -106,19 +107,13 @@ export interface SamplingRuleSettings {
   readonly parentBased: boolean;
 }
 
-export interface LimitSettings {
+export interface LimitSettings extends SpanLimitSettings {
   readonly maxQueueSize: number;
   readonly maxQueueBytes: number;
   /** `Infinity`: no limit. */
   readonly spansPerSecond: number;
   /** `Infinity`: no limit. */
   readonly logsPerSecond: number;
-  readonly attributeCountLimit: number;
-  readonly attributeValueLengthLimit: number;
-  readonly eventCountLimit: number;
-  readonly linkCountLimit: number;
-  readonly attributePerEventCountLimit: number;
-  readonly attributePerLinkCountLimit: number;
 }
 
 export interface BatchSettings {

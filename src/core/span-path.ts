@@ -164,7 +164,7 @@ export class SpanPath implements SignalPlace {
     );
     this.#follow(settings);
     if (previous !== undefined) this.#retire(previous);
-    if (this.#hurried) this.#route.hurry();
+    if (this.#hurried) this.#route.drain();
     this.#rate = rateOf(sampling, this.#rate, pipeline.clock);
     this.#sampler = samplerOf(sampling, this.#rate, guard);
     this.#hostIds = idGenerator && { generator: idGenerator, hook: guard.hook('idGenerator', 'idGenerator') };
@@ -209,7 +209,7 @@ export class SpanPath implements SignalPlace {
   /** Sends without waiting for batches to fill, until `relax`. */
   hurry(): void {
     this.#hurried = true;
-    this.#route?.hurry();
+    this.#route?.drain();
   }
 
   relax(): void {

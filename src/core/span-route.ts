@@ -177,6 +177,12 @@ export class SpanRoute {
     if (this.#hurried) return;
     this.#hurried = true;
     for (const lane of this.lanes) lane.hurry();
+  }
+
+  /** As `hurry`, and sends what was measured until now. */
+  drain(): void {
+    if (this.#hurried) return;
+    this.hurry();
     void this.#collect();
   }
 

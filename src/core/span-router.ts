@@ -8,6 +8,7 @@ import type { Guard } from '../utils/guard.ts';
 import type { LateBindings } from './late-binding.ts';
 import { type DisposableSpan, isContext, type SpanEngine, startGuarded } from './operations.ts';
 import { OWN_SCOPE } from './own-scope.ts';
+import { type ServedCall, ServedSpan } from './served-span.ts';
 import { TracerRuntime } from './tracer-runtime.ts';
 import { UnknownTenant } from './unknown-tenant.ts';
 
@@ -34,6 +35,7 @@ export class SpanRouter implements TracerProvider {
   isOpen = false;
   readonly #options: SpanRouterOptions;
   readonly #tracers = new Map<string, RoutingTracer>();
+  #serving: ServedCall | undefined;
 
   constructor(options: SpanRouterOptions) {
     this.#options = options;
@@ -75,7 +77,29 @@ export class SpanRouter implements TracerProvider {
     // A tenant of another registry: that one's own router would have to be installed.
     if (starter === null) return NOOP_SPAN;
     if (starter !== undefined) return starter.start(name, options, context, isExplicit, scope);
-    return this.#options.lateBindings.start(scope, name, options, context, isExplicit);
+    return this.servedSpan(scope) ?? this.#options.lateBindings.start(scope, name, options, context, isExplicit);
+  }
+
+  /**
+   * Runs what hands a call to its handler. Instrumentation around that handler forgets the context and starts a span of
+   * its own: it gets the call's instead.
+   */
+  serve<T>(call: ServedCall, handOver: () => T): T {
+    const before = this.#serving;
+    this.#serving = call;
+    try {
+      return handOver();
+    } finally {
+      this.#serving = before;
+    }
+  }
+
+  /** In place of the first span that `instrumentation` starts outside of every tenant while a call is handed over. */
+  servedSpan(instrumentation: { readonly name: string }): ServedSpan | undefined {
+    const call = this.#serving;
+    if (call === undefined || call.instrumentation !== instrumentation.name) return undefined;
+    this.#serving = undefined;
+    return new ServedSpan(call);
   }
 
   #tracer(givenName: unknown, givenVersion: unknown): RoutingTracer {

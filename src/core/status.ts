@@ -28,6 +28,7 @@ export interface TracerStats {
   readonly usage?: TenantUsage;
 }
 
+/** How deliveries to one destination go. */
 export interface DestinationHealth {
   /** Origin and path; never the query or credentials. */
   readonly destination: string;
@@ -37,6 +38,7 @@ export interface DestinationHealth {
   readonly spooled: number;
   /** Attempts that failed since the last that did not. */
   readonly failures: number;
+  /** What the last attempt that failed did so with. */
   readonly lastError?: string;
 }
 

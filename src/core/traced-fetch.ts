@@ -12,6 +12,7 @@ import { suppressTracing } from '../utils/suppress-tracing.ts';
 import { enterGuarded, type SpanEngine, startGuarded } from './operations.ts';
 import { injectOutgoing, mayTraceTo } from './outgoing-context.ts';
 
+/** The signature of the global `fetch`. */
 export type FetchFunction = typeof globalThis.fetch;
 
 type Input = Parameters<FetchFunction>[0];

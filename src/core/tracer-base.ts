@@ -31,6 +31,7 @@ export class TracerBase implements AsyncDisposable {
     return this.runtime.tenantId;
   }
 
+  /** Where the tracer is in its life. */
   get state(): TracerState {
     return this.runtime.state;
   }

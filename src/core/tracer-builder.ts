@@ -5,12 +5,8 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import { describeKind } from '../utils/secret.ts';
 import { BUILDER_CONVENTIONS, type BuilderConventions, type Identity } from './builder-conventions.ts';
 import { assembleOptions, type BuilderDraft, draftOf, type RetrySteps, retryOptions } from './builder-options.ts';
-import {
-  BUILDER_VARIABLES,
-  type BuilderValues,
-  type BuilderVariable,
-  readBuilderVariables,
-} from './builder-variables.ts';
+import type { BuildResult, OptionsResult } from './builder-result.ts';
+import { type BuilderValues, type BuilderVariable, readBuilderVariables, unsetIssue } from './builder-variables.ts';
 import { configError, resolveStandaloneSettings } from './config.ts';
 import { createTracer } from './create-tracer.ts';
 import { CredentialSource, Credentials } from './credentials.ts';
@@ -19,15 +15,6 @@ import type { SignalOptions, TracerOptions } from './options.ts';
 import type { Tracer } from './tracer.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
-
-export type BuildResult =
-  | { readonly ok: true; readonly tracer: Tracer }
-  /** Every problem of the steps, the variables and the options; secrets are masked. */
-  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
-
-export type OptionsResult =
-  | { readonly ok: true; readonly options: TracerOptions }
-  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
 
 /**
  * Gathers the options of a tracer step by step, checks them all at the end, and can be cloned for every tenant. Of two
@@ -59,6 +46,7 @@ export class TracerBuilder {
     return copy;
   }
 
+  /** Whose tracer {@link TracerBuilder.build} makes. */
   withTenant(tenantId: string): this {
     return this.#set({ tenantId });
   }
@@ -78,12 +66,14 @@ export class TracerBuilder {
     ]);
   }
 
+  /** The key for the destination, checked by the builder's conventions. */
   withApiKey(keyId: string, keySecret: string): this {
     const result = Credentials.parse({ keyId, keySecret, rules: this.#conventions.credentials });
     if (!result.ok) return this.#settle('credentials', result.issues);
     return this.#settle('credentials', []).#set({ credentials: result.credentials });
   }
 
+  /** By `API_KEY_ID` and `API_KEY_SECRET`, after the prefix of the conventions. An issue where they are not set. */
   withApiKeyFromEnv(env?: Variables): this {
     return this.#fromEnv('API_KEY_ID', env, (id) =>
       this.#fromEnv('API_KEY_SECRET', env, (secret) => this.withApiKey(id, secret)),
@@ -95,6 +85,7 @@ export class TracerBuilder {
     return this.#set({ endpoint });
   }
 
+  /** By `ENDPOINT`, after the prefix of the conventions. An issue where it is not set. */
   withEndpointFromEnv(env?: Variables): this {
     return this.#fromEnv('ENDPOINT', env, (text) => this.withEndpoint(text));
   }
@@ -104,22 +95,27 @@ export class TracerBuilder {
     return this.#path({ traces: path });
   }
 
+  /** As {@link TracerBuilder.withTracesEndpoint}, for metrics. */
   withMetricsEndpoint(path: string): this {
     return this.#path({ metrics: path });
   }
 
+  /** As {@link TracerBuilder.withTracesEndpoint}, for logs. */
   withLogsEndpoint(path: string): this {
     return this.#path({ logs: path });
   }
 
+  /** How OTLP is sent. Default: `http/protobuf`. */
   withProtocol(protocol: OtlpProtocol): this {
     return this.#set({ protocol });
   }
 
+  /** Short for `withProtocol('grpc')`. */
   withGrpc(): this {
     return this.withProtocol('grpc');
   }
 
+  /** Short for `withProtocol('http/protobuf')`. */
   withHttp(): this {
     return this.withProtocol('http/protobuf');
   }
@@ -129,6 +125,7 @@ export class TracerBuilder {
     return this.#set({ insecure });
   }
 
+  /** Whether requests are compressed, with gzip. Default without this step: they are not. */
   withCompression(compression: boolean | 'gzip' | 'none' = true): this {
     return this.#set({ compression: typeof compression === 'boolean' ? (compression ? 'gzip' : 'none') : compression });
   }
@@ -138,6 +135,7 @@ export class TracerBuilder {
     return this.#set({ timeoutMillis });
   }
 
+  /** When a request that failed is sent again, and whether at all. */
   withRetry(steps: RetrySteps = {}): this {
     return this.#set({ retry: retryOptions(steps ?? {}) });
   }
@@ -152,27 +150,33 @@ export class TracerBuilder {
     return this.#set({ spansPerSecond: spansPerSecond === 0 ? undefined : spansPerSecond });
   }
 
+  /** What the resource says about the service. */
   withService(name: string, version?: string): this {
     return this.#service({ name, ...(version !== undefined && { version }) });
   }
 
+  /** By `SERVICE_NAME` and `SERVICE_VERSION`, after the prefix of the conventions. An issue where there is no name. */
   withServiceFromEnv(env?: Variables): this {
     const { SERVICE_VERSION: version } = this.#read(['SERVICE_VERSION'], env);
     return this.#fromEnv('SERVICE_NAME', env, (name) => this.withService(name, version));
   }
 
+  /** The resource attribute `service.namespace`. */
   withServiceNamespace(namespace: string): this {
     return this.#service({ namespace });
   }
 
+  /** By `SERVICE_NAMESPACE`, after the prefix of the conventions. An issue where it is not set. */
   withServiceNamespaceFromEnv(env?: Variables): this {
     return this.#fromEnv('SERVICE_NAMESPACE', env, (text) => this.withServiceNamespace(text));
   }
 
+  /** The resource attribute `deployment.environment.name`. */
   withEnvironment(environment: string): this {
     return this.#set({ environment });
   }
 
+  /** By `ENVIRONMENT`, after the prefix of the conventions. An issue where it is not set. */
   withEnvironmentFromEnv(env?: Variables): this {
     return this.#fromEnv('ENVIRONMENT', env, (text) => this.withEnvironment(text));
   }
@@ -182,6 +186,7 @@ export class TracerBuilder {
     return this.withCustomAttributes({ [key]: value });
   }
 
+  /** Resource attributes. */
   withCustomAttributes(attributes: Attributes): this {
     return this.#set({ attributes: { ...this.#draft.attributes, ...attributes } });
   }
@@ -191,14 +196,17 @@ export class TracerBuilder {
     return this.#set({ signals: { ...this.#draft.signals, ...signals } });
   }
 
+  /** Sends traces; neither metrics nor logs. */
   withTracesOnly(): this {
     return this.withSignals({ traces: true, metrics: false, logs: false });
   }
 
+  /** Sends metrics; neither traces nor logs. */
   withMetricsOnly(): this {
     return this.withSignals({ traces: false, metrics: true, logs: false });
   }
 
+  /** Sends logs; neither traces nor metrics. */
   withLogsOnly(): this {
     return this.withSignals({ traces: false, metrics: false, logs: true });
   }
@@ -208,42 +216,52 @@ export class TracerBuilder {
     return this.#set({ exemplars });
   }
 
+  /** The collector's id, where the conventions say: in the resource, in headers, or both. */
   withCollectorId(id: string): this {
     return this.#identity({ id });
   }
 
+  /** By `COLLECTOR_ID`, after the prefix of the conventions. An issue where it is not set. */
   withCollectorIdFromEnv(env?: Variables): this {
     return this.#fromEnv('COLLECTOR_ID', env, (text) => this.withCollectorId(text));
   }
 
+  /** As {@link TracerBuilder.withCollectorId}, its name. */
   withCollectorName(name: string): this {
     return this.#identity({ name });
   }
 
+  /** By `COLLECTOR_NAME`, after the prefix of the conventions. An issue where it is not set. */
   withCollectorNameFromEnv(env?: Variables): this {
     return this.#fromEnv('COLLECTOR_NAME', env, (text) => this.withCollectorName(text));
   }
 
+  /** As {@link TracerBuilder.withCollectorId}, a description. */
   withCollectorDescription(description: string): this {
     return this.#identity({ description });
   }
 
+  /** As {@link TracerBuilder.withCollectorId}, the name of its host. */
   withCollectorHostname(hostname: string): this {
     return this.#identity({ hostname });
   }
 
+  /** A tag of the collector, in the resource. */
   withCollectorTag(name: string, value: string): this {
     return this.withCollectorTags({ [name]: value });
   }
 
+  /** Tags of the collector, in the resource. */
   withCollectorTags(tags: Readonly<Record<string, string>>): this {
     return this.#identity({ tags: { ...this.#draft.identity?.tags, ...tags } });
   }
 
+  /** As {@link TracerBuilder.withCollectorId}, where it stands. */
   withDatacenter(datacenter: string): this {
     return this.#identity({ datacenter });
   }
 
+  /** By `DATACENTER`, after the prefix of the conventions. An issue where it is not set. */
   withDatacenterFromEnv(env?: Variables): this {
     return this.#fromEnv('DATACENTER', env, (text) => this.withDatacenter(text));
   }
@@ -285,10 +303,7 @@ export class TracerBuilder {
 
   /** What the steps stand for, and what is wrong with them so far. For builders of other conventions to add to. */
   protected assemble(): { options: TracerOptions; issues: readonly ConfigIssue[] } {
-    return {
-      options: assembleOptions(this.#draft, this.#conventions),
-      issues: [...this.#issues.values()].flat(),
-    };
+    return { options: assembleOptions(this.#draft, this.#conventions), issues: [...this.#issues.values()].flat() };
   }
 
   #tenant(): { tenantId?: string } {
@@ -323,9 +338,8 @@ export class TracerBuilder {
     const value = this.#read([name], env)[name];
     if (value !== undefined) return use(String(value));
     const variable = `${this.#conventions.variablePrefix}${name}`;
-    const { accepted } = BUILDER_VARIABLES[name];
     if ((this.#issues.get(variable) ?? []).length > 0) return this;
-    return this.#settle(variable, [{ option: variable, accepted, received: 'undefined' }]);
+    return this.#settle(variable, [unsetIssue(variable, name)]);
   }
 
   #read(names: readonly BuilderVariable[] | undefined, env: Variables = processVariables()): BuilderValues {

@@ -1,4 +1,5 @@
-import { type TracerProvider, trace } from '@opentelemetry/api';
+import { type ContextManager, type TracerProvider, trace } from '@opentelemetry/api';
+import { processVariables } from './environment.ts';
 
 /** Whose tracer provider is registered with OpenTelemetry's API. */
 export type GlobalSdk =
@@ -25,10 +26,34 @@ export function detectGlobalSdk(): GlobalSdk {
     const processors = processorNames(provider);
     if ([provider.constructor.name, ...processors].some((name) => name.startsWith('Sentry'))) return 'sentry';
     if (processors.length > 0 || '_activeSpanProcessor' in provider) return 'opentelemetry';
-    return Symbol.for('dd-trace') in globalThis ? 'datadog' : 'other';
+    return hasDatadog() ? 'datadog' : 'other';
   } catch {
     return 'other';
   }
+}
+
+/** Whether Datadog's tracer was loaded, whoever owns the globals. */
+export function hasDatadog(): boolean {
+  return Symbol.for('dd-trace') in globalThis;
+}
+
+/** Whether Datadog's tracer, as far as its variables tell, writes W3C's `traceparent` into the requests that it watches. */
+export function datadogSendsTraceparent(): boolean {
+  if (!hasDatadog()) return false;
+  const env = processVariables();
+  const styles = env['DD_TRACE_PROPAGATION_STYLE_INJECT'] ?? env['DD_TRACE_PROPAGATION_STYLE'];
+  return styles === undefined || styles.toLowerCase().includes('tracecontext');
+}
+
+/** The context manager behind the API; its own way to it is private. */
+export function registeredContextManager(): ContextManager | undefined {
+  const api = (globalThis as { readonly [key: symbol]: unknown })[Symbol.for('opentelemetry.js.api.1')];
+  return (api as { readonly context?: ContextManager } | undefined)?.context;
+}
+
+/** Whether a context manager is the one that Datadog's provider registers. */
+export function isDatadogContextManager(manager: ContextManager | undefined): manager is ContextManager {
+  return hasDatadog() && manager?.constructor.name === 'ContextManager';
 }
 
 /** Whether a provider is the one that is registered. */

@@ -1,13 +1,14 @@
 import { lookup as systemLookup } from 'node:dns';
-import type { LookupFunction, Socket } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import type { Clock } from '../utils/clock.ts';
 import { GrpcChannel } from './grpc-channel.ts';
 import { GrpcExchange } from './grpc-exchange.ts';
 import { type GrpcLibrary, loadGrpc } from './grpc-library.ts';
 import type { GrpcRequest, GrpcResult, GrpcTransport } from './grpc-request.ts';
+import { OpenSockets } from './open-sockets.ts';
 import { OriginCache } from './origin-cache.ts';
 import { SocketTracker } from './socket-tracker.ts';
-import type { TransportFailure } from './transport.ts';
+import { CLOSED, refusal } from './transport.ts';
 import { untraced } from './untraced.ts';
 
 export interface GrpcTransportOptions {
@@ -24,8 +25,6 @@ export interface GrpcTransportOptions {
   readonly load?: () => Promise<GrpcLibrary>;
 }
 
-const CLOSED = 'the transport is closed';
-
 /**
  * gRPC over connections that all tenants share: one for each origin, TLS identity, rule for addresses, compression
  * and proxy. Loads `@grpc/grpc-js` at the first call; without it every call fails as `protocol`. Uses no proxy but the
@@ -40,7 +39,7 @@ class GrpcJsTransport implements GrpcTransport {
   readonly #options: GrpcTransportOptions;
   readonly #channels: OriginCache<GrpcChannel>;
   readonly #exchanges = new Set<GrpcExchange>();
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new OpenSockets();
   readonly #tracker = new SocketTracker();
   #library: Promise<GrpcLibrary> | undefined;
   #closing: Promise<void> | undefined;
@@ -69,8 +68,8 @@ class GrpcJsTransport implements GrpcTransport {
   }
 
   async #send(request: GrpcRequest): Promise<GrpcResult> {
-    if (this.#closing) return failed('aborted', CLOSED);
-    if (!/^https?:$/.test(request.url.protocol)) return failed('protocol', 'the URL is neither http: nor https:');
+    const refused = refusal(request.url, this.#closing !== undefined);
+    if (refused !== undefined) return refused;
     const exchange = new GrpcExchange(request, {
       clock: this.#options.clock,
       channel: () => this.#channelFor(request),
@@ -110,31 +109,15 @@ class GrpcJsTransport implements GrpcTransport {
           maxResponseBytes: this.#options.maxResponseBytes ?? 4 * 1024 * 1024,
           lookup: this.#options.lookup ?? systemLookup,
           sockets: this.#tracker,
-          onSocket: (socket) => this.#track(socket),
+          onSocket: this.#sockets.add,
         }),
     );
-  }
-
-  #track(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   async #close(): Promise<void> {
     this.#channels.clear();
     for (const exchange of [...this.#exchanges]) exchange.abort(CLOSED);
-    await Promise.all([...this.#sockets].map(closed));
+    await this.#sockets.closed();
     this.#tracker.stop();
   }
-}
-
-function failed(reason: TransportFailure, message: string): GrpcResult {
-  return { kind: 'failed', reason, message };
-}
-
-/** Not `events.once`, which would reject for the error that the socket was destroyed with. */
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.once('close', () => resolve());
-  });
 }

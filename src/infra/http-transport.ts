@@ -1,12 +1,13 @@
 import { lookup as systemLookup } from 'node:dns';
-import type { LookupFunction, Socket } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import type { Clock } from '../utils/clock.ts';
 import { HttpExchange, type HttpExchangeSettings } from './http-exchange.ts';
 import { networkMessage } from './network-error.ts';
+import { OpenSockets } from './open-sockets.ts';
 import { OriginCache } from './origin-cache.ts';
 import { OriginPool } from './origin-pool.ts';
 import { scrubMessage } from './scrub-message.ts';
-import type { Transport, TransportFailure, TransportRequest, TransportResult } from './transport.ts';
+import { CLOSED, failed, refusal, type Transport, type TransportRequest, type TransportResult } from './transport.ts';
 import { untraced } from './untraced.ts';
 
 export interface HttpTransportOptions {
@@ -23,8 +24,6 @@ export interface HttpTransportOptions {
   readonly lookup?: LookupFunction;
 }
 
-const CLOSED = 'the transport is closed';
-
 /**
  * OTLP/HTTP over connections that all tenants share: one set for each origin, TLS identity, rule for addresses and proxy.
  * Follows no redirects, asks for no compression, uses no proxy but the request's, whatever the environment says. Its requests are never
@@ -40,7 +39,7 @@ class HttpTransport implements Transport {
   readonly #lookup: LookupFunction;
   readonly #pools: OriginCache<OriginPool>;
   readonly #exchanges = new Set<HttpExchange>();
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new OpenSockets();
   #closing: Promise<void> | undefined;
 
   constructor(options: HttpTransportOptions) {
@@ -74,15 +73,14 @@ class HttpTransport implements Transport {
 
   /** Not `async`: each promise of a request costs, and an `AsyncLocalStorage` makes it cost more. */
   #send(request: TransportRequest): Promise<TransportResult> {
-    if (this.#closing) return failed('aborted', CLOSED);
-    const { protocol } = request.url;
-    if (protocol !== 'http:' && protocol !== 'https:') return failed('protocol', 'the URL is neither http: nor https:');
+    const refused = refusal(request.url, this.#closing !== undefined);
+    if (refused !== undefined) return Promise.resolve(refused);
     try {
       const exchange = new HttpExchange(this.#poolFor(request), request, this.#exchangeSettings);
       this.#exchanges.add(exchange);
       return exchange.run();
     } catch (error) {
-      return failed('protocol', scrubMessage(networkMessage(error)));
+      return Promise.resolve(failed('protocol', scrubMessage(networkMessage(error))));
     }
   }
 
@@ -99,30 +97,14 @@ class HttpTransport implements Transport {
           proxy: proxy?.reveal(),
           lookup: this.#lookup,
           maxConnections: this.#connectionsPerOrigin,
-          onSocket: (socket) => this.#track(socket),
+          onSocket: this.#sockets.add,
         }),
     );
-  }
-
-  #track(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   async #close(): Promise<void> {
     this.#pools.clear();
     for (const exchange of [...this.#exchanges]) exchange.abort(CLOSED);
-    await Promise.all([...this.#sockets].map(closed));
+    await this.#sockets.closed();
   }
-}
-
-function failed(reason: TransportFailure, message: string): Promise<TransportResult> {
-  return Promise.resolve({ kind: 'failed', reason, message });
-}
-
-/** Not `events.once`, which would reject for the error that the socket was destroyed with. */
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.once('close', () => resolve());
-  });
 }

@@ -89,6 +89,20 @@ export interface TransportError {
 
 export type TransportResult = TransportResponse | TransportError;
 
+/** `message` of what `close()` aborted or kept from being sent. */
+export const CLOSED = 'the transport is closed';
+
+/** Why a request cannot be sent at all, if so. */
+export function refusal({ protocol }: URL, isClosed: boolean): TransportError | undefined {
+  if (isClosed) return failed('aborted', CLOSED);
+  if (/^https?:$/.test(protocol)) return undefined;
+  return failed('protocol', 'the URL is neither http: nor https:');
+}
+
+export function failed(reason: TransportFailure, message: string): TransportError {
+  return { kind: 'failed', reason, message };
+}
+
 /** Sends bytes over connections that all tenants share. */
 export interface Transport {
   /** Never rejects. After `close()` every attempt is `aborted`. */

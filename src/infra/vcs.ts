@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import type { Attributes } from '@opentelemetry/api';
 import { processVariables } from './environment.ts';
 
+/** How the repository is asked. */
 export interface VcsOptions {
   /** Where to look for a repository. Default: the working directory. */
   readonly cwd?: string | undefined;

@@ -12,11 +12,13 @@ const LEVELS = {
   error: 'error',
 } as const satisfies Record<string, LogLevel>;
 
+/** Methods of the console that can become log records. */
 export type ConsoleMethod = keyof typeof LEVELS;
 
 /** What is bridged of a console. */
 export type ConsoleLike = { [Method in ConsoleMethod]: (...args: unknown[]) => void };
 
+/** What of the console becomes log records. */
 export interface ConsoleBridgeOptions {
   /** Which methods. Default: all six. */
   readonly methods?: readonly ConsoleMethod[] | undefined;

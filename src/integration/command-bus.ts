@@ -16,6 +16,7 @@ export type CommandTenant =
   | CommandTracer
   | { readonly registry: TracerRegistry<CommandTracer>; readonly tenantId: string };
 
+/** Bounds of a command bus, and what it may shut down. */
 export interface CommandBusOptions {
   /** Spans that are open at most; one more ends the oldest as abandoned. 1 to 100,000. Default: 1,000. */
   readonly maxOpenSpans?: number | undefined;
@@ -63,6 +64,7 @@ export interface CommandBus<Custom extends CustomMessages = Record<never, never>
     type: K,
     handler: (command: CustomMessage<Custom, K>, context: CommandContext) => ReturnType<Custom[K]>,
   ): () => void;
+  /** Counts since the bus was made, and the spans that are open. */
   stats(): CommandStats;
   /** Takes nothing more and ends the open spans as abandoned. The tenant goes on. */
   close(): void;

@@ -6,6 +6,7 @@ import type { CommandDispatcher, CommandFailure, CommandResult } from './command
 import { type CommandsEndMessage, type CommandsMessage, readAnswers } from './command-message.ts';
 import { listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
 
+/** Bounds of a client's queue and of its patience. */
 export interface CommandClientOptions {
   /** Commands that wait for the parent at most, sent or not; more are dropped. 1 to 1,000,000. Default: 10,000. */
   readonly maxQueueSize?: number | undefined;
@@ -31,6 +32,7 @@ export interface CommandClient<Custom extends CustomMessages = Record<never, nev
     AsyncDisposable {
   /** Options that were not acceptable; their defaults are in force. */
   readonly issues: readonly ConfigIssue[];
+  /** Counts since the client was made. */
   stats(): CommandClientStats;
   /** Resolves when nothing waits. */
   drain(): Promise<void>;

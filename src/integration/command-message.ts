@@ -13,6 +13,7 @@ import { type Envelope, isCount, kindAmong, objectOf } from './worker-envelope.t
  * None names a tenant: the parent knows whose worker it is.
  */
 
+/** Commands that go to the parent, in their order. */
 export interface CommandsMessage extends Envelope<'commands'> {
   /** A whole number; without it nothing is answered. */
   readonly first?: number | undefined;
@@ -21,6 +22,7 @@ export interface CommandsMessage extends Envelope<'commands'> {
   readonly commands: readonly unknown[];
 }
 
+/** The parent's answers to the commands of one message. */
 export interface AnswersMessage extends Envelope<'answers'> {
   readonly answers: readonly CommandAnswer[];
 }
@@ -30,7 +32,9 @@ export interface CommandAnswer {
   readonly result: CommandResult;
 }
 
+/** The last message of a worker. */
 export interface CommandsEndMessage extends Envelope<'commands-end'> {
+  /** How many commands the worker has dropped since its start. */
   readonly dropped?: number | undefined;
 }
 

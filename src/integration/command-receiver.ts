@@ -32,6 +32,7 @@ export interface CommandReceiver<Custom extends CustomMessages = Record<never, n
     type: K,
     handler: (command: CustomMessage<Custom, K>, context: CommandContext) => ReturnType<Custom[K]>,
   ): () => void;
+  /** Counts since the receiver was made. */
   stats(): CommandReceiverStats;
   /** Takes nothing more, and ends the spans that the worker has left open as abandoned. */
   close(): void;

@@ -16,9 +16,12 @@ export type CommandValue =
   | null
   | readonly CommandValue[]
   | { readonly [key: string]: CommandValue };
+/** Attributes of a command; those that are `undefined` count as absent. */
 export type CommandAttributes = Readonly<Record<string, CommandValue | undefined>>;
 
+/** Kind of a span. */
 export type CommandSpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+/** Severity of a log record. */
 export type CommandSeverity = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 /** Makes sure that the tenant has a tracer, also after a shutdown. May be repeated. */
@@ -33,8 +36,10 @@ export interface ShutdownCommand {
   readonly timeoutMillis?: number | undefined;
 }
 
+/** Delivers what waits. */
 export interface FlushCommand {
   readonly type: 'flush';
+  /** How long to wait at most, in milliseconds. Default: the tenant's profile says, 10,000 in the default one. */
   readonly timeoutMillis?: number | undefined;
 }
 
@@ -52,30 +57,38 @@ export interface RecordMetricCommand extends Measurement {
   readonly type: 'recordMetric';
 }
 
+/** Adds to a counter. */
 export interface RecordCounterCommand extends Omit<Measurement, 'value'> {
   readonly type: 'recordCounter';
   /** Not negative. Default: 1. */
   readonly value?: number | undefined;
 }
 
+/** Sets a gauge. */
 export interface RecordGaugeCommand extends Measurement {
   readonly type: 'recordGauge';
 }
 
+/** Records a value in a histogram. */
 export interface RecordHistogramCommand extends Measurement {
   readonly type: 'recordHistogram';
 }
 
+/** One log record. */
 export interface LogItem {
+  /** The body of the record. */
   readonly message: string;
   /** Default: `info`. */
   readonly severity?: CommandSeverity | undefined;
+  /** Attributes of the record. Default: none. */
   readonly attributes?: CommandAttributes | undefined;
+  /** When it happened, in milliseconds since the epoch. Default: now. */
   readonly timeMillis?: number | undefined;
   /** The id of an open span that it was logged in. Default: the tenant's active span, of which a worker has none here. */
   readonly inSpan?: string | undefined;
 }
 
+/** Emits one log record. */
 export interface EmitLogCommand extends LogItem {
   readonly type: 'emitLog';
 }
@@ -83,11 +96,14 @@ export interface EmitLogCommand extends LogItem {
 /** Up to 1,000. All of them, or, when something is wrong with one, none. */
 export interface EmitLogsCommand {
   readonly type: 'emitLogs';
+  /** In the order in which they are recorded. */
   readonly logs: readonly LogItem[];
 }
 
+/** Starts a span, which `endSpan` ends. */
 export interface StartSpanCommand {
   readonly type: 'startSpan';
+  /** Of the span. */
   readonly name: string;
   /** What later commands name the span by, up to 128 characters. Default: its span id, which is answered. */
   readonly id?: string | undefined;
@@ -97,33 +113,47 @@ export interface StartSpanCommand {
   readonly traceparent?: string | undefined;
   /** Default: `internal`. */
   readonly kind?: CommandSpanKind | undefined;
+  /** Of the span. Default: none. */
   readonly attributes?: CommandAttributes | undefined;
+  /** When it started, in milliseconds since the epoch. Default: now. */
   readonly timeMillis?: number | undefined;
 }
 
+/** Ends an open span. */
 export interface EndSpanCommand {
   readonly type: 'endSpan';
+  /** The span, by the id that `startSpan` gave or answered. */
   readonly id: string;
   /** Why the span failed: recorded as an exception and as its status. */
   readonly error?: string | CommandError | undefined;
+  /** When it ended, in milliseconds since the epoch. Default: now. */
   readonly timeMillis?: number | undefined;
 }
 
+/** An error as plain data. */
 export interface CommandError {
+  /** What is recorded as the exception's message. */
   readonly message: string;
   /** Such as `TypeError`. */
   readonly type?: string | undefined;
+  /** The stack trace, as text. Default: none. */
   readonly stack?: string | undefined;
 }
 
+/** Adds an event to an open span. */
 export interface AddSpanEventCommand {
   readonly type: 'addSpanEvent';
+  /** The span, by the id that `startSpan` gave or answered. */
   readonly id: string;
+  /** Of the event. */
   readonly name: string;
+  /** Of the event. Default: none. */
   readonly attributes?: CommandAttributes | undefined;
+  /** Milliseconds since the epoch. Default: now. */
   readonly timeMillis?: number | undefined;
 }
 
+/** Every command that isotrace knows. */
 export type Command =
   | InitializeCommand
   | ShutdownCommand
@@ -138,7 +168,9 @@ export type Command =
   | EndSpanCommand
   | AddSpanEventCommand;
 
+/** What tells commands apart. */
 export type CommandType = Command['type'];
+/** The command of one type. */
 export type CommandOf<T extends CommandType> = Extract<Command, { readonly type: T }>;
 
 /** What is answered to a command of each type. */
@@ -157,6 +189,7 @@ export interface CommandValues {
   readonly addSpanEvent: undefined;
 }
 
+/** The tenant that commands are executed for. */
 export interface InitializedTenant {
   readonly tenantId: string;
   /** `pending` until its configuration has come; it records meanwhile. */
@@ -165,6 +198,7 @@ export interface InitializedTenant {
   readonly issues: readonly ConfigIssue[];
 }
 
+/** What `startSpan` answers. */
 export interface StartedSpan {
   readonly id: string;
   readonly traceId: string;
@@ -173,6 +207,7 @@ export interface StartedSpan {
   readonly traceparent: string;
 }
 
+/** Why a command was not executed. */
 export type CommandFailure =
   /** A field is missing or not acceptable, as `issues` says. */
   | 'invalid'
@@ -198,6 +233,7 @@ export type CommandFailure =
   /** The channel to the parent has ended; it may have executed the command. */
   | 'channel_closed';
 
+/** What a command came to: its value, or why there is none. */
 export type CommandResult<T = unknown> = BusResult<T, CommandFailure>;
 
 /** Takes commands: the bus itself, and the client of one elsewhere. */

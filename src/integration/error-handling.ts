@@ -9,6 +9,7 @@ import {
   type ResilienceLevel,
 } from '../utils/guard.ts';
 
+/** How failures are contained. */
 export interface ErrorHandlingOptions {
   /** How soon a function that fails again and again is switched off. Default: `'balanced'`. */
   readonly resilience?: ResilienceLevel | undefined;
@@ -45,6 +46,7 @@ export interface ErrorHandling {
     fn: (this: This, ...args: Args) => R,
     options?: ContainOptions<Awaited<R>>,
   ): (this: This, ...args: Args) => R;
+  /** What was contained, and which functions are switched off. */
   health(): ErrorHandlingHealth;
 }
 

@@ -14,8 +14,9 @@ import { NOOP_SPAN } from '../processing/unsampled-span.ts';
 import { IssueLog } from '../utils/option-reader.ts';
 import { type HttpFacts, parseRequestLine, type RequestLine, requestAttributes, spanName } from './http-attributes.ts';
 import { type HttpExchange, type HttpOutcome, JoinedExchange, ServerExchange, UNTRACED } from './http-exchange.ts';
-import { type HttpMeasurements, MeasurementSource, OwnMeasurements } from './http-measurements.ts';
+import { HTTP_MEASUREMENTS, type HttpInstruments, type HttpMeasurements } from './http-measurements.ts';
 import { type HttpOptions, type HttpSettings, readHttpOptions } from './http-options.ts';
+import { MeasurementSource } from './measurement-source.ts';
 import { askTenant } from './tenant-answer.ts';
 
 /** One request as the adapter of its framework shows it. What its methods throw is contained. */
@@ -55,9 +56,7 @@ export class HttpHandler<Request> {
   readonly #registry: TracerRegistry<TracerBase>;
   readonly #host: IntegrationHost | undefined;
   readonly #settings: HttpSettings<Request>;
-  /** Where the user wants requests measured. */
-  readonly #measurements: MeasurementSource | undefined;
-  readonly #ownMeasurements = new OwnMeasurements();
+  readonly #measurements: MeasurementSource<HttpInstruments, HttpMeasurements>;
 
   /**
    * Options that are not acceptable become issues of the registry, in `health()`.
@@ -70,9 +69,7 @@ export class HttpHandler<Request> {
     this.#registry = registry;
     this.#settings = readHttpOptions(name, options, issues);
     this.#host = integrationHostOf(registry);
-    const { meterProvider } = this.#settings;
-    if (meterProvider !== undefined && meterProvider !== false)
-      this.#measurements = new MeasurementSource(meterProvider);
+    this.#measurements = new MeasurementSource(HTTP_MEASUREMENTS, this.#settings.meterProvider);
     if (this.#host === undefined) warnOfNoRegistry(name);
     else this.#host.refuse(issues.list());
   }
@@ -171,7 +168,8 @@ export class HttpHandler<Request> {
       context: span === NOOP_SPAN || !isOwn ? remote : enterSpan(remote, runtime, span),
       method: line.method,
       arrivedAt: at,
-      measurements: this.#measurementsOf(runtime, isOwn),
+      // An instrumentation that began the span has measurements of its own.
+      measurements: this.#measurements.of(runtime, isOwn),
       attributes,
     });
     exchange.addRoute(route);
@@ -211,15 +209,6 @@ export class HttpHandler<Request> {
   #ownAttributes(host: IntegrationHost, request: Request): Attributes | undefined {
     const { attributes } = this.#settings;
     return attributes && host.guard.run('host', 'attributes', () => attributes(request), undefined);
-  }
-
-  #measurementsOf(runtime: TracerRuntime, isOwn: boolean): HttpMeasurements | undefined {
-    const source = this.#measurements;
-    const { meterProvider } = this.#settings;
-    if (meterProvider === undefined && isOwn) return this.#ownMeasurements.of(runtime);
-    // The ids of tenants that may turn out not to exist may be made up.
-    if (source === undefined || !runtime.path.configured) return undefined;
-    return runtime.guard.run('host', 'meterProvider', () => source.of(runtime.tenantId), undefined);
   }
 }
 

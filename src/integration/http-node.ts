@@ -60,8 +60,10 @@ export class NodeCall<Request> implements HttpCall<Request> {
 
   watch(ended: (outcome: HttpOutcome) => void): void {
     const response = this.#response;
-    const finished = (): void => ended({ statusCode: response.statusCode });
     const closed = (): void => ended(outcomeOfClosed(this.key, response));
+    // Over HTTP/2, Node says so of every stream that is closed, sent or not.
+    const finished = (): void =>
+      streamOf(response) === undefined ? ended({ statusCode: response.statusCode }) : closed();
     if (isFinished(response)) finished();
     else if (isClosed(response)) closed();
     else {
@@ -98,16 +100,24 @@ function enterOnEmit(emitter: EventEmitter, exchange: HttpExchange): void {
 function outcomeOfClosed(request: NodeRequest, response: NodeResponse): HttpOutcome {
   if (isFinished(response)) return { statusCode: response.statusCode };
   if (response.headersSent) return { statusCode: response.statusCode, broken: CONNECTION_GONE };
-  return request.headers.upgrade === undefined
-    ? { statusCode: undefined, broken: CONNECTION_GONE }
-    : { statusCode: 101 };
+  // Node sets it where somebody listens to upgrades; a header alone asks for one in vain.
+  const isUpgraded = (request as { readonly upgrade?: unknown }).upgrade === true;
+  return isUpgraded ? { statusCode: 101 } : { statusCode: undefined, broken: CONNECTION_GONE };
 }
 
 function isFinished(response: NodeResponse): boolean {
+  const stream = streamOf(response);
+  // A stream that was aborted is finished as well.
+  if (stream !== undefined) return stream.writableFinished === true && stream.aborted !== true;
   return (response as Partial<ServerResponse>).writableFinished === true;
 }
 
 function isClosed(response: NodeResponse): boolean {
-  const { destroyed, stream } = response as { destroyed?: boolean; stream?: { destroyed?: boolean } };
-  return destroyed === true || stream?.destroyed === true;
+  const { destroyed } = response as { readonly destroyed?: boolean };
+  return destroyed === true || streamOf(response)?.destroyed === true;
+}
+
+/** Of a response over HTTP/2. */
+function streamOf(response: NodeResponse): Partial<Http2ServerResponse['stream']> | undefined {
+  return (response as Partial<Http2ServerResponse>).stream;
 }

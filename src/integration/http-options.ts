@@ -1,9 +1,10 @@
-import type { Attributes, Meter, MeterProvider } from '@opentelemetry/api';
+import type { Attributes } from '@opentelemetry/api';
 import type { IncomingTrust } from '../core/propagation.ts';
 import { describeInteger, type IntegerOption, isIntegerWithin } from '../utils/integer-options.ts';
-import { callable, hasMethods, oneOf } from '../utils/option-checks.ts';
+import { callable, oneOf } from '../utils/option-checks.ts';
 import { type Check, elementsOf, type IssueLog, OptionReader } from '../utils/option-reader.ts';
 import { describeKind } from '../utils/secret.ts';
+import { METER_CHOICE, type MeterChoice } from './measurement-source.ts';
 
 /** What the adapter of a web framework is told; `Request` is the framework's own. */
 export interface HttpOptions<Request> {
@@ -43,7 +44,7 @@ export interface HttpOptions<Request> {
    * provider, the process owner's own, whose points then carry `tenant.id`, or nowhere (`false`). Default: in the tenant's
    * own metrics, unless instrumentation has begun the request's span, which has measurements of its own.
    */
-  readonly meterProvider?: MeterProvider | ((tenantId: string) => Meter | undefined) | false | undefined;
+  readonly meterProvider?: MeterChoice | undefined;
 }
 
 /** {@link HttpOptions}, checked and complete. */
@@ -59,7 +60,7 @@ export interface HttpSettings<Request> {
   readonly trustProxy: boolean;
   readonly knownMethods: ReadonlySet<string>;
   /** `undefined`: the tenant's own metrics. */
-  readonly meterProvider: MeterProvider | ((tenantId: string) => Meter | undefined) | false | undefined;
+  readonly meterProvider: MeterChoice | undefined;
 }
 
 const MAX_PATTERNS = 1_000;
@@ -102,7 +103,7 @@ export function readHttpOptions<Request>(name: string, input: unknown, issues: I
     tenantTimeoutMillis: reader?.read('tenantTimeoutMillis', TIMEOUT) ?? TENANT_TIMEOUT.default,
     trustProxy: reader?.read('trustProxy', oneOf(true, false)) ?? false,
     knownMethods: reader?.read('knownMethods', METHODS) ?? KNOWN_METHODS,
-    meterProvider: reader?.read('meterProvider', METER_PROVIDER),
+    meterProvider: reader?.read('meterProvider', METER_CHOICE),
   });
 }
 
@@ -117,15 +118,6 @@ const METHODS: Check<ReadonlySet<string>> = {
     const methods = elementsOf(value, MAX_METHODS);
     return methods?.every((method) => typeof method === 'string') ? new Set(methods) : undefined;
   },
-  describe: describeKind,
-};
-
-const METER_PROVIDER: Check<MeterProvider | ((tenantId: string) => Meter) | false> = {
-  accepted: 'an object with getMeter(), a function or false',
-  parse: (value) =>
-    value === false || typeof value === 'function' || hasMethods(value, ['getMeter'])
-      ? (value as MeterProvider | false)
-      : undefined,
   describe: describeKind,
 };
 

@@ -9,6 +9,7 @@ export class WebCall<Request_> implements HttpCall<Request_> {
   readonly key: Request;
   readonly #route: () => string | undefined;
   #ended: ((outcome: HttpOutcome) => void) | undefined;
+  #statusCode: number | undefined;
 
   constructor(request: Request_, key: Request, route: () => string | undefined) {
     this.request = request;
@@ -28,7 +29,7 @@ export class WebCall<Request_> implements HttpCall<Request_> {
 
   watch(ended: (outcome: HttpOutcome) => void): void {
     const { signal } = this.key;
-    const aborted = (): void => ended({ statusCode: undefined, broken: 'AbortError' });
+    const aborted = (): void => ended({ statusCode: this.#statusCode, broken: 'AbortError' });
     if (signal.aborted) aborted();
     signal.addEventListener('abort', aborted, { once: true });
     this.#ended = (outcome) => {
@@ -46,6 +47,7 @@ export class WebCall<Request_> implements HttpCall<Request_> {
       return;
     }
     const { body, status: statusCode } = response;
+    this.#statusCode = statusCode;
     if (body === null || this.key.method === 'HEAD') ended({ statusCode });
     else
       trackResult(body, {

@@ -7,6 +7,7 @@ import { readHeader } from '../utils/carrier.ts';
 import { describeInteger, type IntegerOption, isIntegerWithin } from '../utils/integer-options.ts';
 import { type Check, IssueLog, OptionReader } from '../utils/option-reader.ts';
 
+/** What is on the page. */
 export interface PrometheusOptions {
   /**
    * Tenants whose metrics are on the page, the most recently used first, each with its id as a label: as many times as many

@@ -36,15 +36,39 @@ export function rpcAttributes(method: string, server: RpcEndpoint | undefined): 
   };
 }
 
-/** Says how a call ended. */
-export function setRpcStatus(span: Span, side: 'client' | 'server', { code, details }: RpcStatus): void {
+/** What a stream sent and received. The conventions have no name for it since they gave up events for messages. */
+export interface RpcMessages {
+  sent: number;
+  received: number;
+}
+
+/** How a call ended, as its span and its measurements say it. */
+export function rpcOutcome(side: 'client' | 'server', { code }: RpcStatus): Attributes {
   const name = STATUS_NAMES[code] ?? String(code);
-  span.setAttribute('rpc.response.status_code', name);
   const isError = side === 'client' ? code !== 0 : SERVER_ERRORS.has(name) || STATUS_NAMES[code] === undefined;
-  if (!isError) return;
-  span.setAttribute('error.type', name);
-  const message = typeof details === 'string' && details !== '' ? { message: details } : {};
-  span.setStatus({ code: SpanStatusCode.ERROR, ...message });
+  return { 'rpc.status_code': name, ...(isError && { 'error.type': name }) };
+}
+
+/** Ends the span of a call. */
+export function endRpcSpan(
+  span: Span,
+  outcome: Attributes,
+  status: RpcStatus,
+  messages: RpcMessages | undefined,
+): void {
+  span.setAttributes(outcome);
+  if (messages !== undefined) {
+    span.setAttributes({
+      'isotrace.rpc.messages.sent': messages.sent,
+      'isotrace.rpc.messages.received': messages.received,
+    });
+  }
+  if (outcome['error.type'] !== undefined) {
+    const { details } = status;
+    const message = typeof details === 'string' && details !== '' ? { message: details } : {};
+    span.setStatus({ code: SpanStatusCode.ERROR, ...message });
+  }
+  span.end();
 }
 
 export interface RpcEndpoint {

@@ -2,6 +2,7 @@ import type { IncomingTrust } from '../core/propagation.ts';
 import { callable, oneOf } from '../utils/option-checks.ts';
 import { type IssueLog, OptionReader } from '../utils/option-reader.ts';
 import { excludeCheck, TENANT_TIMEOUT, TIMEOUT } from './http-options.ts';
+import { METER_CHOICE, type MeterChoice } from './measurement-source.ts';
 
 /** How calls get their tenant. `Call` is what `@grpc/grpc-js` gives to interceptors, `Metadata` its metadata. */
 export interface RpcOptions<Metadata, Call> {
@@ -27,6 +28,17 @@ export interface RpcOptions<Metadata, Call> {
   readonly exclude?: readonly (string | RegExp)[] | ((method: string) => boolean) | undefined;
   /** Milliseconds that an asynchronous `tenant` may take, 1 to 60,000. Default: 2,000. */
   readonly tenantTimeoutMillis?: number | undefined;
+  /**
+   * Where `rpc.server.call.duration` is measured: one meter for each tenant, one provider, the process owner's own, whose
+   * points then carry `tenant.id`, or nowhere (`false`). Default: in the tenant's own metrics.
+   */
+  readonly meterProvider?: MeterChoice | undefined;
+}
+
+/** Options of a client's interceptor. */
+export interface RpcClientOptions {
+  /** As for servers, where `rpc.client.call.duration` is measured. Default: in the tenant's own metrics. */
+  readonly meterProvider?: MeterChoice | undefined;
 }
 
 /** {@link RpcOptions}, checked and complete. */
@@ -37,6 +49,8 @@ export interface RpcSettings<Metadata, Call> {
   /** May throw what the user's function throws. */
   readonly exclude: ((request: string, method: string) => boolean) | undefined;
   readonly tenantTimeoutMillis: number;
+  /** `undefined`: the tenant's own metrics. */
+  readonly meterProvider: MeterChoice | undefined;
 }
 
 const KNOWN: ReadonlySet<string> = new Set(
@@ -46,6 +60,7 @@ const KNOWN: ReadonlySet<string> = new Set(
     unassigned: true,
     exclude: true,
     tenantTimeoutMillis: true,
+    meterProvider: true,
   } satisfies Record<keyof RpcOptions<unknown, unknown>, true>),
 );
 
@@ -66,5 +81,16 @@ export function readRpcOptions<Metadata, Call>(
     unassigned: reader?.read('unassigned', oneOf('platform', 'drop')) ?? 'drop',
     exclude: reader?.read('exclude', excludeCheck<string>()),
     tenantTimeoutMillis: reader?.read('tenantTimeoutMillis', TIMEOUT) ?? TENANT_TIMEOUT.default,
+    meterProvider: reader?.read('meterProvider', METER_CHOICE),
   });
+}
+
+const KNOWN_OF_CLIENTS: ReadonlySet<string> = new Set(
+  Object.keys({ meterProvider: true } satisfies Record<keyof RpcClientOptions, true>),
+);
+
+/** As {@link readRpcOptions}, for clients. */
+export function readRpcClientOptions(name: string, input: unknown, issues: IssueLog): RpcClientOptions {
+  const reader = OptionReader.open(input, name, KNOWN_OF_CLIENTS, issues);
+  return { meterProvider: reader?.read('meterProvider', METER_CHOICE) };
 }

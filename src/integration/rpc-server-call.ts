@@ -1,27 +1,31 @@
 import { types } from 'node:util';
 import type { Attributes, Context, Span, TextMapGetter } from '@opentelemetry/api';
-import { context as contextApi, SpanKind } from '@opentelemetry/api';
+import { context as contextApi, propagation, SpanKind } from '@opentelemetry/api';
 import { type IntegrationHost, integrationHostOf, platformRuntimeOf, runtimeOf } from '../core/integration-host.ts';
 import { extractContext } from '../core/propagation.ts';
 import type { TracerRegistry } from '../core/registry.ts';
+import { Routing } from '../core/routing.ts';
+import type { ServedCall } from '../core/served-span.ts';
 import type { TracerBase } from '../core/tracer-base.ts';
 import type { TracerRuntime } from '../core/tracer-runtime.ts';
 import { createDefaultLogger } from '../infra/logger.ts';
-import { within } from '../lifecycle/deadline.ts';
 import { enterScope, enterSpan } from '../processing/scope.ts';
 import { NOOP_SPAN } from '../processing/unsampled-span.ts';
-import { IsotraceError } from '../utils/errors.ts';
 import { IssueLog } from '../utils/option-reader.ts';
 import {
   CANCELLED,
   DEADLINE_EXCEEDED,
+  endRpcSpan,
   parseRpcTarget,
+  type RpcMessages,
   type RpcStatus,
   rpcAttributes,
   rpcMethod,
-  setRpcStatus,
+  rpcOutcome,
 } from './rpc-attributes.ts';
+import { type RpcMeasurementSource, rpcMeasurements } from './rpc-measurements.ts';
 import { type RpcOptions, type RpcSettings, readRpcOptions } from './rpc-options.ts';
+import { askTenant } from './tenant-answer.ts';
 
 /** What is used of the metadata that arrives. */
 export interface InboundMetadata {
@@ -39,6 +43,10 @@ export interface InboundCall {
 }
 
 const MAX_UNSEEN_WAIT_MILLIS = 0.1;
+/** The library's timer may fire before the wall clock has reached the deadline. */
+const MAX_EARLY_TIMER_MILLIS = 2;
+/** Wraps handlers, which it runs in a context of its own making. */
+const INSTRUMENTATION = '@opentelemetry/instrumentation-grpc';
 const GETTER: TextMapGetter<InboundMetadata> = {
   keys: (metadata) => Object.keys(metadata.getMap()),
   get: (metadata, key) => metadata.get(key).map(String),
@@ -48,6 +56,7 @@ const GETTER: TextMapGetter<InboundMetadata> = {
 export class RpcHandler<Metadata extends InboundMetadata, Call extends InboundCall> {
   readonly host: IntegrationHost | undefined;
   readonly settings: RpcSettings<Metadata, Call>;
+  readonly measurements: RpcMeasurementSource;
   readonly #registry: TracerRegistry<TracerBase>;
 
   /**
@@ -59,6 +68,7 @@ export class RpcHandler<Metadata extends InboundMetadata, Call extends InboundCa
     const issues = new IssueLog();
     this.#registry = registry;
     this.settings = readRpcOptions('grpc', options, issues);
+    this.measurements = rpcMeasurements('server', this.settings.meterProvider);
     this.host = integrationHostOf(registry);
     // There is nobody else to tell.
     if (this.host === undefined)
@@ -67,17 +77,20 @@ export class RpcHandler<Metadata extends InboundMetadata, Call extends InboundCa
   }
 
   /** One call, which is not traced before its metadata have come. */
-  call(path: string, call: Call): RpcServerCall<Metadata, Call> {
-    return new RpcServerCall(this, rpcMethod(path), call);
+  call(path: string, isStream: boolean, call: Call): RpcServerCall<Metadata, Call> {
+    return new RpcServerCall(this, rpcMethod(path), isStream, call);
   }
 
   /** Whose a call is, by what `tenant` answered. May throw what the registry throws. */
-  tenantOf(host: IntegrationHost, answer: unknown): TracerRuntime | undefined {
-    const isNone = answer === undefined || answer === null || answer === '';
-    if (typeof answer === 'string' && !isNone) return runtimeOf(this.#registry, answer);
-    if (!isNone)
-      host.guard.report('host', 'tenant', new TypeError(`tenant must answer a string, not a ${typeof answer}`));
+  tenantOf(answer: string | undefined): TracerRuntime | undefined {
+    if (answer !== undefined) return runtimeOf(this.#registry, answer);
     return this.settings.unassigned === 'platform' ? platformRuntimeOf(this.#registry) : undefined;
+  }
+
+  /** Hands a call to its handler, which instrumentation may have wrapped. */
+  serve<T>(call: ServedCall, handOver: () => T): T {
+    const { routing } = this.#registry;
+    return routing instanceof Routing ? routing.router.serve(call, handOver) : handOver();
   }
 }
 
@@ -87,29 +100,38 @@ export class RpcServerCall<Metadata extends InboundMetadata, Call extends Inboun
   readonly #method: string;
   readonly #call: Call;
   readonly #arrivedAt: number;
+  readonly #messages: RpcMessages | undefined;
+  #runtime: TracerRuntime | undefined;
   #context: Context | undefined;
   #span: Span | undefined;
+  #served: ServedCall | undefined;
+  #attributes: Attributes = {};
   #ended: RpcStatus | undefined;
 
-  constructor(handler: RpcHandler<Metadata, Call>, method: string, call: Call) {
+  constructor(handler: RpcHandler<Metadata, Call>, method: string, isStream: boolean, call: Call) {
     this.#handler = handler;
     this.#method = method;
     this.#call = call;
+    this.#messages = isStream ? { sent: 0, received: 0 } : undefined;
     this.#arrivedAt = handler.host?.pipeline.clock.monotonic() ?? 0;
   }
 
   /** Finds the tenant and begins the span, then calls `proceed`, exactly once: at once, or when `tenant` has answered. */
   arrive(metadata: Metadata, proceed: () => void): void {
     const { host, settings } = this.#handler;
-    const { exclude, tenant } = settings;
+    const { exclude, tenant, tenantTimeoutMillis } = settings;
     const isExcluded = (): boolean => exclude?.(this.#method, this.#method) === true;
     if (host === undefined || tenant === undefined || host.guard.run('host', 'exclude', isExcluded, false)) {
       proceed();
       return;
     }
-    const answer = this.#ask(host, () => tenant(metadata, this.#call));
+    const answer = askTenant(() => tenant(metadata, this.#call), {
+      clock: host.pipeline.clock,
+      timeoutMillis: tenantTimeoutMillis,
+      failed: (error) => host.guard.report('host', 'tenant', error),
+    });
     if (types.isPromise(answer)) {
-      void this.#answered(host, answer).then((late) => {
+      void answer.then((late) => {
         this.#begin(host, metadata, late);
         this.run(proceed);
       });
@@ -124,6 +146,20 @@ export class RpcServerCall<Metadata extends InboundMetadata, Call extends Inboun
     return this.#context === undefined ? fn() : contextApi.with(this.#context, fn);
   }
 
+  /** As `run`, for what may call the handler. */
+  handOver<T>(fn: () => T): T {
+    const served = this.#served;
+    return served === undefined ? this.run(fn) : this.#handler.serve(served, () => this.run(fn));
+  }
+
+  sent(): void {
+    if (this.#messages !== undefined) this.#messages.sent += 1;
+  }
+
+  received(): void {
+    if (this.#messages !== undefined) this.#messages.received += 1;
+  }
+
   /** Only the first status counts. */
   end(status: RpcStatus): void {
     if (this.#ended !== undefined) return;
@@ -134,42 +170,15 @@ export class RpcServerCall<Metadata extends InboundMetadata, Call extends Inboun
   /** The client went away, or its deadline has passed: nobody hears of a status. */
   cancelled(): void {
     const { host } = this.#handler;
-    const isLate = (): boolean => Number(this.#call.getDeadline()) <= (host?.pipeline.clock.now() ?? 0);
+    const isLate = (): boolean =>
+      Number(this.#call.getDeadline()) <= (host?.pipeline.clock.now() ?? 0) + MAX_EARLY_TIMER_MILLIS;
     this.end({ code: host?.guard.run('api', 'grpc', isLate, false) === true ? DEADLINE_EXCEEDED : CANCELLED });
   }
 
-  #ask(host: IntegrationHost, tenant: () => unknown): unknown {
-    try {
-      const answer = tenant();
-      const isThenable = typeof (answer as { then?: unknown } | null | undefined)?.then === 'function';
-      return isThenable ? Promise.resolve(answer) : answer;
-    } catch (error) {
-      host.guard.report('host', 'tenant', error);
-      return undefined;
-    }
-  }
-
-  /** What an asynchronous `tenant` answers in time. Never rejects. */
-  async #answered(host: IntegrationHost, promise: Promise<unknown>): Promise<unknown> {
-    const { tenantTimeoutMillis } = this.#handler.settings;
-    let answer: unknown;
-    const settled = promise.then(
-      (value) => {
-        answer = value;
-      },
-      (error: unknown) => host.guard.report('host', 'tenant', error),
-    );
-    if (!(await within(host.pipeline.clock, tenantTimeoutMillis, settled))) {
-      const error = new IsotraceError('deadline_exceeded', `no tenant after ${tenantTimeoutMillis} ms`);
-      host.guard.report('host', 'tenant', error);
-    }
-    return answer;
-  }
-
   /** Never throws. */
-  #begin(host: IntegrationHost, metadata: Metadata, answer: unknown): void {
+  #begin(host: IntegrationHost, metadata: Metadata, answer: string | undefined): void {
     const begin = (): void => {
-      const runtime = this.#handler.tenantOf(host, answer);
+      const runtime = this.#handler.tenantOf(answer);
       if (runtime !== undefined) this.#open(runtime, metadata);
     };
     host.guard.run('context', 'grpc', begin, undefined);
@@ -185,17 +194,22 @@ export class RpcServerCall<Metadata extends InboundMetadata, Call extends Inboun
     const { clock } = runtime;
     const remote = extractContext(runtime, active, metadata, this.#handler.settings.incoming, GETTER);
     const waited = clock.monotonic() - this.#arrivedAt;
+    this.#attributes = this.#read(runtime);
     const options = {
       kind: SpanKind.SERVER,
-      attributes: this.#attributes(runtime),
+      attributes: this.#attributes,
       ...(waited > MAX_UNSEEN_WAIT_MILLIS && { startTime: clock.now() - waited }),
     };
     const span = runtime.start(this.#method, options, remote, true);
+    this.#runtime = runtime;
     this.#span = span;
     this.#context = span === NOOP_SPAN ? remote : enterSpan(remote, runtime, span);
+    const baggage = propagation.getBaggage(this.#context);
+    const isRepeated = (key: string): boolean => key.startsWith('rpc.') || key.startsWith('grpc.');
+    this.#served = { runtime, span, baggage, isRepeated, instrumentation: INSTRUMENTATION };
   }
 
-  #attributes({ guard }: TracerRuntime): Attributes {
+  #read({ guard }: TracerRuntime): Attributes {
     const read = (text: () => string) => guard.run('api', 'grpc', () => parseRpcTarget(text()), undefined);
     const peer = read(() => this.#call.getPeer());
     return {
@@ -209,10 +223,20 @@ export class RpcServerCall<Metadata extends InboundMetadata, Call extends Inboun
   }
 
   #finish(): void {
-    const span = this.#span;
-    if (span === undefined || this.#ended === undefined) return;
+    const [span, status] = [this.#span, this.#ended];
+    if (span === undefined || status === undefined) return;
     this.#span = undefined;
-    setRpcStatus(span, 'server', this.#ended);
-    span.end();
+    this.#served = undefined;
+    const outcome = rpcOutcome('server', status);
+    endRpcSpan(span, outcome, status, this.#messages);
+    this.#measure({ ...this.#attributes, ...outcome });
+  }
+
+  #measure(attributes: Attributes): void {
+    const [runtime, context] = [this.#runtime, this.#context];
+    if (runtime === undefined || context === undefined || runtime.state === 'disabled') return;
+    const seconds = Math.max(runtime.clock.monotonic() - this.#arrivedAt, 0) / 1_000;
+    const record = (): void => this.#handler.measurements.of(runtime)?.duration(seconds, attributes, context);
+    runtime.guard.run('host', 'meter', record, undefined);
   }
 }

@@ -21,12 +21,14 @@ export interface WorkerAccount {
   readonly dropped: number;
 }
 
+/** Spans that a worker hands over. */
 export interface SpansMessage extends WorkerAccount, Envelope<'spans'> {
   /** Told back when they are taken. */
   readonly batch: number;
   readonly spans: readonly SpanMessage[];
 }
 
+/** The parent took a batch. */
 export interface TakenMessage extends Envelope<'taken'> {
   readonly batch: number;
 }
@@ -37,18 +39,26 @@ export interface ByeMessage extends WorkerAccount, Envelope<'bye'> {}
 export interface SpanMessage {
   readonly traceId: string;
   readonly spanId: string;
+  /** Default: none, and the span is a root. */
   readonly parentSpanId?: string | undefined;
+  /** W3C's. Default: sampled. */
   readonly traceFlags?: number;
+  /** W3C's. Default: none. */
   readonly traceState?: string | undefined;
   readonly name: string;
   /** OpenTelemetry's `SpanKind`. Default: internal. */
   readonly kind?: number;
   readonly startTime: HrTime;
   readonly endTime: HrTime;
+  /** Default: unset. */
   readonly status?: SpanStatus;
+  /** Default: none. */
   readonly attributes?: Attributes;
+  /** Default: none. */
   readonly events?: readonly { readonly name: string; readonly time: HrTime; readonly attributes?: Attributes }[];
+  /** Default: none. */
   readonly links?: readonly Link[];
+  /** The instrumentation scope. Default: isotrace's own. */
   readonly scope?: { readonly name: string; readonly version?: string | undefined };
 }
 

@@ -47,6 +47,7 @@ export class WorkerReceiver implements Disposable {
     if (target instanceof MessagePort) target.unref();
   }
 
+  /** What came from the worker, and what became of it. */
   stats(): WorkerStats {
     const { ended, dropped } = this.#account;
     const unsent = Math.max(ended - dropped - this.#taken - this.#refused, 0);

@@ -9,6 +9,7 @@ export interface SerializedScope {
   readonly tenantId: string;
   /** `traceparent`, `tracestate` and the baggage that may leave the process. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The session, if there is one. */
   readonly sessionId?: string | undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { FlushOptions, FlushReport } from './report.ts';
 
+/** What is done when the process ends. */
 export interface ProcessHookOptions {
   /** Signals that shut down before they take their effect. Default: `['SIGTERM']`. */
   readonly signals?: readonly NodeJS.Signals[] | undefined;

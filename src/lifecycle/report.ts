@@ -28,6 +28,7 @@ export interface FlushReport {
   readonly tenants: readonly TenantReport[];
 }
 
+/** How long delivering may take. */
 export interface FlushOptions {
   /** How long to wait at most, in milliseconds. Default: the profile's, 10,000 in the default one. */
   readonly timeoutMillis?: number | undefined;

@@ -4,7 +4,7 @@ import type { Clock } from '../utils/clock.ts';
 import type { Guard } from '../utils/guard.ts';
 import type { CallFailure, CallScope } from './call-scope.ts';
 import { serializeValue } from './serialize-value.ts';
-import type { ResolvedSpanLimits } from './span-host.ts';
+import type { SpanLimitSettings } from './span-host.ts';
 
 /** What of the calls of wrapped functions is recorded beside their time: as JSON, bounded, and redacted like any attribute. */
 export interface CaptureOptions {
@@ -29,8 +29,11 @@ export interface CaptureOptions {
   maxDepth?: number | undefined;
 }
 
+/** What is recorded of a call's arguments. */
 export type CaptureArguments = (...args: never[]) => unknown;
+/** What is recorded of a call's result. */
 export type CaptureResult = (result: never) => unknown;
+/** What is recorded of the values that a generator or stream has yielded. */
 export type CaptureAggregate = (values: readonly never[]) => unknown;
 
 /** {@link CaptureOptions} complete. */
@@ -97,7 +100,7 @@ function wholeWithin(value: number | undefined, min: number, max: number): numbe
 export interface CaptureHost {
   readonly guard: Guard;
   readonly clock: Clock;
-  readonly spanLimits: ResolvedSpanLimits;
+  readonly spanLimits: SpanLimitSettings;
 }
 
 export interface CapturedCall {

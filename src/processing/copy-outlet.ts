@@ -80,8 +80,8 @@ export class CopyOutlet {
     let known = encoded;
     for (const lane of this.#lanes) {
       const own = shown && lane.redact !== undefined ? this.#guarded(() => lane.redact?.(shown)) : shown;
-      if (own !== undefined && (own !== known?.span || lane.format !== known.format)) {
-        known = this.#encode(writer, lane.format, own) ? { span: own, format: lane.format, writer } : undefined;
+      if (own !== undefined && (own !== known?.item || lane.format !== known.format)) {
+        known = this.#encode(writer, lane.format, own) ? { item: own, format: lane.format, writer } : undefined;
       }
       if (own === undefined || known === undefined) this.#drop('unserializable');
       else if (this.#pushEncoded(lane, source, scope, known.writer)) lane.lane.added();

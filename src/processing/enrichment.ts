@@ -5,6 +5,7 @@ import { EVENT_TYPE_KEY, type EventType } from './event-type.ts';
 import { errorMessage } from './exception.ts';
 import { serializeValue } from './serialize-value.ts';
 
+/** Named values; those that are no attribute values are written as JSON, bounded. */
 export type EnrichmentRecord = Readonly<Record<string, unknown>>;
 
 /**

@@ -1,6 +1,7 @@
 /** What a span is a step of. Any other text is a type of the user's own. */
 export type EventType = 'model' | 'tool' | 'chain' | 'session' | (string & {});
 
+/** What an event type is inferred from. */
 export interface InferEventTypeOptions {
   /** Whether to guess by the span's name when its attributes do not tell. Default: `false`. */
   readonly names?: boolean | undefined;

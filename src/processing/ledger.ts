@@ -33,6 +33,7 @@ export const DROP_REASONS = [
   'corrupted',
 ] as const;
 
+/** Why telemetry was not delivered. */
 export type DropReason = (typeof DROP_REASONS)[number];
 
 export type DropCounts = { readonly [Reason in DropReason]?: number };

@@ -64,7 +64,9 @@ export class LogOutlet {
     const copies = this.lanes.length;
     this.#tenant.ledger.countCreated(Math.max(copies, 1));
     if (copies === 0) this.#drop('no_destination', 1);
-    else if (this.#rate?.take() === false) this.#drop('rate_limited', copies);
+    // Without a destination it is only listened to.
+    if (copies === 0 && this.#pipeline.tap.current === undefined) return;
+    if (this.#rate?.take() === false) this.#drop('rate_limited', copies);
     else {
       const shown = redaction === undefined ? record : this.#shown(redaction, record);
       if (shown === undefined) this.#drop('unserializable', copies);
@@ -101,6 +103,10 @@ export class LogOutlet {
       if (cargo.push(writer.written, 0, writer.position, scope.index)) lane.added();
       else this.#drop(cargo.refusal, 1);
     }
+    const tap = this.#pipeline.tap.current;
+    if (tap === undefined) return;
+    const encoded = isEncoded && source && sourceWire ? { item: source, format: sourceWire.format, writer } : undefined;
+    tap.take(this.#tenant, this.#wire(PROTOBUF_LOGS), scope, shown, encoded);
   }
 
   #encode(writer: ProtoWriter, { format }: SpanWire<LogRecord>, record: LogRecord): boolean {

@@ -5,6 +5,7 @@ import type { HeldContext } from './span-identity.ts';
 /** The lowest `SeverityNumber` of each level (OpenTelemetry, logs data model), with its short name. */
 export const SEVERITIES = { trace: 1, debug: 5, info: 9, warn: 13, error: 17, fatal: 21 } as const;
 
+/** Severities of log records. */
 export type LogLevel = keyof typeof SEVERITIES;
 
 export const LOG_LEVELS = Object.freeze(Object.keys(SEVERITIES)) as readonly LogLevel[];

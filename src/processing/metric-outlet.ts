@@ -1,3 +1,4 @@
+import type { Guard } from '../utils/guard.ts';
 import {
   cargoParts,
   createLane,
@@ -11,6 +12,7 @@ import { type DropReason, recordDrop } from './ledger.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Redaction } from './redaction.ts';
 import { RequestCargo } from './request-cargo.ts';
+import type { TapSlot } from './telemetry-tap.ts';
 
 export interface MetricDestination extends LaneDestination {
   /** Its place among the tenant's destinations. */
@@ -55,14 +57,49 @@ export interface MetricSource {
 
 /** The way out for one tenant's metrics under one configuration: a lane for each destination that takes metrics. */
 export class MetricOutlet {
-  readonly targets: readonly MetricTarget[];
   readonly lanes: readonly Lane[];
+  readonly #pipeline: Pipeline;
+  readonly #tenant: OutletTenant;
+  readonly #redaction: Redaction | undefined;
+  readonly #targets: readonly MetricTarget[];
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: MetricOutletSettings) {
     const opened = settings.destinations.map((destination) => openTarget(pipeline, tenant, settings, destination));
-    this.targets = opened.map(({ target }) => target);
+    this.#pipeline = pipeline;
+    this.#tenant = tenant;
+    this.#redaction = settings.redaction;
+    this.#targets = opened.map(({ target }) => target);
     this.lanes = opened.map(({ lane }) => lane);
   }
+
+  /** The destinations, and whoever listens to the registry. */
+  get targets(): readonly MetricTarget[] {
+    const { current } = this.#pipeline.tap;
+    return current === undefined
+      ? this.#targets
+      : [...this.#targets, tapTarget(this.#pipeline.tap, this.#tenant, this.#redaction)];
+  }
+}
+
+/** Sees what the first destination would, were it not for that one's own redaction; is not in the account. */
+function tapTarget(tap: TapSlot, tenant: OutletTenant, redaction: Redaction | undefined): MetricTarget {
+  return {
+    index: 0,
+    format: 'protobuf',
+    shown: (attributes) => showAttributes(tenant.guard, redaction === undefined ? [] : [redaction], attributes),
+    push: (body, count) => tap.current?.takeMetrics(tenant, body, count),
+    drop: (_reason, count) => tap.current?.lose(tenant, count),
+  };
+}
+
+function showAttributes(
+  guard: Guard,
+  redactions: readonly Redaction[],
+  attributes: AttributeList,
+): AttributeList | undefined {
+  if (redactions.length === 0) return attributes;
+  const show = (): AttributeList => redactions.reduce((shown, redaction) => redaction.attributes(shown), attributes);
+  return guard.run('encoder', 'redact', show, undefined);
 }
 
 function openTarget(
@@ -81,12 +118,7 @@ function openTarget(
   const target: MetricTarget = {
     index: destination.index,
     format: destination.protocol === 'http/json' ? 'json' : 'protobuf',
-    shown: (attributes) => {
-      if (redactions.length === 0) return attributes;
-      const show = (): AttributeList =>
-        redactions.reduce((shown, redaction) => redaction.attributes(shown), attributes);
-      return guard.run('encoder', 'redact', show, undefined);
-    },
+    shown: (attributes) => showAttributes(guard, redactions, attributes),
     push: (body, count) => {
       ledger.countCreated(count);
       if (cargo.push({ body, count })) lane.added();

@@ -27,6 +27,7 @@ export class MetricTimer {
     this.#histogram.record(seconds, attributes);
   }
 
+  /** Begins to measure; what is answered records the duration. */
   start(attributes?: Attributes): RunningTimer {
     const startedAt = this.#clock.monotonic();
     let seconds: number | undefined;

@@ -73,6 +73,7 @@ export interface WorkflowOptions extends PresetOptions {
 
 /** Wraps functions and decorates methods by a preset; a text stands for its name alone. */
 export interface PresetFunction<O> {
+  /** Wraps `fn`, or answers a decorator; a string is the name. */
   <F extends Wrappable>(options: string | O, fn: F): F;
   (options: string | O): TraceDecorator;
 }

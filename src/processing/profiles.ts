@@ -20,6 +20,7 @@ export interface Profile {
   readonly flushTimeoutMillis: number;
 }
 
+/** Sets of defaults. */
 export type ProfileName = 'default' | 'low-latency' | 'throughput' | 'serverless';
 
 const KIB = 1_024;

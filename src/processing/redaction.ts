@@ -9,6 +9,7 @@ import type { AttributeList, EndedEvent, EndedLink, EndedSpan } from './ended-sp
 import { KeyRules } from './key-rules.ts';
 import type { LogRecord } from './log-record.ts';
 
+/** What is hidden before it leaves the process. */
 export interface RedactOptions {
   /**
    * Keys whose values are hidden, beside those that name a secret (`password`, `token`, `api_key`, `authorization`,
@@ -31,6 +32,7 @@ export interface RedactOptions {
   replacement?: string | undefined;
 }
 
+/** What stands for an attribute's value; `undefined` takes it away. */
 export type RedactFunction = (key: string, value: AttributeValue) => AttributeValue | undefined;
 
 /** Nodes and characters of one span that are looked at; what comes after them is hidden. */

@@ -8,10 +8,10 @@ import type { WireFormat } from './wire-format.ts';
 /** Which spans are copied: all, those with an error status, or a share of the traces. */
 export type CopyShare = 'all' | 'errors' | number;
 
-/** A span that is encoded already, and where. */
-export interface Encoded {
-  readonly span: EndedSpan;
-  readonly format: WireFormat;
+/** A span, or another record, that is encoded already, and where. */
+export interface Encoded<Item = EndedSpan> {
+  readonly item: Item;
+  readonly format: WireFormat<Item>;
   readonly writer: ProtoWriter;
 }
 

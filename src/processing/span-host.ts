@@ -6,7 +6,7 @@ import type { ScopeOwner } from './scope.ts';
 import type { HeldContext } from './span-identity.ts';
 
 /** How much a span may hold (OpenTelemetry specification, span limits). Every field is a number; no limit is `Infinity`. */
-export interface ResolvedSpanLimits {
+export interface SpanLimitSettings {
   readonly attributeCountLimit: number;
   readonly attributeValueLengthLimit: number;
   readonly eventCountLimit: number;
@@ -27,7 +27,7 @@ export interface SpanHost<S> {
   readonly owner: ScopeOwner;
   readonly clock: Clock;
   readonly guard: Guard;
-  readonly spanLimits: ResolvedSpanLimits;
+  readonly spanLimits: SpanLimitSettings;
   /** The tenant's resource as it is known at the moment; for span processors and exporters that ask. */
   resource(): Resource;
   /** Called once, just before the span stops taking changes. */

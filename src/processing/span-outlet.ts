@@ -26,9 +26,8 @@ import type { Spool } from './spool.ts';
 import { SpoolCargo } from './spool-cargo.ts';
 import { createHeader, findDestination } from './spool-header.ts';
 import type { SpoolSegment } from './spool-segment.ts';
-import type { TapSource } from './telemetry-tap.ts';
 import { TokenBucket } from './token-bucket.ts';
-import type { WireFormat } from './wire-format.ts';
+import { PROTOBUF, type WireFormat } from './wire-format.ts';
 
 /** Answers what may be shown of a span; the span itself when that is all of it. */
 export type Redactor = (span: EndedSpan) => EndedSpan;
@@ -80,9 +79,7 @@ const EXPORTER_TIMEOUT_MILLIS = 30_000;
  * exporter. A changed configuration gets an outlet of its own, while the old one delivers what it has with the old
  * credentials.
  */
-export class SpanOutlet implements TapSource {
-  readonly tenantId: string;
-  readonly isPlatform: boolean;
+export class SpanOutlet {
   readonly lanes: readonly Lane[];
   readonly #pipeline: Pipeline;
   readonly #tenant: OutletTenant;
@@ -94,8 +91,6 @@ export class SpanOutlet implements TapSource {
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: OutletSettings) {
     this.#pipeline = pipeline;
-    this.tenantId = tenant.tenantId;
-    this.isPlatform = tenant.isPlatform;
     this.#tenant = tenant;
     this.#settings = settings;
     this.#byteLanes = settings.destinations.map((destination, position) => this.#byteLane(destination, position));
@@ -224,9 +219,9 @@ export class SpanOutlet implements TapSource {
     const { copier } = this.#settings;
     const tap = this.#pipeline.tap.current;
     if (copier === undefined && tap === undefined) return;
-    const encoded = isEncoded && source && sourceWire ? { span: source, format: sourceWire.format, writer } : undefined;
+    const encoded = isEncoded && source && sourceWire ? { item: source, format: sourceWire.format, writer } : undefined;
     copier?.take(span.scope, shown, encoded);
-    tap?.take(this, span.scope, shown, encoded);
+    tap?.take(this.#tenant, this.wire(PROTOBUF), span.scope, shown, encoded);
   }
 
   #encode(writer: ProtoWriter, { format }: SpanWire, span: EndedSpan): boolean {

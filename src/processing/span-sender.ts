@@ -11,6 +11,7 @@ import { classifyGrpc } from './grpc-outcome.ts';
 import { classifyHttp, type DeliveryOutcome } from './outcome.ts';
 import { JSON_FORMAT, PROTOBUF, type WireFormat } from './wire-format.ts';
 
+/** How OTLP is sent. */
 export type OtlpProtocol = 'http/protobuf' | 'http/json' | 'grpc';
 
 /** Where and how a destination's requests go. */

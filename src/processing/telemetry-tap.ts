@@ -1,12 +1,12 @@
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import { SpanByteQueue } from './byte-queue.ts';
 import type { ChunkPool } from './chunk-pool.ts';
-import type { EndedSpan } from './ended-span.ts';
+import type { ProtoWriter } from './proto-writer.ts';
 import { recordLength } from './record-chunk.ts';
 import type { ScratchWriters } from './scratch-writers.ts';
 import type { Encoded } from './span-copier.ts';
 import type { SpanScope } from './span-host.ts';
 import type { SpanWire } from './span-wire.ts';
-import { PROTOBUF, type WireFormat } from './wire-format.ts';
 
 /** Where what all tenants record can be listened to; empty while nobody does. One for each registry. */
 export interface TapSlot {
@@ -20,14 +20,9 @@ export interface TapTenant {
   readonly isPlatform: boolean;
 }
 
-/** One tenant under one configuration, as its telemetry goes on the wire. */
-export interface TapSource extends TapTenant {
-  wire(format: WireFormat): SpanWire;
-}
-
 /** An OTLP request in protobuf. */
 export interface TappedRequest extends TapTenant {
-  readonly signal: 'traces' | 'metrics' | 'logs';
+  readonly signal: TelemetrySignal;
   readonly body: Uint8Array;
   /** Spans, log records or points in it. */
   readonly count: number;
@@ -53,22 +48,33 @@ const MAX_RECORDS = 100_000;
 /** Tenants whose losses are counted apart; those beyond are counted together. */
 const MAX_COUNTED_TENANTS = 10_000;
 
+/** What one tenant has waiting, of all signals together. */
+interface Share {
+  bytes: number;
+}
+
+/** Records of one signal of one tenant under one configuration. */
 interface Waiting {
-  readonly source: TapSource;
-  readonly wire: SpanWire;
+  readonly tenant: TapTenant;
+  readonly share: Share;
+  readonly wire: Pick<SpanWire<never>, 'frame' | 'noteScope'>;
+  readonly signal: TelemetrySignal;
   readonly queue: SpanByteQueue;
 }
 
 /**
- * Listens to what the tenants of one registry record: keeps what each shows of its ended spans, encoded as it is sent,
- * until somebody drains it, and which spans are open. What it keeps is bounded; what it cannot keep it counts, and the
- * tenants' own deliveries and accounts know nothing of it.
+ * Listens to what the tenants of one registry record: keeps what each shows of its ended spans and log records, encoded
+ * as it is sent, and its collected metrics, until somebody drains it, and which spans are open. What it keeps is
+ * bounded; what it cannot keep it counts, and the tenants' own deliveries and accounts know nothing of it.
  */
 export class TelemetryTap<O extends TappedSpan = TappedSpan> {
   readonly #options: TelemetryTapOptions;
   readonly #open = new Map<O, TapTenant>();
   readonly #lost = new Map<string, number>();
-  #waiting = new Map<SpanWire, Waiting>();
+  /** By the wire of their records. */
+  #waiting = new Map<object, Waiting>();
+  #requests: TappedRequest[] = [];
+  #shares = new Map<string, Share>();
   #bytes = 0;
 
   constructor(options: TelemetryTapOptions) {
@@ -98,43 +104,69 @@ export class TelemetryTap<O extends TappedSpan = TappedSpan> {
     this.#open.delete(span);
   }
 
-  /** Takes what a tenant shows of an ended span. Never throws. `encoded`: what need not be encoded again. */
-  take(source: TapSource, scope: SpanScope, shown: EndedSpan, encoded: Encoded | undefined): void {
-    const { scratch } = this.#options;
-    if (encoded?.span === shown && encoded.format === PROTOBUF) {
-      this.#push(source, scope, encoded.writer.written, encoded.writer.position);
+  /**
+   * Takes what a tenant shows of an ended span or of a log record. Never throws.
+   *
+   * @param wire the tenant's, in protobuf
+   * @param encoded what need not be encoded again
+   */
+  take<Item>(
+    tenant: TapTenant,
+    wire: SpanWire<Item>,
+    scope: SpanScope,
+    shown: Item,
+    encoded: Encoded<Item> | undefined,
+  ): void {
+    if (encoded?.item === shown && encoded.format === wire.format) {
+      this.#push(tenant, wire, scope, encoded.writer);
       return;
     }
+    const { scratch } = this.#options;
     const writer = scratch.borrow();
     try {
-      PROTOBUF.encode(writer, shown);
-      this.#push(source, scope, writer.written, writer.position);
+      wire.format.encode(writer, shown);
+      this.#push(tenant, wire, scope, writer);
     } catch {
-      this.lose(source, 1);
+      this.lose(tenant, 1);
     } finally {
       scratch.giveBack(writer);
     }
   }
 
-  /** What waits, in one request for each tenant and configuration. */
+  /**
+   * Takes collected metrics: an `ExportMetricsServiceRequest` in protobuf with `count` data points, to which nobody may
+   * write any more. Never throws.
+   */
+  takeMetrics(tenant: TapTenant, body: Uint8Array, count: number): void {
+    const share = this.#shareOf(tenant);
+    if (!this.#hasRoom(share, body.length)) {
+      this.lose(tenant, count);
+      return;
+    }
+    const { tenantId, isPlatform } = tenant;
+    this.#requests.push({ tenantId, isPlatform, signal: 'metrics', body, count });
+    this.#grow(share, body.length);
+  }
+
+  /** What waits, in one request for each tenant, configuration and signal; metrics as they were collected. */
   drain(): TappedRequest[] {
     const requests: TappedRequest[] = [];
     const waiting = this.#waiting;
-    this.#waiting = new Map();
-    this.#bytes = 0;
-    for (const { source, wire, queue } of waiting.values()) {
+    const metrics = this.#requests;
+    this.#forget();
+    for (const { tenant, signal, wire, queue } of waiting.values()) {
       const batch = queue.take(MAX_RECORDS, Number.POSITIVE_INFINITY);
       if (batch === undefined) continue;
-      const { tenantId, isPlatform } = source;
+      const { tenantId, isPlatform } = tenant;
       try {
-        requests.push({ tenantId, isPlatform, signal: 'traces', body: wire.frame(batch), count: batch.count });
+        requests.push({ tenantId, isPlatform, signal, body: wire.frame(batch), count: batch.count });
       } catch {
-        this.lose(source, batch.count);
+        this.lose(tenant, batch.count);
       } finally {
         batch.release();
       }
     }
-    return requests;
+    return requests.concat(metrics);
   }
 
   /** Counts what was recorded and cannot be shown. */
@@ -153,29 +185,51 @@ export class TelemetryTap<O extends TappedSpan = TappedSpan> {
   close(): void {
     this.#open.clear();
     for (const { queue } of this.#waiting.values()) queue.clear();
-    this.#waiting.clear();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#waiting = new Map();
+    this.#requests = [];
+    this.#shares = new Map();
     this.#bytes = 0;
   }
 
-  #push(source: TapSource, scope: SpanScope, bytes: Uint8Array, end: number): void {
-    const { maxBytes, chunks, ready } = this.#options;
-    const wire = source.wire(PROTOBUF);
+  #push<Item>(tenant: TapTenant, wire: SpanWire<Item>, scope: SpanScope, writer: ProtoWriter): void {
+    const { maxBytes, chunks } = this.#options;
     let waiting = this.#waiting.get(wire);
     if (waiting === undefined) {
       const queue = new SpanByteQueue({ chunks, maxSize: MAX_RECORDS, maxBytes });
-      waiting = { source, wire, queue };
+      waiting = { tenant, share: this.#shareOf(tenant), wire, signal: wire.format.signal, queue };
       this.#waiting.set(wire, waiting);
     }
-    const { queue } = waiting;
-    const length = recordLength(end);
+    const { share, queue } = waiting;
+    const length = recordLength(writer.position);
     wire.noteScope(scope);
-    if (queue.bytes + length > maxBytes - this.#bytes || !queue.push(bytes, 0, end, scope.index)) {
-      this.lose(source, 1);
-      return;
+    if (this.#hasRoom(share, length) && queue.push(writer.written, 0, writer.position, scope.index)) {
+      this.#grow(share, length);
+    } else this.lose(tenant, 1);
+  }
+
+  #shareOf(tenant: TapTenant): Share {
+    const key = keyOf(tenant);
+    let share = this.#shares.get(key);
+    if (share === undefined) {
+      share = { bytes: 0 };
+      this.#shares.set(key, share);
     }
+    return share;
+  }
+
+  #hasRoom(share: Share, bytes: number): boolean {
+    return share.bytes + bytes <= this.#options.maxBytes - this.#bytes;
+  }
+
+  #grow(share: Share, bytes: number): void {
     const wasEmpty = this.#bytes === 0;
-    this.#bytes += length;
-    if (wasEmpty) ready();
+    share.bytes += bytes;
+    this.#bytes += bytes;
+    if (wasEmpty) this.#options.ready();
   }
 }
 

@@ -1,5 +1,6 @@
 import type { TraceFunction, TraceOptions } from './trace-function.ts';
 
+/** Which methods of a class are wrapped, and how. */
 export interface TraceClassOptions extends Omit<TraceOptions, 'name' | 'callback'> {
   /** Names of the methods to wrap, or a pattern for them. Default: all but those that languages and libraries call. */
   readonly include?: readonly string[] | RegExp | undefined;

@@ -12,6 +12,7 @@ export interface TraceOptions {
   readonly kind?: SpanKind | undefined;
   /** Attributes of the span, or a function of the call's arguments that returns them. */
   readonly attributes?: Attributes | ((...args: never[]) => Attributes) | undefined;
+  /** Links of each span. Default: none. */
   readonly links?: Link[] | undefined;
   /** Whether each call starts a trace of its own. Default: `false`. */
   readonly root?: boolean | undefined;
@@ -34,6 +35,7 @@ export interface TraceOptions {
 
 /** A decorator for methods: a standard (TC39) one, and a legacy TypeScript one. */
 export interface TraceDecorator {
+  /** Decorates a method, by the standard or by TypeScript's older decorators. */
   <F extends Wrappable>(method: F, context: ClassMethodDecoratorContext): F;
   // biome-ignore lint/suspicious/noExplicitAny: the declared form of TypeScript's legacy method decorators.
   (target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<any>): TypedPropertyDescriptor<any>;
@@ -45,6 +47,7 @@ export interface TraceDecorator {
  * `trace(name)` and `trace(options)` return a decorator for methods, and `trace` itself is one.
  */
 export interface TraceFunction extends TraceDecorator {
+  /** Wraps a function, or answers a decorator; a string is the name of its spans. */
   <F extends Wrappable>(fn: F): F;
   <F extends Wrappable>(name: string, fn: F): F;
   <F extends Wrappable>(options: TraceOptions, fn: F): F;

@@ -11,8 +11,10 @@ export interface ModelPrice {
   readonly cacheWrite?: number | undefined;
 }
 
+/** Prices by the name of the model. */
 export type PriceTable = Readonly<Record<string, ModelPrice>>;
 
+/** How tokens and costs are added up, and what is told about long runs. */
 export interface AgentOptions {
   /**
    * Prices by model, up to 1,000; a tenant's come over the registry's, model by model. A model that is not in the table
@@ -39,9 +41,13 @@ export interface AgentSettings {
 
 /** Tokens of one call, as the semantic conventions count: what was read from or written to a cache is part of the input. */
 export interface TokenUsage {
+  /** What went into the model. */
   readonly inputTokens?: number | undefined;
+  /** What the model wrote. */
   readonly outputTokens?: number | undefined;
+  /** Of the input: what was read from a cache. */
   readonly cacheReadTokens?: number | undefined;
+  /** Of the input: what was written into a cache. */
   readonly cacheWriteTokens?: number | undefined;
   /** The model that answered, where it is not the one that was asked. */
   readonly model?: string | undefined;
@@ -61,6 +67,7 @@ export interface UsageTotals {
   readonly unpriced: number;
 }
 
+/** What the agents of a tenant have used. */
 export interface TenantUsage extends UsageTotals {
   readonly currency: string;
   /** By the model that answered; of more than 100 models the others are together under `_other`. */

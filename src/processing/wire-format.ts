@@ -1,3 +1,4 @@
+import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
 import type { AttributeList, EndedSpan } from './ended-span.ts';
 import { frameJsonGroups, frameJsonLogGroups, frameJsonLogs, frameJsonRequest } from './json-frame.ts';
 import { encodeLog } from './log-encoder.ts';
@@ -11,6 +12,7 @@ import { encodeResourceJson, encodeScopeJson, encodeSpanJson } from './span-json
 
 /** How records, spans or others, look in a queue and in a request. All that goes into one request is of one format. */
 export interface WireFormat<Item = EndedSpan> {
+  readonly signal: TelemetrySignal;
   readonly contentType: string;
   /** Appends the payload of one queue record. Throws for one that cannot be sent; `rewind` the writer then. */
   encode(writer: ProtoWriter, item: Item): void;
@@ -26,6 +28,7 @@ export interface WireFormat<Item = EndedSpan> {
 
 /** OTLP `http/protobuf`; the body alone is also the message of `grpc`. */
 export const PROTOBUF: WireFormat = {
+  signal: 'traces',
   contentType: 'application/x-protobuf',
   encode: encodeSpan,
   encodeResource,
@@ -36,6 +39,7 @@ export const PROTOBUF: WireFormat = {
 
 /** OTLP `http/json`. */
 export const JSON_FORMAT: WireFormat = {
+  signal: 'traces',
   contentType: 'application/json',
   encode: encodeSpanJson,
   encodeResource: encodeResourceJson,
@@ -45,11 +49,12 @@ export const JSON_FORMAT: WireFormat = {
 };
 
 /** {@link PROTOBUF} for log records: all but the record itself has the same field numbers. */
-export const PROTOBUF_LOGS: WireFormat<LogRecord> = { ...PROTOBUF, encode: encodeLog };
+export const PROTOBUF_LOGS: WireFormat<LogRecord> = { ...PROTOBUF, signal: 'logs', encode: encodeLog };
 
 /** {@link JSON_FORMAT} for log records. */
 export const JSON_LOGS: WireFormat<LogRecord> = {
   ...JSON_FORMAT,
+  signal: 'logs',
   encode: encodeLogJson,
   frame: frameJsonLogs,
   frameGroups: frameJsonLogGroups,

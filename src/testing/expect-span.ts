@@ -4,6 +4,7 @@ import type { RecordedKind, RecordedSpan } from './recorded-span.ts';
 
 /** What an attribute must be: equal to a value, matched by a pattern, or accepted by a function. */
 export type ExpectedValue = unknown;
+/** Attributes by key; each a value, or a condition on it. */
 export type ExpectedAttributes = Readonly<Record<string, ExpectedValue>>;
 
 /**
@@ -67,6 +68,7 @@ export class SpanExpectation {
     );
   }
 
+  /** It is of this kind. */
   withKind(kind: RecordedKind): this {
     return this.#narrow(
       (span) => span.kind === kind,

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../utils/clock.ts';
 
+/** Where a clock starts. */
 export interface FakeClockOptions {
   /** What `now()` starts at. Default 2025-01-01T00:00:00Z. */
   readonly startEpochMillis?: number;

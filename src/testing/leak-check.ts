@@ -1,6 +1,7 @@
 import { AssertionError } from 'node:assert';
 import { gunzipSync } from 'node:zlib';
 
+/** What a tenant put in, and what arrived for it. */
 export interface LeakCheckTenant {
   /** Texts that only this tenant's work carries: put them in names, attributes, arguments, errors, baggage. */
   readonly canaries: readonly string[];
@@ -11,7 +12,9 @@ export interface LeakCheckTenant {
   readonly exports: unknown;
 }
 
+/** What is compared with what. */
 export interface LeakCheckOptions {
+  /** By tenant id. */
   readonly tenants: Readonly<Record<string, LeakCheckTenant>>;
   /**
    * Whether also trace and span ids of one tenant's spans must not be where another's arrive. `false` where tenants are

@@ -2,6 +2,7 @@ import type { Attributes } from '@opentelemetry/api';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 
+/** Kinds of spans. */
 export type RecordedKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 
 /** A span as it left the tracer: sampled, limited and redacted. */

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 
 /** A running timer of a {@link Clock}; opaque to its users. */
 export interface Timer {
+  /** It does not run any more. May be repeated. */
   cancel(): void;
 }
 

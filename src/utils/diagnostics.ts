@@ -2,9 +2,13 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 
 /** The part of a pino logger that isotrace writes its own diagnostics to. */
 export interface DiagnosticLogger {
+  /** For whoever looks into a problem. */
   debug(fields: object, message: string): void;
+  /** Of interest, nothing is wrong. */
   info(fields: object, message: string): void;
+  /** Something is lost or degraded. */
   warn(fields: object, message: string): void;
+  /** Something does not work. */
   error(fields: object, message: string): void;
 }
 

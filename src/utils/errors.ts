@@ -22,7 +22,9 @@ export interface ConfigIssue {
 /** The only error class that isotrace throws or reports. Recognise it by `code`. */
 export class IsotraceError extends Error {
   override readonly name = 'IsotraceError';
+  /** What tells errors apart; messages may change. */
   readonly code: IsotraceErrorCode;
+  /** Every problem, where there were several; else empty. */
   readonly issues: readonly ConfigIssue[];
 
   constructor(

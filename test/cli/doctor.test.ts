@@ -184,9 +184,28 @@ describe('isotrace doctor', () => {
       status: 'problem',
       message: expect.stringContaining('the directory is away'),
     });
-    expect(find("OpenTelemetry's globals")[0]).toMatchObject({ status: 'warning', message: 'nobody owns them' });
+    // Without instrumentation nobody misses an owner.
+    expect(find("OpenTelemetry's globals")[0]).toMatchObject({ status: 'ok' });
+    const instrumented = project({ ...GOOD, '@opentelemetry/instrumentation-http': { version: '0.223.0' } });
+    const again = await doctor(['--module', module], { cwd: instrumented });
+    expect(again.find("OpenTelemetry's globals")[0]).toMatchObject({ status: 'warning', message: 'nobody owns them' });
     const missing = await doctor(['--module', '/does/not/exist.mjs']);
     expect(missing.find('/does/not/exist.mjs')[0]).toMatchObject({ status: 'problem' });
+  });
+
+  it('sends a span to where ISOTRACE_ENDPOINT says, as the modules do that init writes', async () => {
+    const receiver = await receiverWith();
+    const { find, exitCode } = await doctor([], { env: { ISOTRACE_ENDPOINT: receiver.url } });
+    expect(find(`${new URL(receiver.url).host} (http/protobuf)`)).toEqual([
+      expect.objectContaining({ status: 'ok', message: 'it took a test span' }),
+    ]);
+    expect(exitCode).toBe(0);
+    // A key over plain http to elsewhere is nothing that a builder does.
+    const keys = { ISOTRACE_API_KEY_ID: 'key', ISOTRACE_API_KEY_SECRET: 'CANARY-7' };
+    const plain = await doctor([], { env: { ISOTRACE_ENDPOINT: 'http://receiver.test', ...keys } });
+    expect(plain.exitCode).toBe(1);
+    expect(plain.stdout).toMatch(/ISOTRACE_\*: /);
+    expect(plain.stdout).not.toContain('CANARY');
   });
 
   it('prints words for people', async () => {
@@ -196,6 +215,6 @@ describe('isotrace doctor', () => {
     });
     expect(exitCode).toBe(0);
     expect(stdout).toContain('warning  OTEL_EXPORTER_OTLP_HEADERS');
-    expect(stdout).toContain('0 problems, 1 warnings');
+    expect(stdout).toContain('0 problems, 1 warning\n');
   });
 });

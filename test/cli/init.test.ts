@@ -110,13 +110,14 @@ describe('isotrace init without anybody to ask', () => {
     const none = await init(project(), '--framework', 'express');
     expect(none.install).toEqual([
       'npm install isotrace @opentelemetry/api @opentelemetry/resources@2 @opentelemetry/sdk-trace@2 @opentelemetry/context-async-hooks@2 express',
-      'npm install --save-dev @types/node @types/express',
+      'npm install --save-dev typescript tsx @types/node @types/express',
     ]);
     const dependencies = { isotrace: '1', '@opentelemetry/api': '1', '@opentelemetry/core': '^3.1.0', hono: '4' };
-    const some = await init(project({ 'package.json': manifest('a', { ...dependencies, '@types/node': '20' }) }));
-    expect(some.install).toEqual([
-      'npm install @opentelemetry/resources@3 @opentelemetry/sdk-trace@3 @opentelemetry/context-async-hooks@3',
-    ]);
+    const given = { 'package.json': manifest('a', { ...dependencies, '@types/node': '20' }) };
+    const sdk =
+      'npm install @opentelemetry/resources@3 @opentelemetry/sdk-trace@3 @opentelemetry/context-async-hooks@3';
+    expect((await init(project(given))).install).toEqual([sdk, 'npm install --save-dev typescript tsx']);
+    expect((await init(project({ ...given, 'tsconfig.json': '{}' }))).install).toEqual([sdk]);
   });
 
   it('skips files that exist, unless it is told to replace them', async () => {
@@ -143,7 +144,15 @@ describe('isotrace init without anybody to ask', () => {
     expect(stdout).toContain('skipped   .env.example  exists; --force replaces it');
     expect(stdout).toContain('npm install isotrace');
     expect(stdout).toContain("import { telemetry, telemetryErrors } from './telemetry/middleware.js';");
+    expect(stdout).toContain('npx isotrace run -- npx tsx app.ts # or whatever starts your program');
+    expect(readFileSync(path.join(cwd, 'telemetry/README.md'), 'utf8')).toContain('npx isotrace run -- npx tsx app.ts');
+  });
+
+  it('says how to see it by what starts the project', async () => {
+    const cwd = project({ 'package.json': '{ "scripts": { "start": "tsx server.ts" } }' });
+    const { stdout } = await isotraceOnce(['init', '--yes'], { cwd });
     expect(stdout).toContain('npx isotrace run -- npm start');
+    expect(readFileSync(path.join(cwd, 'telemetry/README.md'), 'utf8')).toContain('npx isotrace run -- npm start');
   });
 
   it.each([

@@ -19,6 +19,47 @@ import {
 const ENTRY = new URL('../../src/index.ts', import.meta.url).href;
 const NEVER = new Promise<never>(() => {});
 
+/** Those that the test itself begins with do not count. */
+function listeners(): () => Record<string, number> {
+  const count = (event: string): number => process.listenerCount(event);
+  const before = ['beforeExit', 'SIGTERM', 'SIGUSR2'].map((event) => [event, count(event)] as const);
+  return () => Object.fromEntries(before.map(([event, known]) => [event, count(event) - known]));
+}
+
+describe('the hooks of a registry in the process', () => {
+  it('are gone when its shutdown is over, and those of another registry stay', async () => {
+    const target = await receiver({ fault: { mode: 'delay', millis: 50 } });
+    const here = listeners();
+    const [registry, other] = [registryOf({ configure: toReceiver(target) }), registryOf({})];
+    const remove = registry.installProcessHooks({ signals: ['SIGTERM', 'SIGUSR2'] });
+    registry.installProcessHooks();
+    other.installProcessHooks();
+    expect(here()).toEqual({ beforeExit: 3, SIGTERM: 3, SIGUSR2: 1 });
+    registry.get('acme').startSpan('work').end();
+    const report = registry.shutdown();
+    await target.waitForRequests(1);
+    expect(here(), 'while it delivers').toEqual({ beforeExit: 3, SIGTERM: 3, SIGUSR2: 1 });
+    expect(await report).toMatchObject({ ok: true, delivered: 1 });
+    expect(here()).toEqual({ beforeExit: 1, SIGTERM: 1, SIGUSR2: 0 });
+    registry.installProcessHooks();
+    remove();
+    expect(here()).toEqual({ beforeExit: 1, SIGTERM: 1, SIGUSR2: 0 });
+    await other.shutdown();
+    expect(here()).toEqual({ beforeExit: 0, SIGTERM: 0, SIGUSR2: 0 });
+  });
+
+  it('can be taken out one by one', async () => {
+    const here = listeners();
+    const registry = registryOf({});
+    const [one, two] = [registry.installProcessHooks(), registry.installProcessHooks({ signals: ['SIGUSR2'] })];
+    one();
+    one();
+    expect(here()).toEqual({ beforeExit: 1, SIGTERM: 0, SIGUSR2: 1 });
+    two();
+    expect(here()).toEqual({ beforeExit: 0, SIGTERM: 0, SIGUSR2: 0 });
+  });
+});
+
 describe('flush', () => {
   it('resolves at once when there is nothing to do, also before the first use', async () => {
     const registry = registryOf({});

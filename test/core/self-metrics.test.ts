@@ -9,7 +9,7 @@ import {
 import { InMemorySpanExporter } from '@opentelemetry/sdk-trace';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FakeClock } from '../support/fake-clock.ts';
-import { receivedPoints } from '../support/received-metrics.ts';
+import { metricRequests, receivedPoints } from '../support/received-metrics.ts';
 import { receiver, registryOf, resolveWith, toReceiver, until } from './registry-kit.ts';
 
 /** Collects when it is asked, as a Prometheus endpoint does. */
@@ -278,6 +278,43 @@ describe('without a meter provider', () => {
       ['DROP', 0],
     ]);
     expect(receivedPoints(to).every(({ scope }) => scope === 'isotrace')).toBe(true);
+  });
+
+  it('is collected once at shutdown, when the tenants have delivered, and sent once to each destination', async () => {
+    const [to, other, target] = [await receiver(), await receiver(), await receiver()];
+    const destination = [{ endpoint: to.url }, { endpoint: other.url, protocol: 'http/json' as const }];
+    const registry = registryOf({ platform: { destination }, configure: toReceiver(target) });
+    for (const tenantId of ['acme', 'beta']) registry.get(tenantId).startSpan('work').end();
+    registry.platform.startSpan('own').end();
+    expect(await registry.shutdown()).toMatchObject({ ok: true, pending: 0 });
+    for (const at of [to, other]) {
+      expect(at.spans()).toHaveLength(1);
+      expect(metricRequests(at)).toHaveLength(1);
+      const exported = receivedPoints(at, 'otel.sdk.exporter.span.exported');
+      const port = Number(new URL(target.url).port);
+      expect(exported.find(({ attributes }) => attributes['server.port'] === port)?.value).toBe(2);
+    }
+  });
+
+  it('is sent at shutdown also if tenants hang until its end', async () => {
+    const [to, hanging] = [await receiver(), await receiver({ fault: { mode: 'hang' } })];
+    const clock = new FakeClock();
+    const registry = registryOf({
+      clock,
+      platform: { destination: { endpoint: to.url } },
+      configure: toReceiver(hanging),
+    });
+    registry.get('acme').startSpan('work').end();
+    registry.platform.startSpan('own').end();
+    const report = registry.shutdown({ timeoutMillis: 8_000 });
+    await hanging.waitForRequests(1);
+    await to.waitForSpans(1);
+    expect(metricRequests(to)).toHaveLength(0);
+    await clock.advanceAsync(4_100);
+    await to.waitForRequests(2);
+    expect(metricRequests(to)).toHaveLength(1);
+    expect(await resolveWith(clock, report)).toMatchObject({ ok: false });
+    expect(receivedPoints(to, 'otel.sdk.span.started').length).toBeGreaterThan(0);
   });
 
   it('measures nothing where nobody gets it', async () => {

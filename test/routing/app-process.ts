@@ -18,6 +18,8 @@ export interface AppResult {
   readonly stats: RegistryStats;
   /** What the SDK of the host had. */
   readonly host: readonly { name: string; traceId: string; spanId: string; parentSpanId: string }[];
+  /** What the host noted in its handlers. */
+  readonly noted?: readonly unknown[];
   /** Who got which spans. */
   readonly spans: Readonly<Record<string, readonly DecodedSpan[]>>;
 }

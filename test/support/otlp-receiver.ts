@@ -50,8 +50,10 @@ export interface ReceiverOptions {
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string; readonly requestCert?: boolean };
   /** Node's default, 5,000: how long an idle connection stays open. */
   readonly keepAliveTimeoutMillis?: number;
-  /** Gets each request, of which then nothing is kept. */
-  readonly observe?: (request: ReceivedRequest) => void;
+  /** Default: a free one. */
+  readonly port?: number;
+  /** Gets each request, of which then nothing is kept, before it is answered. */
+  readonly observe?: (request: ReceivedRequest) => Promise<void>;
 }
 
 /** A function decides with the body at hand, counted from 0 since it was set. */
@@ -102,9 +104,8 @@ export class OtlpReceiver implements AsyncDisposable {
     this.#options = options;
     this.#fault = options.fault ?? { mode: 'ok' };
     this.#isGrpc = options.protocol === 'grpc';
-    this.#listener = new ReceiverListener(this.#isGrpc ? this.#createGrpc() : this.#createHttp(), () =>
-      this.#changed(),
-    );
+    const inner = this.#isGrpc ? this.#createGrpc() : this.#createHttp();
+    this.#listener = new ReceiverListener(inner, options.port ?? 0, () => this.#changed());
   }
 
   get connections(): { readonly open: number; readonly total: number } {
@@ -229,8 +230,9 @@ export class OtlpReceiver implements AsyncDisposable {
         head: { ...headOf(headers[':path'] ?? '', headers), method: headers[':method'] ?? '' },
         upload: stream,
         socket,
-        answer: (fault) => answerGrpc(fault, stream, { later: this.#later, reset, close }),
-        reset,
+        // Not inside of Node's parser, which aborts the process when its session ends there (nodejs/node#64850).
+        answer: (fault) => void setImmediate(() => answerGrpc(fault, stream, { later: this.#later, reset, close })),
+        reset: () => void setImmediate(reset),
       }).catch(() => stream.destroy());
     });
     return server;
@@ -258,7 +260,9 @@ export class OtlpReceiver implements AsyncDisposable {
     received.accepted = received.acknowledged || fault.mode === 'stored-then-reset';
     if (fault.mode === 'partial-success') received.rejected = fault.rejected;
     received.spans = this.#spansOf(received);
-    this.#keep(received);
+    this.#received += 1;
+    if (this.#options.observe) await this.#options.observe(received);
+    else this.#keep(received);
     if (!endsEarly) exchange.answer(fault);
     this.#changed();
   }
@@ -302,11 +306,6 @@ export class OtlpReceiver implements AsyncDisposable {
   }
 
   #keep(received: ReceivedRequest): void {
-    this.#received += 1;
-    if (this.#options.observe !== undefined) {
-      this.#options.observe(received);
-      return;
-    }
     this.requests.push(received);
     if (received.accepted) this.#spans.push(...received.spans);
   }

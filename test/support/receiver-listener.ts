@@ -22,10 +22,12 @@ export class ReceiverListener {
   readonly #changed: () => void;
   readonly #ids = new Map<Socket, number>();
   #server: net.Server;
-  #port = 0;
+  #port: number;
 
-  constructor(inner: HttpServer | Http2Server, changed: () => void) {
+  /** `port` 0: a free one. */
+  constructor(inner: HttpServer | Http2Server, port: number, changed: () => void) {
     this.#inner = inner;
+    this.#port = port;
     this.#changed = changed;
     this.#server = this.#createServer();
   }

@@ -1,14 +1,16 @@
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { DestinationOptions } from '../../core/destination-options.ts';
+import { TracerBuilder } from '../../core/tracer-builder.ts';
 import { toDestinationOptions } from '../../core/tracer-config.ts';
 import { readEnvironment } from '../../infra/environment.ts';
+import type { ConfigIssue } from '../../utils/errors.ts';
 import { type CliHost, EXIT, type Outcome } from '../cli-host.ts';
 import { checkDestination } from '../doctor/check-destination.ts';
 import { checkEnvironment, checkNode } from '../doctor/check-environment.ts';
 import { checkModule } from '../doctor/check-module.ts';
-import { checkPackages, isOfInterest } from '../doctor/check-packages.ts';
-import type { Finding } from '../doctor/finding.ts';
+import { checkPackages, hasInstrumentations, isOfInterest } from '../doctor/check-packages.ts';
+import { type Finding, problem } from '../doctor/finding.ts';
 import { findPackages } from '../doctor/installed-packages.ts';
 import { printable } from '../terminal.ts';
 import { wholeNumber } from '../whole-number.ts';
@@ -51,20 +53,26 @@ export function doctorCommand(host: CliHost, outcome: Outcome): Command {
       const [problems, warnings] = [count('problem'), count('warning')];
       outcome.exitCode = problems === 0 ? EXIT.good : EXIT.problems;
       if (host.terminal.json) host.terminal.value({ problems, warnings, findings });
-      else print(host, findings, `${problems} problems, ${warnings} warnings`);
+      else print(host, findings, `${counted(problems, 'problem')}, ${counted(warnings, 'warning')}`);
     });
 }
 
 async function examine({ env, cwd }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
   const { endpoint, header: headers, protocol, module, tenant, timeout } = flags;
-  const findings = [
-    checkNode(process.version),
-    ...checkPackages(findPackages(cwd, isOfInterest)),
-    ...checkEnvironment(env),
-  ];
+  const packages = findPackages(cwd, isOfInterest);
+  const findings = [checkNode(process.version), ...checkPackages(packages), ...checkEnvironment(env)];
   const given = endpoint.map((url): DestinationOptions => ({ endpoint: url, headers, ...(protocol && { protocol }) }));
-  for (const destination of [...ofPlatform(env), ...given]) findings.push(await checkDestination(destination, timeout));
-  if (module !== undefined) findings.push(...(await checkModule(path.resolve(cwd, module), tenant, timeout)));
+  const { found, wrong } = ofBuilder(env, findings);
+  findings.push(...wrong);
+  for (const destination of [...ofPlatform(env), ...found, ...given]) {
+    findings.push(await checkDestination(destination, timeout));
+  }
+  if (module !== undefined) {
+    const instrumented = hasInstrumentations(packages);
+    findings.push(
+      ...(await checkModule({ file: path.resolve(cwd, module), name: module, instrumented }, tenant, timeout)),
+    );
+  }
   return findings;
 }
 
@@ -72,6 +80,27 @@ async function examine({ env, cwd }: CliHost, flags: DoctorFlags): Promise<Findi
 function ofPlatform(env: CliHost['env']): DestinationOptions[] {
   const { destinations } = readEnvironment(env).options;
   return destinations.filter(({ signals }) => signals.includes('traces')).map(toDestinationOptions);
+}
+
+/**
+ * Where `ISOTRACE_*` variables send what a builder makes of them, or a module that `init` wrote; and what is wrong with
+ * them together. What is wrong with one of them by itself has been told.
+ */
+function ofBuilder(env: CliHost['env'], told: readonly Finding[]): { found: DestinationOptions[]; wrong: Finding[] } {
+  if ((env['ISOTRACE_ENDPOINT'] ?? '') === '') return { found: [], wrong: [] };
+  const result = TracerBuilder.fromEnv(env).options();
+  if (result.ok) return { found: [result.options.destination ?? []].flat(), wrong: [] };
+  const isNew = ({ option }: ConfigIssue): boolean => !told.some(({ check }) => check === option);
+  const wrong = result.issues
+    .filter(isNew)
+    .map(({ option, accepted, received }) =>
+      problem(`ISOTRACE_*: ${option}`, `${received} is not acceptable`, `accepted: ${accepted}`),
+    );
+  return { found: [], wrong };
+}
+
+function counted(count: number, name: string): string {
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
 
 function print({ terminal }: CliHost, findings: readonly Finding[], sum: string): void {

@@ -1,14 +1,7 @@
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type CliHost, CommandError, EXIT } from '../cli-host.ts';
-import {
-  DESTINATIONS,
-  FRAMEWORKS,
-  type GivenAnswers,
-  type InitAnswers,
-  SERVICE_NAME,
-  TENANT_SOURCES,
-} from '../init/answers.ts';
+import { DESTINATIONS, FRAMEWORKS, type GivenAnswers, SERVICE_NAME, TENANT_SOURCES } from '../init/answers.ts';
 import { completeAnswers } from '../init/ask.ts';
 import { initFiles } from '../init/init-files.ts';
 import { applicationLines, installCommands, tryCommand } from '../init/next-steps.ts';
@@ -40,12 +33,20 @@ export function initCommand(host: CliHost): Command {
       const project = readProject(cwd);
       const answers = await completeAnswers(given, project, host, host.isInteractive && !terminal.json && !yes);
       const directory = parseDirectory(answers.directory);
-      const files = writeScaffold(cwd, initFiles({ ...answers, directory }), { force });
+      const files = writeScaffold(cwd, initFiles({ ...answers, directory }, project.start), { force });
       const install = installCommands(answers.framework, project);
       const application = applicationLines({ ...answers, directory });
-      if (terminal.json) terminal.value({ answers: { ...answers, directory }, files, install, application });
-      else printInit(terminal, answers, files, { install, application });
+      const run = tryCommand(answers, project.start);
+      if (terminal.json) terminal.value({ answers: { ...answers, directory }, files, install, application, run });
+      else printInit(terminal, files, { install, application, run });
     });
+}
+
+/** What is left to do. */
+interface NextSteps {
+  readonly install: readonly string[];
+  readonly application: readonly string[];
+  readonly run: string;
 }
 
 /** Which files there are now, and which of them were there before. */
@@ -59,9 +60,8 @@ export function printFiles(terminal: Terminal, files: readonly ScaffoldedFile[])
 
 function printInit(
   terminal: Terminal,
-  answers: InitAnswers,
   files: readonly ScaffoldedFile[],
-  { install, application }: { readonly install: readonly string[]; readonly application: readonly string[] },
+  { install, application, run }: NextSteps,
 ): void {
   const step = (title: string, texts: readonly string[]): void => {
     if (texts.length === 0) return;
@@ -72,7 +72,7 @@ function printInit(
   printFiles(terminal, files);
   step('Install', install);
   step('In the application', application);
-  step('See it', [tryCommand(answers)]);
+  step('See it', [run, 'npx isotrace tail      # in another terminal', 'npx isotrace doctor    # finds what is wrong']);
 }
 
 function choice(flags: string, description: string, choices: Readonly<Record<string, string>>): Option {

@@ -5,20 +5,32 @@ import { checkTracer } from './check-destination.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { loadModule } from './load-module.ts';
 
+interface ExaminedModule {
+  readonly file: string;
+  /** As the user wrote it. */
+  readonly name: string;
+  /** Whether the project has packages that record through OpenTelemetry's globals. */
+  readonly instrumented: boolean;
+}
+
 /** Loads a module of the user's and looks at what it did: who owns the globals, how its registry does. Never rejects. */
-export async function checkModule(file: string, tenants: readonly string[], timeoutMillis: number): Promise<Finding[]> {
+export async function checkModule(
+  { file, name, instrumented }: ExaminedModule,
+  tenants: readonly string[],
+  timeoutMillis: number,
+): Promise<Finding[]> {
   let exported: Readonly<Record<string, unknown>>;
   try {
     exported = await loadModule(file);
   } catch (error) {
-    return [problem(file, `it cannot be loaded: ${describeError(error)}`, 'give a module that exports the registry')];
+    return [problem(name, `it cannot be loaded: ${describeError(error)}`, adviceForModule(error))];
   }
-  const findings = [checkGlobals()];
+  const findings = [checkGlobals(instrumented)];
   const registry = Object.values(exported).find(isRegistry);
   if (registry === undefined) {
     return [
       ...findings,
-      warning(file, 'it exports no registry', 'export it, as in "export const registry = new TracerRegistry(…)"'),
+      warning(name, 'it exports no registry', 'export it, as in "export const registry = new TracerRegistry(…)"'),
     ];
   }
   const { issues } = registry.health();
@@ -33,11 +45,18 @@ export async function checkModule(file: string, tenants: readonly string[], time
   return findings;
 }
 
-function checkGlobals(): Finding {
+function adviceForModule(error: unknown): string {
+  const isTypeScript = (error as { readonly code?: unknown } | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION';
+  if (!isTypeScript) return 'give a module that exports the registry';
+  return `give the compiled module, or have it translated: NODE_OPTIONS="--import tsx" npx isotrace doctor …`;
+}
+
+function checkGlobals(instrumented: boolean): Finding {
   const owner = detectGlobalSdk();
   const check = "OpenTelemetry's globals";
   if (owner === 'isotrace') return ok(check, 'isotrace owns them: instrumentation finds the tenant');
   if (owner === 'none') {
+    if (!instrumented) return ok(check, 'nobody owns them, and no instrumentation is installed that would need it');
     return warning(
       check,
       'nobody owns them',

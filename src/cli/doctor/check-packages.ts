@@ -82,6 +82,11 @@ function checkPeers(packages: readonly InstalledPackage[]): Finding[] {
   return findings.length > 0 ? findings : [ok('peers', 'all that isotrace needs are there')];
 }
 
+/** Whether there is anything that makes spans of its own through OpenTelemetry's globals. */
+export function hasInstrumentations(packages: readonly InstalledPackage[]): boolean {
+  return packages.some(({ name }) => name.includes('/instrumentation-') || name.includes('/auto-instrumentations-'));
+}
+
 /** The same instrumentation twice patches the same module twice: each call makes two spans. */
 function checkInstrumentations(packages: readonly InstalledPackage[]): Finding[] {
   const names = new Set(packages.map(({ name }) => name).filter((name) => name.includes('/instrumentation-')));

@@ -10,7 +10,7 @@ interface Variable {
 }
 
 /** `README.md` beside the modules. */
-export function renderGuide(answers: InitAnswers): string {
+export function renderGuide(answers: InitAnswers, start: string | undefined): string {
   const { destination } = answers;
   const module = middlewareModule(answers.framework);
   return lines(
@@ -48,7 +48,7 @@ export function renderGuide(answers: InitAnswers): string {
     'To see what is sent:',
     '',
     '```sh',
-    tryCommand(answers),
+    tryCommand(answers, start),
     'npx isotrace tail      # in another terminal',
     'npx isotrace doctor    # finds what is wrong',
     '```',

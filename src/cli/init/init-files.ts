@@ -4,14 +4,14 @@ import { renderGuide, renderVariables } from './guide-template.ts';
 import { middlewareModule, renderMiddleware } from './middleware-template.ts';
 import { renderDirectory, renderRegistry } from './registry-template.ts';
 
-/** What `isotrace init` writes for these answers. */
-export function initFiles(answers: InitAnswers): ScaffoldFile[] {
+/** What `isotrace init` writes for these answers, in a project that `start` starts. */
+export function initFiles(answers: InitAnswers, start?: string): ScaffoldFile[] {
   const { directory, destination, framework } = answers;
   return [
     { path: `${directory}/registry.ts`, content: renderRegistry(answers) },
     ...(destination === 'directory' ? [{ path: `${directory}/directory.ts`, content: renderDirectory() }] : []),
     { path: `${directory}/${middlewareModule(framework).file}.ts`, content: renderMiddleware(answers) },
-    { path: `${directory}/README.md`, content: renderGuide(answers) },
+    { path: `${directory}/README.md`, content: renderGuide(answers, start) },
     { path: '.env.example', content: renderVariables(answers) },
   ];
 }

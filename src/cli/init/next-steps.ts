@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { DestinationKind, Framework, InitAnswers } from './answers.ts';
+import type { Framework, InitAnswers } from './answers.ts';
 import { middlewareModule } from './middleware-template.ts';
 import type { Project } from './project.ts';
 
@@ -22,14 +22,15 @@ const FRAMEWORK_PACKAGES: Readonly<
 };
 
 /** The commands that install what the project does not depend on yet. */
-export function installCommands(framework: Framework, { dependencies }: Project): string[] {
+export function installCommands(framework: Framework, { dependencies, isTypeScript }: Project): string[] {
   const { runs, types } = FRAMEWORK_PACKAGES[framework];
   // Version 3 of OpenTelemetry needs Node.js 22; two lines of it in one project do not mix.
   const has3 = [CORE, ...SDK].some((name) => /^[\^~>=]*3\./.test(dependencies.get(name) ?? ''));
   const missing = (names: readonly string[]): string[] => names.filter((name) => !dependencies.has(name));
   const sdk = missing(SDK).map((name) => `${name}@${has3 ? '3' : '2'}`);
   const packages = [...missing(['isotrace', '@opentelemetry/api']), ...sdk, ...missing(runs)];
-  const development = missing(['@types/node', ...types]);
+  // What is written is TypeScript; `tsx` starts it without more ado.
+  const development = [...(isTypeScript ? [] : ['typescript', 'tsx']), ...missing(['@types/node', ...types])];
   return [
     ...(packages.length > 0 ? [`npm install ${packages.join(' ')}`] : []),
     ...(development.length > 0 ? [`npm install --save-dev ${development.join(' ')}`] : []),
@@ -44,16 +45,18 @@ export function applicationLines({ framework, directory }: InitAnswers): string[
   return [`import { ${names} } from './${from}';`, ...USES[framework]];
 }
 
-/** The command that shows what comes of it. */
-export function tryCommand({ destination }: InitAnswers): string {
-  return TRIES[destination];
+/** The command that shows what comes of it. `start` is what starts the project, as far as it says so. */
+export function tryCommand({ destination }: InitAnswers, start: string | undefined): string {
+  const program = start ?? 'npx tsx app.ts # or whatever starts your program';
+  switch (destination) {
+    case 'dashboard':
+      return `npx isotrace run -- ${program}`;
+    case 'collector':
+      return `npx isotrace run --tenant-header X-Scope-OrgID -- ${program}`;
+    case 'directory':
+      return 'npx isotrace dashboard # where the accounts of .env.example send to';
+  }
 }
-
-const TRIES: Readonly<Record<DestinationKind, string>> = {
-  dashboard: 'npx isotrace run -- npm start',
-  collector: 'npx isotrace run --tenant-header X-Scope-OrgID -- npm start',
-  directory: 'npx isotrace dashboard # where the accounts of .env.example send to',
-};
 
 const USES: Readonly<Record<Framework, readonly string[]>> = {
   express: [

@@ -10,6 +10,10 @@ export interface Project {
   readonly service: string;
   /** Where modules go: beside the other sources. */
   readonly directory: string;
+  /** Whether it compiles TypeScript already, or has it translated. */
+  readonly isTypeScript: boolean;
+  /** What starts it: `npm start`, where `package.json` says what that is. */
+  readonly start: string | undefined;
 }
 
 /** NestJS first: it depends on Express or Fastify. */
@@ -20,6 +24,7 @@ const PACKAGES: readonly (readonly [name: string, framework: Framework])[] = [
   ['koa', 'koa'],
   ['hono', 'hono'],
 ];
+const TRANSLATORS = ['typescript', 'tsx', 'ts-node', '@swc/core', '@swc-node/register'];
 const SECTIONS = ['dependencies', 'devDependencies', 'peerDependencies'] as const;
 
 /** Reads the project in `folder`; what cannot be read counts as not there. */
@@ -36,6 +41,12 @@ export function readProject(folder: string): Project {
     framework: PACKAGES.find(([known]) => dependencies.has(known))?.[1],
     service: SERVICE_NAME.test(name) ? name : 'service',
     directory: isDirectory(path.join(folder, 'src')) ? 'src/telemetry' : 'telemetry',
+    isTypeScript:
+      TRANSLATORS.some((translator) => dependencies.has(translator)) || isFile(path.join(folder, 'tsconfig.json')),
+    start:
+      typeof (manifest['scripts'] as { start?: unknown } | null | undefined)?.start === 'string'
+        ? 'npm start'
+        : undefined,
   };
 }
 
@@ -46,6 +57,10 @@ function readManifest(file: string): Readonly<Record<string, unknown>> {
   } catch {
     return {};
   }
+}
+
+function isFile(place: string): boolean {
+  return statSync(place, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function isDirectory(place: string): boolean {

@@ -25,11 +25,13 @@ export type QueryTarget =
       readonly token?: string | undefined;
     };
 
+/** Who may be asked about, and how long an answer may take. */
 export interface QueryBusOptions {
   /** The only tenants that are asked about, up to 100; or `'all'` that the source lets one see. Required. */
   readonly tenants: 'all' | readonly string[];
   /** How long an answer may take, in milliseconds. 1 to 3,600,000. Default: 30,000. */
   readonly timeoutMillis?: number | undefined;
+  /** Time, for tests. Default: the system's. */
   readonly clock?: Clock | undefined;
 }
 

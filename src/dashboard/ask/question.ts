@@ -1,13 +1,7 @@
 import type { BusResult } from '../../utils/bus-result.ts';
 import type { TenantHealth } from '../server/tenant-health.ts';
-import type {
-  LogPage,
-  MetricAggregation,
-  MetricAnswer,
-  StoreStats,
-  TracePage,
-  TraceSpans,
-} from '../store/telemetry-store.ts';
+import type { StoreStats } from '../store/store-figures.ts';
+import type { LogPage, MetricAggregation, MetricAnswer, TracePage, TraceSpans } from '../store/telemetry-store.ts';
 import type { Plain } from './plain.ts';
 
 /*
@@ -41,6 +35,7 @@ export interface AggregateMetrics extends Searched {
   readonly aggregation: MetricAggregation;
   /** Up to 100 of `tenant`, `service`, or names of attributes. Default: `['tenant']`. */
   readonly groupBy?: readonly string[] | undefined;
+  /** As {@link GetMetric.stepMillis}. */
   readonly stepMillis?: number | undefined;
 }
 
@@ -74,19 +69,27 @@ export interface GetHealth {
 /** What is kept, and what the tenants have recorded and exported so far. */
 export interface GetStatus {
   readonly type: 'getStatus';
+  /** Tenants at most. */
   readonly limit?: number | undefined;
 }
 
+/** Every question that isotrace knows. */
 export type Question = GetMetric | AggregateMetrics | GetLogs | GetTrace | SearchTraces | GetHealth | GetStatus;
+/** What tells questions apart. */
 export type QuestionType = Question['type'];
+/** The question of one type. */
 export type QuestionOf<T extends QuestionType> = Extract<Question, { readonly type: T }>;
 
+/** Log records that were found. */
 export type LogsAnswer = Plain<LogPage>;
+/** Traces that were found. */
 export type TracesAnswer = Plain<TracePage>;
+/** The spans of a trace. */
 export type TraceAnswer = Plain<TraceSpans>;
 /** Without `metric` when there is none of that name. */
 export type MetricValuesAnswer = Plain<MetricAnswer>;
 
+/** Whether the source answers, and how the tenants are. */
 export interface HealthAnswer {
   /** The source answers, and no tenant that it knows of has a problem. */
   readonly ok: boolean;
@@ -100,6 +103,7 @@ export interface HealthAnswer {
   readonly more: number;
 }
 
+/** What answers, and what it holds. */
 export interface StatusAnswer {
   /** Of the package that asks. */
   readonly version: string;
@@ -124,6 +128,7 @@ export interface AnswerValues {
   readonly getStatus: StatusAnswer;
 }
 
+/** Why there is no answer. */
 export type QueryFailure =
   /** A field is missing or not acceptable, as `issues` says. */
   | 'invalid'
@@ -137,4 +142,5 @@ export type QueryFailure =
   /** The store, the dashboard or a handler failed. */
   | 'failed';
 
+/** What a question came to: its answer, or why there is none. */
 export type QueryResult<T = unknown> = BusResult<T, QueryFailure>;

@@ -16,25 +16,30 @@ export interface AlertFigures {
   readonly maxMillis: number;
   /** Of the rule's metric, by its aggregation; NaN without one, so that it is neither above nor below anything. */
   readonly metric: number;
+  /** Log records that match the rule's `logs`; NaN without that. */
+  readonly logs: number;
   /** Of the rule's objective; NaN without one. */
   readonly burnRate: number;
   readonly budgetRemaining: number;
-  /** Of attached registries: spans dropped within the window, but for those that sampling turned away. */
+  /** Of attached registries: spans, log records and data points dropped within the window, but for those that sampling turned away. */
   readonly dropped: number;
   /** Of attached registries: attempts that failed since the last that did not, of the worst destination. */
   readonly failures: number;
-  /** Of attached registries: spans that wait. */
+  /** Of attached registries: spans, log records and data points that wait. */
   readonly queued: number;
 }
 
+/** What a threshold can be about. */
 export type AlertFigure = Exclude<keyof AlertFigures, 'tenant'>;
 
 export const ALERT_FIGURES = [
   ...['requests', 'errors', 'errorRate', 'perSecond', 'p50Millis', 'p95Millis', 'p99Millis', 'maxMillis'],
-  ...['metric', 'burnRate', 'budgetRemaining', 'dropped', 'failures', 'queued'],
+  ...['metric', 'logs', 'burnRate', 'budgetRemaining', 'dropped', 'failures', 'queued'],
 ] as readonly AlertFigure[];
 
+/** What a figure must not be above, or below. */
 export interface AlertThreshold {
+  /** Of the tenants in the rule's window. */
   readonly figure: AlertFigure;
   /** The figure is too high. Exactly one of the two is needed. */
   readonly above?: number;
@@ -46,7 +51,30 @@ export interface AlertThreshold {
 export type AlertPredicate = (figures: AlertFigures) => boolean | Promise<boolean>;
 
 export const ALERT_SEVERITIES = ['info', 'warning', 'critical'] as const;
+/** How bad an alert is. */
 export type AlertSeverity = (typeof ALERT_SEVERITIES)[number];
+
+/** A metric that a rule watches. */
+export interface WatchedMetric {
+  /** Of the metric. */
+  readonly name: string;
+  /** What is made of its points. Default: `rate` of sums that only grow, `p95` of histograms, else `avg` or `sum`. */
+  readonly aggregation?: MetricAggregation;
+  /** Which points, in the search language: `attr.queue=mail`. Default: all. */
+  readonly query?: string;
+}
+
+/** Log records that a rule watches. */
+export interface WatchedLogs {
+  /** Which records, in the search language: `severity>=error "timed out"`. Default: all. */
+  readonly query?: string;
+}
+
+export interface WatchedMetricSettings {
+  readonly name: string;
+  readonly aggregation: MetricAggregation | undefined;
+  readonly query: Query;
+}
 
 /** When to alert, for each tenant by itself. */
 export interface AlertRule {
@@ -63,7 +91,9 @@ export interface AlertRule {
   /** Where work enters a service, or every span. Default `entry`. */
   readonly spans?: 'entry' | 'all';
   /** The metric of the figure `metric`. */
-  readonly metric?: { readonly name: string; readonly aggregation?: MetricAggregation };
+  readonly metric?: WatchedMetric;
+  /** The log records of the figure `logs`. */
+  readonly logs?: WatchedLogs;
   /** The name of the objective of `burnRate` and `budgetRemaining`, which is computed over its own window. */
   readonly slo?: string;
   /** Default `warning`. */
@@ -74,9 +104,10 @@ export interface AlertRule {
   readonly description?: string;
 }
 
-export interface AlertRuleSettings extends Required<Omit<AlertRule, 'query' | 'metric' | 'slo' | 'tenants'>> {
+export interface AlertRuleSettings extends Required<Omit<AlertRule, 'query' | 'metric' | 'logs' | 'slo' | 'tenants'>> {
   readonly query: Query;
-  readonly metric: { readonly name: string; readonly aggregation: MetricAggregation | undefined } | undefined;
+  readonly metric: WatchedMetricSettings | undefined;
+  readonly logs: Query | undefined;
   readonly slo: string | undefined;
   readonly scope: TenantScope;
 }

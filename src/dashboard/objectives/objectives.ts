@@ -37,6 +37,7 @@ export interface RuleState {
   readonly lastError: string;
 }
 
+/** The alerts of some tenants. */
 export interface AlertPage {
   readonly alerts: readonly Alert[];
   /** Alerts beyond the limit. */

@@ -1,10 +1,19 @@
 import { type ConfigIssue, IsotraceError } from '../../utils/errors.ts';
 import { isTenantId } from '../../utils/tenant-id.ts';
+import type { Signal } from '../otlp/signal.ts';
 import { parseQuery } from '../query/parse-query.ts';
 import type { Query } from '../query/query.ts';
 import { METRIC_AGGREGATIONS } from '../store/telemetry-store.ts';
 import type { TenantScope } from '../store/tenant-scope.ts';
-import { ALERT_FIGURES, ALERT_SEVERITIES, type AlertRule, type AlertRuleSettings } from './alert-rule.ts';
+import {
+  ALERT_FIGURES,
+  ALERT_SEVERITIES,
+  type AlertRule,
+  type AlertRuleSettings,
+  type WatchedLogs,
+  type WatchedMetric,
+  type WatchedMetricSettings,
+} from './alert-rule.ts';
 import { latencyQuery, SLO_INDICATORS, type SloOptions, type SloSettings } from './slo.ts';
 
 const MINUTE_MILLIS = 60_000;
@@ -13,6 +22,7 @@ const MAX_NAME = 100;
 const MAX_DESCRIPTION = 1_000;
 const MAX_TENANTS = 1_000;
 const SPANS = ['entry', 'all'] as const;
+const QUERIED: Readonly<Record<Signal, string>> = { traces: 'spans', logs: 'log records', metrics: 'metrics' };
 
 /** Checks one objective. Throws an `IsotraceError` that names all that is wrong with it. */
 export function resolveSlo(options: SloOptions): SloSettings {
@@ -36,17 +46,25 @@ export function resolveSlo(options: SloOptions): SloSettings {
     spans: check.oneOf('spans', options.spans ?? 'entry', SPANS),
     scope: check.tenants(options.tenants),
     query,
+    metric: indicator === 'metric' ? check.metric(options.metric) : undefined,
+    logs: indicator === 'logs' ? check.logs(options.logs ?? {}) : undefined,
   };
+  const isOfMinutes = indicator === 'metric' || indicator === 'logs';
+  const { atMost, atLeast } = options;
+  const bounds = [atMost, atLeast].filter((bound) => bound !== undefined);
+  if (isOfMinutes && (bounds.length !== 1 || !bounds.every(Number.isFinite))) {
+    check.issue('atMost', 'a number for `atMost` or `atLeast`', 'another value');
+  }
   if (target === 0 || target === 1) check.issue('target', 'a number between 0 and 1', target);
   check.end();
   const goodQuery = indicator === 'latency' ? latencyQuery(source, settings.thresholdMillis) : undefined;
-  return Object.freeze({ ...settings, goodQuery });
+  return Object.freeze({ ...settings, atMost, atLeast, goodQuery });
 }
 
 /** Checks one rule; `hasSlo` tells whether there is an objective. Throws an `IsotraceError` that names all that is wrong. */
 export function resolveAlertRule(rule: AlertRule, hasSlo: (name: string) => boolean): AlertRuleSettings {
   const check = new Checks('alert', rule);
-  const { when, metric, slo, description = '' } = rule;
+  const { when, metric, logs, slo, description = '' } = rule;
   if (typeof when !== 'function') {
     const { figure, above, below } = when ?? {};
     check.oneOf('when.figure', figure, ALERT_FIGURES);
@@ -56,12 +74,9 @@ export function resolveAlertRule(rule: AlertRule, hasSlo: (name: string) => bool
     }
     if (figure === 'metric' && metric === undefined)
       check.issue('metric', 'a metric, because `when` is about it', metric);
+    if (figure === 'logs' && logs === undefined) check.issue('logs', 'log records, because `when` is about them', logs);
     const isOfSlo = figure === 'burnRate' || figure === 'budgetRemaining';
     if (isOfSlo && slo === undefined) check.issue('slo', 'an objective, because `when` is about it', slo);
-  }
-  if (metric !== undefined) {
-    if (typeof metric.name !== 'string' || metric.name === '') check.issue('metric.name', 'a name', metric.name);
-    if (metric.aggregation !== undefined) check.oneOf('metric.aggregation', metric.aggregation, METRIC_AGGREGATIONS);
   }
   if (slo !== undefined && !hasSlo(slo)) check.issue('slo', 'the name of an objective', slo);
   if (typeof description !== 'string') check.issue('description', 'a text', description);
@@ -75,7 +90,8 @@ export function resolveAlertRule(rule: AlertRule, hasSlo: (name: string) => bool
     severity: check.oneOf('severity', rule.severity ?? 'warning', ALERT_SEVERITIES),
     scope: check.tenants(rule.tenants),
     description: String(description).slice(0, MAX_DESCRIPTION),
-    metric: metric && { name: metric.name, aggregation: metric.aggregation },
+    metric: metric === undefined ? undefined : check.metric(metric),
+    logs: logs === undefined ? undefined : check.logs(logs),
     ...{ slo, query },
   };
   check.end();
@@ -123,11 +139,23 @@ class Checks {
     return new Set(isList ? value : []);
   }
 
-  query(value = ''): readonly [Query, string] {
-    const result = typeof value === 'string' ? parseQuery(value, 'traces') : undefined;
+  query(value = '', signal: Signal = 'traces', option = 'query'): readonly [Query, string] {
+    const result = typeof value === 'string' ? parseQuery(value, signal) : undefined;
     if (result?.ok === true) return [result.query, value];
-    this.issue('query', 'a query of spans', result?.message ?? value);
+    this.issue(option, `a query of ${QUERIED[signal]}`, result?.message ?? value);
     return [{ conditions: [] }, ''];
+  }
+
+  metric(value: WatchedMetric | undefined): WatchedMetricSettings {
+    const { name, aggregation, query } = value ?? {};
+    if (typeof name !== 'string' || name === '') this.issue('metric.name', 'a name', name);
+    if (aggregation !== undefined) this.oneOf('metric.aggregation', aggregation, METRIC_AGGREGATIONS);
+    return { name: String(name), aggregation, query: this.query(query, 'metrics', 'metric.query')[0] };
+  }
+
+  logs(value: WatchedLogs | undefined): Query {
+    if (typeof value !== 'object' || value === null) this.issue('logs', 'an object with a query', value);
+    return this.query(value?.query, 'logs', 'logs.query')[0];
   }
 
   end(): void {

@@ -2,8 +2,11 @@ import { parseQuery } from '../query/parse-query.ts';
 import type { Query } from '../query/query.ts';
 import type { RedGroup, RedQuestion, TelemetryStore } from '../store/telemetry-store.ts';
 import { narrowScope, type TenantScope } from '../store/tenant-scope.ts';
+import type { WatchedLogs, WatchedMetric, WatchedMetricSettings } from './alert-rule.ts';
+import { type JudgedPlace, judgeLogs, judgeMetric, SLO_STEP_MILLIS, type Verdicts } from './judge-minutes.ts';
 
-export const SLO_INDICATORS = ['availability', 'error_rate', 'latency', 'throughput'] as const;
+export const SLO_INDICATORS = ['availability', 'error_rate', 'latency', 'throughput', 'metric', 'logs'] as const;
+/** What an objective can be about. */
 export type SloIndicator = (typeof SLO_INDICATORS)[number];
 
 /** A service level objective: what share of something has to be good over a time that rolls on. */
@@ -13,7 +16,9 @@ export interface SloOptions {
   /**
    * What is measured, for each tenant by itself. `availability`: the share of requests without an error. `error_rate`:
    * the share with one. `latency`: the share of requests that took `thresholdMillis` at most. `throughput`: the share
-   * of minutes, since the first one with a request, that had `minimumPerSecond` requests a second or more.
+   * of minutes, since the first one with a request, that had `minimumPerSecond` requests a second or more. `metric`:
+   * the share of minutes with a value of `metric` that had one of `atMost` or `atLeast` so much. `logs`: the share of
+   * minutes, since the first one with a log record, that had `atMost` or `atLeast` so many log records of `logs`.
    */
   readonly indicator: SloIndicator;
   /** Of `error_rate` the share that must not be exceeded, else the share that has to be reached; between 0 and 1. */
@@ -24,6 +29,14 @@ export interface SloOptions {
   readonly thresholdMillis?: number;
   /** Needed for `throughput`: above 0. */
   readonly minimumPerSecond?: number;
+  /** Needed for `metric`. */
+  readonly metric?: WatchedMetric;
+  /** For `logs`. Default: all log records. */
+  readonly logs?: WatchedLogs;
+  /** The highest value of a minute that is good. One of the two is needed for `metric` and `logs`. */
+  readonly atMost?: number;
+  /** The lowest value of a minute that is good. */
+  readonly atLeast?: number;
   /** Which spans are requests, in the search language. Default: all. */
   readonly query?: string;
   /** Where work enters a service (roots, servers, consumers), or every span. Default `entry`. */
@@ -32,15 +45,21 @@ export interface SloOptions {
   readonly tenants?: readonly string[];
 }
 
-export interface SloSettings extends Required<Omit<SloOptions, 'query' | 'tenants'>> {
+export interface SloSettings
+  extends Required<Omit<SloOptions, 'query' | 'tenants' | 'metric' | 'logs' | 'atMost' | 'atLeast'>> {
   readonly query: Query;
   /** With the condition that makes a request good, where one does. */
   readonly goodQuery: Query | undefined;
   readonly scope: TenantScope;
+  readonly metric: WatchedMetricSettings | undefined;
+  readonly logs: Query | undefined;
+  readonly atMost: number | undefined;
+  readonly atLeast: number | undefined;
 }
 
 /** What share of the error budget is used up asks for. */
 export const SLO_POLICIES = ['normal', 'increase-reviews', 'reduce-risk', 'freeze-deployments'] as const;
+/** What is done about an objective's budget. */
 export type SloPolicy = (typeof SLO_POLICIES)[number];
 
 /** How an objective does for one tenant. */
@@ -74,7 +93,6 @@ export interface SloStatus {
 
 /** Tenants that are looked at for one objective: those with the most requests. */
 const MAX_TENANTS = 1_000;
-export const SLO_STEP_MILLIS = 60_000;
 const POLICY_SHARES = [0.5, 0.75, 1];
 
 /** Computes an objective over the window that ends now, from what the store has; one entry for each tenant with requests. */
@@ -84,24 +102,37 @@ export async function evaluateSlo(
   scope: TenantScope,
   now: number,
 ): Promise<SloStatus[]> {
-  const { query, goodQuery, spans, windowMillis } = slo;
   const visible = narrowScope(scope, slo.scope);
-  const question: RedQuestion = {
-    ...{ scope: visible, query, spans, limit: MAX_TENANTS, groupBy: 'tenant', stepMillis: SLO_STEP_MILLIS },
-    range: { startMillis: now - windowMillis, endMillis: now + 1 },
-  };
-  const [all, good, { oldestMillis = now }] = await Promise.all([
-    store.red(question),
-    goodQuery === undefined ? undefined : store.red({ ...question, query: goodQuery }),
+  const [{ verdicts, partial }, { oldestMillis = now }] = await Promise.all([
+    judgeAll(store, slo, visible, now),
     store.stats(visible),
   ]);
+  const coveredMillis = Math.min(Math.max(now - oldestMillis, 0), slo.windowMillis);
+  return verdicts.map(({ tenant, total, bad }) => ({ ...describe(slo, tenant, total, bad), coveredMillis, partial }));
+}
+
+function judgeAll(store: TelemetryStore, slo: SloSettings, scope: TenantScope, now: number): Promise<Verdicts> {
+  const range = { startMillis: now - slo.windowMillis, endMillis: now + 1 };
+  const place = { store, scope, range, limit: MAX_TENANTS, now };
+  if (slo.metric !== undefined) return judgeMetric(place, slo, slo.metric);
+  if (slo.logs !== undefined) return judgeLogs(place, slo, slo.logs);
+  return judgeRequests(place, slo);
+}
+
+async function judgeRequests({ store, now, ...search }: JudgedPlace, slo: SloSettings): Promise<Verdicts> {
+  const { query, goodQuery, spans } = slo;
+  const question: RedQuestion = { ...search, query, spans, groupBy: 'tenant', stepMillis: SLO_STEP_MILLIS };
+  const [all, good] = await Promise.all([
+    store.red(question),
+    goodQuery === undefined ? undefined : store.red({ ...question, query: goodQuery }),
+  ]);
   const goodOf = new Map(good?.groups.map(({ tenant, count }) => [tenant, count]));
-  const partial = all.partial || good?.partial === true || all.more;
-  const coveredMillis = Math.min(Math.max(now - oldestMillis, 0), windowMillis);
-  return all.groups.map((group) => {
-    const { total, bad } = countBad(slo, group, goodOf.get(group.tenant) ?? 0, now);
-    return { ...describe(slo, group.tenant, total, bad), coveredMillis, partial };
-  });
+  return {
+    verdicts: all.groups.map((group) => {
+      return { tenant: group.tenant, ...countBad(slo, group, goodOf.get(group.tenant) ?? 0, now) };
+    }),
+    partial: all.partial || good?.partial === true || all.more,
+  };
 }
 
 /** The query of what is good, where that is a matter of each request's duration. */

@@ -2,7 +2,14 @@ import { hexOf } from './byte-range.ts';
 import { AttributeReader } from './decode-value.ts';
 import { MalformedOtlpError } from './malformed.ts';
 import type { MetricHeader } from './row-batch.ts';
-import type { ExemplarRecord, HistogramRecord, PointRecord, TelemetryOrigin } from './telemetry-model.ts';
+import type {
+  BucketRecord,
+  ExemplarRecord,
+  ExponentialRecord,
+  HistogramRecord,
+  PointRecord,
+  TelemetryOrigin,
+} from './telemetry-model.ts';
 import { WIRE_BYTES, WIRE_FIXED64, WireReader } from './wire-reader.ts';
 
 /** The most buckets of a histogram, and the most exemplars of a point, that are read. */
@@ -35,11 +42,6 @@ const FIELDS = {
   summary: SUMMARY,
 };
 
-interface Buckets {
-  readonly offset: number;
-  readonly counts: number[];
-}
-
 /** Reads a data point that was checked when it came in. */
 export function decodePoint(
   bytes: Uint8Array,
@@ -65,8 +67,8 @@ export function decodePoint(
   let scale = 0;
   let zeroCount = 0;
   let zeroThreshold = 0;
-  let positive: Buckets = { offset: 0, counts: [] };
-  let negative: Buckets = { offset: 0, counts: [] };
+  let positive: BucketRecord = { offset: 0, counts: [] };
+  let negative: BucketRecord = { offset: 0, counts: [] };
   let flags = 0;
   const isNumber = fields === NUMBER;
   while (reader.next()) {
@@ -97,10 +99,9 @@ export function decodePoint(
       quantiles.push(decodeQuantile(reader));
     }
   }
-  const shape =
-    type === 'exponentialHistogram'
-      ? exponentialShape(scale, zeroCount, zeroThreshold, positive, negative)
-      : { bounds, counts };
+  const exponential =
+    type === 'exponentialHistogram' ? { scale, zeroCount, zeroThreshold, positive, negative } : undefined;
+  const shape = exponential === undefined ? { bounds, counts } : exponentialShape(exponential);
   const histogram: HistogramRecord | undefined = isNumber ? undefined : { count, sum: value, min, max, ...shape };
   return {
     ...origin,
@@ -110,6 +111,7 @@ export function decodePoint(
     attributes: attributes.attributes,
     value,
     histogram,
+    exponential,
     quantiles,
     exemplars,
     flags,
@@ -120,13 +122,13 @@ export function decodePoint(
  * The buckets of an exponential histogram as bounds and counts. Bucket `i` holds the values in `(base^i, base^(i+1)]`,
  * where `base` is `2^(2^-scale)` (OpenTelemetry metrics data model).
  */
-function exponentialShape(
-  scale: number,
-  zeroCount: number,
-  zeroThreshold: number,
-  positive: Buckets,
-  negative: Buckets,
-): Pick<HistogramRecord, 'bounds' | 'counts'> {
+function exponentialShape({
+  scale,
+  zeroCount,
+  zeroThreshold,
+  positive,
+  negative,
+}: ExponentialRecord): Pick<HistogramRecord, 'bounds' | 'counts'> {
   const bounds: number[] = [];
   const counts: number[] = [];
   const bound = (index: number): number => 2 ** (index * 2 ** -scale);
@@ -148,7 +150,7 @@ function exponentialShape(
   return { bounds, counts };
 }
 
-function decodeBuckets({ bytes, start, stop }: WireReader): Buckets {
+function decodeBuckets({ bytes, start, stop }: WireReader): BucketRecord {
   const reader = new WireReader(bytes, start, stop);
   const counts: number[] = [];
   let offset = 0;

@@ -28,12 +28,40 @@ type MutableAttributes = Record<string, TelemetryValue>;
 export class AttributeReader {
   readonly attributes = createAttributes();
   readonly #budget = { values: MAX_VALUES };
+  #inner: WireReader | undefined;
 
   /** Reads the `KeyValue` in the reader's current field. */
   add(reader: WireReader): void {
+    if (this.#budget.values > 0 && this.#addPlain(reader)) return;
     const pending: Pending[] = [];
     readKeyValue(reader, this.attributes, pending);
     readPending(reader.bytes, pending, this.#budget);
+  }
+
+  /** Nearly all values are no lists or maps, and need nothing that is made for them. False for others. */
+  #addPlain({ bytes, start, stop }: WireReader): boolean {
+    this.#inner ??= new WireReader(bytes);
+    const inner = this.#inner;
+    inner.move(start, stop);
+    let key = '';
+    let valueStart = 0;
+    let valueStop = 0;
+    while (inner.next()) {
+      if (inner.tag === TAG_1) key = textOf(bytes, inner);
+      else if (inner.tag === TAG_2) {
+        valueStart = inner.start;
+        valueStop = inner.stop;
+      }
+    }
+    inner.move(valueStart, valueStop);
+    let value: TelemetryValue = null;
+    while (inner.next()) {
+      if (inner.tag === ARRAY_VALUE || inner.tag === MAP_VALUE) return false;
+      value = plainValue(inner, value);
+    }
+    this.#budget.values -= 1;
+    this.attributes[key] = value;
+    return true;
   }
 }
 
@@ -112,31 +140,31 @@ function readPending(bytes: Uint8Array, pending: Pending[], budget: { values: nu
     const { depth, place } = next;
     const reader = new WireReader(bytes, next.start, next.stop);
     while (reader.next()) {
-      switch (reader.tag) {
-        case STRING_VALUE:
-          place(textOf(bytes, reader));
-          break;
-        case BOOL_VALUE:
-          place(reader.low !== 0 || reader.high !== 0);
-          break;
-        case INT_VALUE:
-          place(toInteger(reader.bigSigned));
-          break;
-        case DOUBLE_VALUE:
-          place(reader.double);
-          break;
-        case BYTES_VALUE:
-          place(new Uint8Array(bytes.subarray(reader.start, reader.stop)));
-          break;
-        case ARRAY_VALUE:
-          place(readArray(reader, pending, depth));
-          break;
-        case MAP_VALUE:
-          place(readMap(reader, pending, depth));
-          break;
-        default:
+      if (reader.tag === ARRAY_VALUE) place(readArray(reader, pending, depth));
+      else if (reader.tag === MAP_VALUE) place(readMap(reader, pending, depth));
+      else {
+        const value = plainValue(reader, undefined);
+        if (value !== undefined) place(value);
       }
     }
+  }
+}
+
+/** The value in the reader's current field, which is no list or map; `otherwise` where it is none that is known. */
+function plainValue<T>(reader: WireReader, otherwise: T): TelemetryValue | T {
+  switch (reader.tag) {
+    case STRING_VALUE:
+      return textOf(reader.bytes, reader);
+    case BOOL_VALUE:
+      return reader.low !== 0 || reader.high !== 0;
+    case INT_VALUE:
+      return toInteger(reader);
+    case DOUBLE_VALUE:
+      return reader.double;
+    case BYTES_VALUE:
+      return new Uint8Array(reader.bytes.subarray(reader.start, reader.stop));
+    default:
+      return otherwise;
   }
 }
 
@@ -166,7 +194,9 @@ function readMap(reader: WireReader, pending: Pending[], depth: number): Telemet
   return map;
 }
 
-function toInteger(value: bigint): number | bigint {
+function toInteger(reader: WireReader): number | bigint {
+  if (reader.high === 0) return reader.low;
+  const value = reader.bigSigned;
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }

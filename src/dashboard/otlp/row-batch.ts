@@ -1,8 +1,10 @@
 import type { ByteRange } from './byte-range.ts';
 
 export const METRIC_TYPES = ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'] as const;
+/** Types of metrics. */
 export type MetricType = (typeof METRIC_TYPES)[number];
 
+/** What a metric says about itself. */
 export interface MetricHeader {
   readonly name: string;
   readonly description: string;

@@ -1,2 +1,3 @@
 export const SIGNALS = ['traces', 'metrics', 'logs'] as const;
+/** What telemetry can be. */
 export type Signal = (typeof SIGNALS)[number];

@@ -8,8 +8,10 @@ const MAX_KIND = 5;
 const MAX_STATUS = 2;
 
 export const SPAN_STATUSES = ['unset', 'ok', 'error'] as const;
+/** What a span came to. */
 export type SpanStatusName = (typeof SPAN_STATUSES)[number];
 export const SPAN_KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'] as const;
+/** Kinds of spans. */
 export type SpanKindName = (typeof SPAN_KINDS)[number];
 
 export function spanFlags(status: number, kind: number, root: boolean, exception: boolean): number {

@@ -18,6 +18,7 @@ export type TelemetryValue =
 /** By name; without a prototype. Of a name that occurs twice the last value counts. */
 export type TelemetryAttributes = Readonly<Record<string, TelemetryValue>>;
 
+/** The instrumentation scope that telemetry came from. */
 export interface ScopeRecord {
   readonly name: string;
   readonly version: string;
@@ -33,6 +34,7 @@ export interface TelemetryOrigin {
   readonly scope: ScopeRecord;
 }
 
+/** An event of a span. */
 export interface EventRecord {
   readonly name: string;
   readonly timeUnixNano: bigint;
@@ -40,6 +42,7 @@ export interface EventRecord {
   readonly droppedAttributesCount: number;
 }
 
+/** A link of a span. */
 export interface LinkRecord {
   readonly traceId: string;
   readonly spanId: string;
@@ -49,6 +52,7 @@ export interface LinkRecord {
   readonly flags: number;
 }
 
+/** A span, as it was received. */
 export interface SpanRecord extends TelemetryOrigin {
   /** Ids are lower-case hex. */
   readonly traceId: string;
@@ -70,6 +74,7 @@ export interface SpanRecord extends TelemetryOrigin {
   readonly status: { readonly code: SpanStatusName; readonly message: string };
 }
 
+/** A log record, as it was received. */
 export interface LogRecord extends TelemetryOrigin {
   readonly timeUnixNano: bigint;
   readonly observedTimeUnixNano: bigint;
@@ -86,6 +91,7 @@ export interface LogRecord extends TelemetryOrigin {
   readonly spanId: string;
 }
 
+/** A measurement behind a metric's point, with the span that it was made in. */
 export interface ExemplarRecord {
   readonly timeUnixNano: bigint;
   readonly value: number;
@@ -104,6 +110,22 @@ export interface HistogramRecord {
   readonly counts: readonly number[];
 }
 
+/** An exponential histogram's buckets as they came in (OpenTelemetry metrics data model). */
+export interface ExponentialRecord {
+  readonly scale: number;
+  readonly zeroCount: number;
+  readonly zeroThreshold: number;
+  readonly positive: BucketRecord;
+  readonly negative: BucketRecord;
+}
+
+/** `counts[i]` values in bucket `offset + i`. */
+export interface BucketRecord {
+  readonly offset: number;
+  readonly counts: readonly number[];
+}
+
+/** A data point of a metric as a store keeps it. */
 export interface PointRecord extends TelemetryOrigin {
   readonly metric: MetricHeader;
   readonly startTimeUnixNano: bigint;
@@ -113,6 +135,8 @@ export interface PointRecord extends TelemetryOrigin {
   readonly value: number;
   /** Absent for numbers. Exponential histograms come with the bounds that their scale gives. */
   readonly histogram: HistogramRecord | undefined;
+  /** Of an exponential histogram, in stores that keep what came in. */
+  readonly exponential: ExponentialRecord | undefined;
   /** Of a summary. */
   readonly quantiles: readonly { readonly quantile: number; readonly value: number }[];
   readonly exemplars: readonly ExemplarRecord[];

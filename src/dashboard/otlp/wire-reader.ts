@@ -8,9 +8,10 @@ export const WIRE_FIXED32 = 5;
 const MAX_VARINT_BYTES = 10;
 const TWO_POW_32 = 4_294_967_296;
 
-/** To make a double of its two halves. Node's machines are little-endian. */
+/** To make a number of its two halves. Node's machines are little-endian. */
 const double = new Float64Array(1);
 const halves = new Uint32Array(double.buffer);
+const whole = new BigUint64Array(double.buffer);
 
 /**
  * A cursor over protobuf bytes that allocates nothing: `next` moves to the next field of the current message and sets
@@ -81,6 +82,12 @@ export class WireReader {
     }
   }
 
+  /** Makes these bytes the current message. */
+  move(start: number, end: number): void {
+    this.at = start;
+    this.end = end;
+  }
+
   /** Makes the field just read, which has bytes, the current message. Afterwards the cursor stands behind it, at `stop`. */
   enter(): void {
     this.at = this.start;
@@ -101,7 +108,9 @@ export class WireReader {
   }
 
   get bigUnsigned(): bigint {
-    return (BigInt(this.high) << 32n) | BigInt(this.low);
+    halves[0] = this.low;
+    halves[1] = this.high;
+    return whole[0] as bigint;
   }
 
   get bigSigned(): bigint {

@@ -16,6 +16,7 @@ import { QueryError } from './query-error.ts';
 const MAX_LENGTH = 4_096;
 const MAX_CONDITIONS = 64;
 
+/** A query, or what is wrong with the text and where. */
 export type ParseResult =
   | { readonly ok: true; readonly query: Query }
   | { readonly ok: false; readonly message: string; readonly position: QueryPosition };

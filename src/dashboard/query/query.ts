@@ -6,6 +6,7 @@ export interface TextPattern {
   readonly wildcard: boolean;
 }
 
+/** How a number is compared. */
 export type Comparison = '>' | '>=' | '<' | '<=';
 
 /** Where a condition stands in the text of the query. */
@@ -16,8 +17,10 @@ export interface QueryPosition {
 
 /** Fields whose value is a text. */
 export const TEXT_FIELDS = ['tenant', 'service', 'name', 'scope', 'trace', 'span'] as const;
+/** Fields that are searched as text. */
 export type TextField = (typeof TEXT_FIELDS)[number];
 
+/** One condition of a query; `negated` turns it around. */
 export type Condition = { readonly negated: boolean } & (
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'field'; readonly field: TextField; readonly patterns: readonly TextPattern[] }
@@ -30,6 +33,7 @@ export type Condition = { readonly negated: boolean } & (
   | AttributeCondition
 );
 
+/** A condition on an attribute. */
 export interface AttributeCondition {
   readonly type: 'attribute';
   readonly negated: boolean;
@@ -44,5 +48,6 @@ export interface AttributeCondition {
 
 /** A search: all conditions have to hold. Without any everything is found. */
 export interface Query {
+  /** All of them have to hold; none: everything is found. */
   readonly conditions: readonly Condition[];
 }

@@ -1,4 +1,12 @@
-import type { OtlpTraces } from '../otlp/export-json.ts';
+import type { OtlpLogs, OtlpTraces } from '../otlp/export-json.ts';
+import type { OtlpMetrics } from '../otlp/export-points.ts';
+import type {
+  ServiceSummary,
+  SignalCounts,
+  StoreStats,
+  TenantArrivals,
+  TenantSummary,
+} from '../store/store-figures.ts';
 import {
   type ErrorGroup,
   type ErrorPage,
@@ -9,14 +17,10 @@ import {
   type MetricExemplar,
   type MetricSeries,
   type MetricSummary,
+  type PointPage,
   type RedAnswer,
   type RedGroup,
-  type ServiceSummary,
-  type SignalCounts,
-  type StoreStats,
   type TailAnswer,
-  type TenantArrivals,
-  type TenantSummary,
   type TracePage,
   type TraceSpans,
   type TraceSummary,
@@ -35,7 +39,7 @@ import {
   record,
   text,
 } from './response-schema.ts';
-import { logSchema, metricHeader, spanSchema } from './telemetry-schemas.ts';
+import { compactTraceSchema, logSchema, metricHeader, pointSchema, spanSchema } from './telemetry-schemas.ts';
 import { VIEW_CHARTS, type View } from './view-list.ts';
 
 const page = { more: bool, partial: bool };
@@ -49,11 +53,19 @@ const traceSummary = object<TraceSummary>('TraceSummary', {
 export const tracePage = object<TracePage>('TracePage', { traces: list(traceSummary), ...page });
 
 export const traceAnswer = either(
-  object<TraceSpans>('TraceSpans', { spans: list(spanSchema), more: bool }),
+  either(object<TraceSpans>('TraceSpans', { spans: list(spanSchema), more: bool }), compactTraceSchema),
   object<OtlpTraces>('OtlpTraces', { resourceSpans: list(anyObject) }),
 );
 
-export const logPage = object<LogPage>('LogPage', { logs: list(logSchema), ...page });
+export const logAnswer = either(
+  object<LogPage>('LogPage', { logs: list(logSchema), ...page }),
+  object<OtlpLogs>('OtlpLogs', { resourceLogs: list(anyObject) }),
+);
+
+export const pointAnswer = either(
+  object<PointPage>('PointPage', { points: list(pointSchema), ...page }),
+  object<OtlpMetrics>('OtlpMetrics', { resourceMetrics: list(anyObject) }),
+);
 
 const metricSummary = object<MetricSummary>('MetricSummary', {
   ...metricHeader,

@@ -28,6 +28,8 @@ export interface Problem {
   readonly position?: { readonly start: number; readonly end: number };
 }
 
+const MAX_LINGER_BYTES = 64 * 1_048_576;
+
 export function sendJson(
   response: ServerResponse,
   status: number,
@@ -57,7 +59,26 @@ export function send(
     'content-length': body.length,
     ...headers,
   });
-  response.end(body);
+  if (headers['connection'] === 'close' && !response.req.complete) lingerAfter(response, body);
+  else response.end(body);
+}
+
+/**
+ * Answers at once, and ends the connection only when the rest of the request was read: a connection that is closed with
+ * something unread is reset, and who still sends loses the answer (RFC 9112, 9.6). The server's time for a request
+ * bounds how long that takes, `MAX_LINGER_BYTES` how much it may be.
+ */
+function lingerAfter(response: ServerResponse, body: Uint8Array): void {
+  const { req } = response;
+  let left = MAX_LINGER_BYTES;
+  const end = (): void => void response.end();
+  response.write(body);
+  req.on('data', ({ length }: Buffer) => {
+    left -= length;
+    if (left < 0) end();
+  });
+  for (const event of ['end', 'error', 'close']) req.once(event, end);
+  req.resume();
 }
 
 /** 64-bit integers and numbers that JSON does not have become texts, bytes base64. */

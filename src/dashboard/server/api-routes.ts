@@ -1,13 +1,15 @@
-import { spansToOtlpJson } from '../otlp/export-json.ts';
+import { logsToOtlpJson, spansToOtlpJson } from '../otlp/export-json.ts';
+import { pointsToOtlpJson } from '../otlp/export-points.ts';
 import { SIGNALS } from '../otlp/signal.ts';
 import { stepOf } from '../query/step-of.ts';
 import { METRIC_AGGREGATIONS } from '../store/telemetry-store.ts';
 import {
   errorPage,
   facetAnswer,
-  logPage,
+  logAnswer,
   metricAnswer,
   metricPage,
+  pointAnswer,
   redAnswer,
   servicePage,
   storeStats,
@@ -28,11 +30,15 @@ import {
   scopeOf,
   TENANT_PARAMETER,
 } from './api-route.ts';
-
+import { compactTrace } from './compact-trace.ts';
 import { alertPage, healthPage, pendingPage, sloPage } from './status-schemas.ts';
 
 const COMMON = { ...TENANT_PARAMETER, ...RANGE_PARAMETERS, ...QUERY_PARAMETER };
 const TRACE_ID = /^[\da-fA-F]{32}$/;
+
+function formatOf<const T extends string>(plain: T) {
+  return oneOf(`\`${plain}\`, or \`otlp\` for a request that any OTLP receiver takes.`, [plain, 'otlp'], plain);
+}
 
 /** Every question that can be asked below `/api/v1`. */
 export const API_ROUTES: readonly ApiRoute[] = [
@@ -64,33 +70,41 @@ export const API_ROUTES: readonly ApiRoute[] = [
       ...TENANT_PARAMETER,
       traceId: required(text('32 hex digits.', { pattern: TRACE_ID })),
       limit: integer('The most spans.', 10_000, 1, 100_000),
-      format: oneOf('`spans`, or `otlp` for a request that any OTLP receiver takes.', ['spans', 'otlp'], 'spans'),
+      format: oneOf(
+        '`spans`; `compact` for what spans have in common once, and nothing that is zero or empty; or `otlp` for a ' +
+          'request that any OTLP receiver takes.',
+        ['spans', 'compact', 'otlp'],
+        'spans',
+      ),
     },
     ask: async (context, { tenant, traceId, limit, format }) => {
-      const { spans, more } = await context.store.getTrace(scopeOf(context, tenant), traceId.toLowerCase(), limit);
-      if (spans.length === 0) throw new ApiProblem({ status: 404, message: 'there is no such trace' });
-      return format === 'otlp' ? spansToOtlpJson(spans) : { spans, more };
+      const trace = await context.store.getTrace(scopeOf(context, tenant), traceId.toLowerCase(), limit);
+      if (trace.spans.length === 0) throw new ApiProblem({ status: 404, message: 'there is no such trace' });
+      if (format === 'compact') return compactTrace(trace);
+      return format === 'otlp' ? spansToOtlpJson(trace.spans) : trace;
     },
   }),
   defineRoute({
     path: 'logs',
-    schema: logPage,
+    schema: logAnswer,
     summary: 'Log records that match, the newest first',
-    answer: '`logs`; `more`, `partial`',
+    answer: '`logs`; `more`, `partial`. Or an OTLP request in JSON',
     parameters: {
       ...COMMON,
       severity: list('Levels, such as `ERROR,FATAL`; as `severity:…` in the query.'),
       limit: integer('The most records.', 100, 1, 10_000),
+      format: formatOf('logs'),
     },
-    ask: (context, { tenant, query, severity, limit, ...range }) => {
+    ask: async (context, { tenant, query, severity, limit, format, ...range }) => {
       const levels =
         severity.length === 0 ? [] : queryOf(`severity:${severity.join(',')}`, 'logs', 'severity').conditions;
-      return context.store.getLogs({
+      const page = await context.store.getLogs({
         scope: scopeOf(context, tenant),
         query: { conditions: [...queryOf(query, 'logs').conditions, ...levels] },
         range: rangeOf(context, range),
         limit,
       });
+      return format === 'otlp' ? logsToOtlpJson(page.logs.toReversed()) : page;
     },
   }),
   defineRoute({
@@ -107,6 +121,26 @@ export const API_ROUTES: readonly ApiRoute[] = [
         limit,
       }),
     }),
+  }),
+  defineRoute({
+    path: 'metrics/points',
+    schema: pointAnswer,
+    summary: 'Data points that match, the newest first',
+    answer: '`points`, as they came in; `more`, `partial`. Or an OTLP request in JSON',
+    parameters: {
+      ...COMMON,
+      limit: integer('The most points.', 100, 1, 10_000),
+      format: formatOf('points'),
+    },
+    ask: async (context, { tenant, query, limit, format, ...range }) => {
+      const page = await context.store.getPoints({
+        scope: scopeOf(context, tenant),
+        query: queryOf(query, 'metrics'),
+        range: rangeOf(context, range),
+        limit,
+      });
+      return format === 'otlp' ? pointsToOtlpJson(page.points.toReversed()) : page;
+    },
   }),
   defineRoute({
     path: 'metrics/query',

@@ -11,9 +11,10 @@ import { isInScope, type TenantScope } from '../store/tenant-scope.ts';
 import type { LiveStatus } from './live-feed.ts';
 import { describeHealth, type HealthPage, isWell, type PendingPage } from './tenant-health.ts';
 
+/** How an attached registry is shown. */
 export interface AttachOptions {
   /**
-   * The tenant that the platform tracer's own spans are shown as. What a tenant of the same id records is not shown,
+   * The tenant that the platform tracer's own telemetry is shown as. What a tenant of the same id records is not shown,
    * and counted as `lost`. Default `(platform)`.
    */
   readonly platform?: string;
@@ -89,7 +90,7 @@ export class AttachedRegistries implements LiveStatus {
     return attached;
   }
 
-  /** Puts what ended so far into the store. Never rejects. */
+  /** Puts what was recorded so far into the store. Never rejects. */
   flush(): Promise<void> {
     this.#flushing ??= this.#flush().finally(() => {
       this.#flushing = undefined;
@@ -97,15 +98,16 @@ export class AttachedRegistries implements LiveStatus {
     return this.#flushing;
   }
 
-  /** For alerts: what became of spans on their way out. */
+  /** For alerts: what became of spans, log records and data points on their way out. */
   deliveries(): DeliveryFigures[] {
     return this.#named().map(({ name, tenant: { health, stats } }) => {
-      const dropped = Object.entries(stats.traces.dropped).filter(([reason]) => reason !== 'sampled');
+      const accounts = [stats.traces, stats.logs, stats.metrics];
+      const dropped = accounts.flatMap((account) => Object.entries(account.dropped));
       return {
         tenant: name,
-        dropped: dropped.reduce((sum, [, count]) => sum + count, 0),
+        dropped: dropped.reduce((sum, [reason, count]) => sum + (reason === 'sampled' ? 0 : count), 0),
         failures: Math.max(0, ...health.destinations.map(({ failures }) => failures)),
-        queued: stats.traces.queued,
+        queued: accounts.reduce((sum, { queued }) => sum + queued, 0),
       };
     });
   }
@@ -148,7 +150,7 @@ export class AttachedRegistries implements LiveStatus {
     return { pending: spans.slice(0, limit), more: pages.reduce((sum, { more }) => sum + more, beyond) };
   }
 
-  /** Stores what ended so far, and observes no more. Never rejects. */
+  /** Stores what was recorded so far, and observes no more. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();

@@ -17,6 +17,7 @@ export interface DashboardToken {
   readonly readOnly?: boolean;
 }
 
+/** How a dashboard is started. */
 export interface DashboardOptions {
   /** Default 4318, where OTLP is sent by default; 0 for any free one. */
   readonly port?: number;
@@ -55,6 +56,7 @@ export interface DashboardOptions {
   readonly alertHandlers?: readonly AlertHandler[];
   /** How often alert rules are looked at, in milliseconds: 100 to an hour. Default 10,000. */
   readonly alertIntervalMillis?: number;
+  /** Time, for tests. Default: the system's. */
   readonly clock?: Clock;
 }
 

@@ -28,6 +28,7 @@ function plain<T>(schema: object): Schema<T> {
 export const text = plain<string>({ type: 'string' });
 export const bool = plain<boolean>({ type: 'boolean' });
 export const count = plain<number>({ type: 'integer', minimum: 0 });
+export const integer = plain<number>({ type: 'integer' });
 /** Numbers that JSON does not have are written as text. */
 export const real = plain<number>({ anyOf: [{ type: 'number' }, { enum: ['NaN', 'Infinity', '-Infinity'] }] });
 /** A 64-bit integer, as text. */

@@ -138,6 +138,9 @@ function listen(server: Server, port: number, host: string): Promise<unknown> {
 
 /** The request was no HTTP, or came too slowly. */
 function refuseConnection(socket: Duplex): void {
-  if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-  else socket.destroy();
+  const destroy = (): void => void socket.destroy();
+  // Half open it would stay for as long as the other side likes.
+  if (socket.writable)
+    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', destroy);
+  else destroy();
 }

@@ -40,6 +40,7 @@ export interface TenantHealth {
   readonly lost: number;
 }
 
+/** How tenants' tracers are. */
 export interface HealthPage {
   /** Registries that are attached. */
   readonly attached: number;
@@ -48,11 +49,13 @@ export interface HealthPage {
   readonly more: number;
 }
 
+/** A span that has not ended yet. */
 export interface PendingSpan extends Omit<ObservedSpan, 'tenantId' | 'isPlatform'> {
   readonly tenant: string;
   readonly registry: number;
 }
 
+/** Spans that are open for long. */
 export interface PendingPage {
   readonly pending: readonly PendingSpan[];
   /** Those beyond the limit that are remembered. */

@@ -1,6 +1,7 @@
 import { IsotraceError } from '../../utils/errors.ts';
 
 export const VIEW_CHARTS = ['line', 'bar', 'heatmap', 'stat', 'table'] as const;
+/** How a saved view is drawn. */
 export type ViewChart = (typeof VIEW_CHARTS)[number];
 
 /** A metric that the page shows from the beginning. */

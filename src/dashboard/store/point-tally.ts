@@ -19,6 +19,8 @@ export interface PointTally {
   /** Of summaries: the last value of each quantile. */
   readonly quantiles: Map<number, number>;
   isNumber: boolean;
+  /** Each point says what was added since the one before. */
+  isDelta: boolean;
 }
 
 export function createTally(): PointTally {
@@ -33,6 +35,7 @@ export function createTally(): PointTally {
     buckets: new Map(),
     quantiles: new Map(),
     isNumber: true,
+    isDelta: false,
   };
 }
 
@@ -49,6 +52,7 @@ export function addIncrease(
   const { histogram, metric, value, quantiles } = point;
   tally.points += 1;
   tally.isNumber = histogram === undefined;
+  tally.isDelta = metric.temporality === 'delta';
   const before = baseOf(point, previous);
   const isWhole = metric.temporality === 'delta' || before !== undefined || startsAfter(point, sinceMillis);
   if (histogram === undefined) {
@@ -83,7 +87,7 @@ export function combine(
       return count > 0 ? sumOf((tally) => (isNumber ? tally.total : tally.increase)) / count : undefined;
     }
     case 'sum':
-      return sumOf((tally) => (isNumber ? tally.last : tally.increase));
+      return sumOf((tally) => (isNumber && !tally.isDelta ? tally.last : tally.increase));
     case 'min':
       return finite(Math.min(...tallies.map(({ min }) => min)));
     case 'max':

@@ -1,7 +1,8 @@
 import type { MetricHeader } from '../otlp/row-batch.ts';
 import type { Signal } from '../otlp/signal.ts';
-import type { LogRecord, SpanRecord } from '../otlp/telemetry-model.ts';
+import type { LogRecord, PointRecord, SpanRecord } from '../otlp/telemetry-model.ts';
 import type { Query } from '../query/query.ts';
+import type { ServiceSummary, StoreStats, TenantArrivals, TenantSummary } from './store-figures.ts';
 import type { TenantScope } from './tenant-scope.ts';
 
 /**
@@ -20,23 +21,33 @@ export interface TelemetryStore {
   getTrace(scope: TenantScope, traceId: string, limit: number): Promise<TraceSpans>;
   /** Log records that match, newest first. */
   getLogs(search: Search): Promise<LogPage>;
+  /** How many log records match, by tenant and over time. */
+  countLogs(question: LogCountQuestion): Promise<LogCountAnswer>;
+  /** Data points that match, newest first. */
+  getPoints(search: Search): Promise<PointPage>;
+  /** The metrics that there are. */
   listMetrics(search: Search): Promise<readonly MetricSummary[]>;
+  /** One metric over time. */
   queryMetric(question: MetricQuestion): Promise<MetricAnswer>;
   /** Rate, errors and duration of spans. */
   red(question: RedQuestion): Promise<RedAnswer>;
   /** Spans that failed, by service, type of error and place, the most frequent first. */
   errors(search: Search): Promise<ErrorPage>;
+  /** The services of tenants, with what they sent. */
   services(scope: TenantScope, range: TimeRange): Promise<readonly ServiceSummary[]>;
+  /** The tenants in scope, with what is kept of them. */
   tenants(scope: TenantScope): Promise<readonly TenantSummary[]>;
   /** What can stand in a query: the fields there are, or the values of one. */
   facets(question: FacetQuestion): Promise<FacetAnswer>;
   /** What has come in since `cursor`; without one, nothing but the cursor to go on from. */
   tail(question: TailQuestion): Promise<TailAnswer>;
+  /** What the store holds, has dropped and refused, as far as it is in scope. */
   stats(scope: TenantScope): Promise<StoreStats>;
   /** Writes what is still to be written and frees everything. May be called twice. */
   close(): Promise<void>;
 }
 
+/** One OTLP request that came in. */
 export interface AppendRequest {
   readonly signal: Signal;
   readonly format: 'protobuf' | 'json';
@@ -46,6 +57,7 @@ export interface AppendRequest {
   readonly tenantOf: (claimed: string | undefined) => string | undefined;
 }
 
+/** What became of a request. */
 export type AppendResult =
   | { readonly outcome: 'stored'; readonly accepted: number; readonly rejected: number; readonly message: string }
   | { readonly outcome: 'malformed'; readonly message: string }
@@ -58,18 +70,25 @@ export interface TimeRange {
   readonly endMillis: number;
 }
 
+/** What is looked for, in whose telemetry, and when. */
 export interface Search {
+  /** Whose telemetry is looked at. */
   readonly scope: TenantScope;
+  /** What is looked for. */
   readonly query: Query;
+  /** When it happened. */
   readonly range: TimeRange;
+  /** How many are answered at most. */
   readonly limit: number;
 }
 
+/** A search for traces. */
 export interface TraceSearch extends Search {
   /** By the newest, or the longest, of a trace's spans that match. */
   readonly order: 'newest' | 'longest';
 }
 
+/** A trace in a list. */
 export interface TraceSummary {
   readonly tenant: string;
   readonly traceId: string;
@@ -85,23 +104,56 @@ export interface TraceSummary {
   readonly services: readonly string[];
 }
 
+/** Traces that were found. */
 export interface TracePage {
   readonly traces: readonly TraceSummary[];
   readonly more: boolean;
   readonly partial: boolean;
 }
 
+/** The spans of one trace. */
 export interface TraceSpans {
   readonly spans: readonly SpanRecord[];
   readonly more: boolean;
 }
 
+/** Log records, the newest first. */
 export interface LogPage {
   readonly logs: readonly LogRecord[];
   readonly more: boolean;
   readonly partial: boolean;
 }
 
+/** Asks for counts of log records in steps of time. */
+export interface LogCountQuestion extends Search {
+  /** The length of a step. */
+  readonly stepMillis: number;
+}
+
+/** The log records of one tenant. */
+export interface LogCountGroup {
+  readonly tenant: string;
+  readonly count: number;
+  /** Those that have any, by time. */
+  readonly steps: readonly { readonly timeMillis: number; readonly count: number }[];
+}
+
+/** The counts of log records that were asked for. */
+export interface LogCountAnswer {
+  /** The most records first. */
+  readonly groups: readonly LogCountGroup[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+/** Data points of metrics, newest first. */
+export interface PointPage {
+  readonly points: readonly PointRecord[];
+  readonly more: boolean;
+  readonly partial: boolean;
+}
+
+/** A metric that there is. */
 export interface MetricSummary extends MetricHeader {
   readonly tenants: readonly string[];
   readonly services: readonly string[];
@@ -110,10 +162,14 @@ export interface MetricSummary extends MetricHeader {
 }
 
 export const METRIC_AGGREGATIONS = ['avg', 'sum', 'min', 'max', 'last', 'rate', 'count', 'p50', 'p95', 'p99'] as const;
+/** How the points of a step become one. */
 export type MetricAggregation = (typeof METRIC_AGGREGATIONS)[number];
 
+/** One metric over time. */
 export interface MetricQuestion extends Search {
+  /** The metric. */
   readonly name: string;
+  /** The distance of points, in milliseconds. */
   readonly stepMillis: number;
   /** Default: `rate` of monotonic sums, `last` of other sums, `p95` of histograms, else `avg`. */
   readonly aggregation: MetricAggregation | undefined;
@@ -121,6 +177,7 @@ export interface MetricQuestion extends Search {
   readonly groupBy: readonly string[];
 }
 
+/** The points of one combination of labels. */
 export interface MetricSeries {
   readonly labels: Readonly<Record<string, string>>;
   /** One for each step that has a value; its time is the step's beginning. */
@@ -128,6 +185,7 @@ export interface MetricSeries {
   readonly exemplars: readonly MetricExemplar[];
 }
 
+/** A measurement to look at, with its trace. */
 export interface MetricExemplar {
   readonly timeMillis: number;
   readonly value: number;
@@ -136,6 +194,7 @@ export interface MetricExemplar {
   readonly spanId: string;
 }
 
+/** The series of a metric. */
 export interface MetricAnswer {
   /** Absent when there is no such metric. */
   readonly metric: MetricHeader | undefined;
@@ -147,13 +206,17 @@ export interface MetricAnswer {
   readonly partial: boolean;
 }
 
+/** Rates, errors and durations of spans. */
 export interface RedQuestion extends Search {
+  /** What a group is. */
   readonly groupBy: 'tenant' | 'service' | 'operation';
   /** Where work enters a service (roots, servers, consumers), or every span. */
   readonly spans: 'entry' | 'all';
+  /** The distance of points, in milliseconds. */
   readonly stepMillis: number;
 }
 
+/** Requests, failures and percentiles of durations. */
 export interface RedFigures {
   readonly count: number;
   readonly errors: number;
@@ -164,6 +227,7 @@ export interface RedFigures {
   readonly maxNanos: number;
 }
 
+/** The figures of one group, in all and over time. */
 export interface RedGroup extends RedFigures {
   readonly tenant: string;
   /** Empty when grouped by tenant. */
@@ -173,6 +237,7 @@ export interface RedGroup extends RedFigures {
   readonly steps: readonly (RedFigures & { readonly timeMillis: number })[];
 }
 
+/** Rates, errors and durations by group. */
 export interface RedAnswer {
   readonly stepMillis: number;
   /** The most requests first. */
@@ -181,6 +246,7 @@ export interface RedAnswer {
   readonly partial: boolean;
 }
 
+/** Failures of the same kind at the same place, of one service. */
 export interface ErrorGroup {
   /** The same for the same service, type and place, in every store. */
   readonly id: string;
@@ -199,66 +265,49 @@ export interface ErrorGroup {
   readonly example: { readonly tenant: string; readonly traceId: string; readonly spanId: string };
 }
 
+/** Groups of failures. */
 export interface ErrorPage {
   readonly groups: readonly ErrorGroup[];
   readonly more: boolean;
   readonly partial: boolean;
 }
 
-export interface ServiceSummary {
-  readonly tenant: string;
-  readonly service: string;
-  readonly spans: number;
-  readonly errors: number;
-  readonly logs: number;
-  readonly points: number;
-  readonly lastMillis: number;
-}
-
-export interface SignalCounts {
-  readonly traces: number;
-  readonly logs: number;
-  readonly metrics: number;
-}
-
-export interface TenantSummary {
-  readonly tenant: string;
-  /** Spans, log records and points that are there. */
-  readonly stored: SignalCounts;
-  /** Those that had to go to make room. */
-  readonly evicted: SignalCounts;
-  /** Those that came in and could not be used. */
-  readonly rejected: number;
-  /** About; 0 where the store cannot tell. */
-  readonly bytes: number;
-  /** Of the newest arrival, or of the newest row where the store does not know when it came. */
-  readonly lastMillis: number;
-}
-
+/** Which values a field has, to complete what somebody types. */
 export interface FacetQuestion {
+  /** Whose telemetry is looked at. */
   readonly scope: TenantScope;
+  /** Which telemetry is looked at. */
   readonly signal: Signal;
   /** As it is written in a query; the fields themselves without it. */
   readonly field: string | undefined;
+  /** What the values begin with; empty: anything. */
   readonly prefix: string;
+  /** How many values are answered at most. */
   readonly limit: number;
 }
 
+/** Values with how often they are there. */
 export interface FacetAnswer {
   readonly values: readonly { readonly value: string; readonly count: number }[];
   /** Whether only a sample was looked at, so that rare ones may be missing. */
   readonly sampled: boolean;
 }
 
+/** What comes in, from a cursor on. */
 export interface TailQuestion {
+  /** Whose telemetry is looked at. */
   readonly scope: TenantScope;
+  /** Of the answer before; `undefined`: from now on. */
   readonly cursor: string | undefined;
   /** At most so many traces and so many log records. */
   readonly limit: number;
+  /** Which traces are answered. */
   readonly traceQuery: Query;
+  /** Which log records are answered. */
   readonly logQuery: Query;
 }
 
+/** What came in since the cursor. */
 export interface TailAnswer {
   readonly cursor: string;
   /** What came in for each tenant. */
@@ -268,26 +317,4 @@ export interface TailAnswer {
   readonly logs: readonly LogRecord[];
   /** Traces and log records that came in but are not shown, because of `limit` or because they are gone already. */
   readonly skipped: number;
-}
-
-export interface TenantArrivals extends SignalCounts {
-  readonly tenant: string;
-  readonly errors: number;
-}
-
-export interface StoreStats {
-  readonly store: string;
-  /** Of the tenants in the scope; 0 where the store cannot tell. */
-  readonly bytes: number;
-  /** Absent where the store has no bound of its own. */
-  readonly maxBytes: number | undefined;
-  /** Whether room for new telemetry is made by evicting old. */
-  readonly full: boolean;
-  readonly stored: SignalCounts;
-  readonly evicted: SignalCounts;
-  readonly rejected: number;
-  readonly oldestMillis: number | undefined;
-  readonly newestMillis: number | undefined;
-  /** What an operator should know, such as an index that is missing. */
-  readonly notices: readonly string[];
 }

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Alert, AlertPage, AlertRule, Dashboard, DashboardOptions } from '../../../src/dashboard.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { SILENT } from '../../support/tenant-receivers.ts';
-import { metricsJson, nanos, spanId, traceId, tracesJson } from '../otlp-requests.ts';
+import { logsJson, metricsJson, nanos, spanId, traceId, tracesJson } from '../otlp-requests.ts';
 import { getJson, openDashboard, postOtlp } from '../server/dashboard-kit.ts';
 
 const INTERVAL = 10_000;
@@ -296,5 +296,131 @@ describe('an alert', () => {
     expect(clock.pendingTimers).toBe(1);
     await dashboard.close();
     expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('alerts on metrics and log records', () => {
+  const SHIFT = Date.UTC(2025, 0, 1);
+
+  async function setMore(alerts: readonly AlertRule[], more: DashboardOptions = {}) {
+    const setting = await set({ alerts, ...more });
+    const { dashboard, clock } = setting;
+    return {
+      ...setting,
+      point: async (tenant: string, queue: string, value: number) => {
+        const attributes = [{ key: 'queue', value: { stringValue: queue } }];
+        const dataPoints = [{ timeUnixNano: nanos(clock.now() - SHIFT), asDouble: value, attributes }];
+        await postOtlp(dashboard, 'metrics', metricsJson({ tenant }, [{ name: 'depth', gauge: { dataPoints } }]));
+      },
+      log: async (tenant: string, severity: number, body: string, count = 1) => {
+        const record = { body, severity, at: clock.now() - SHIFT };
+        await postOtlp(dashboard, 'logs', logsJson({ tenant }, Array<typeof record>(count).fill(record)));
+      },
+    };
+  }
+
+  it('watch the points of a metric that match, told once when they fire and once when they are over', async () => {
+    const metric = { name: 'depth', aggregation: 'max', query: 'attr.queue=mail' } as const;
+    const rule: AlertRule = { name: 'queue', metric, when: { figure: 'metric', above: 100 }, windowMillis: WINDOW };
+    const { point, look, told, page } = await setMore([{ ...rule, forMillis: INTERVAL }]);
+    await point('acme', 'print', 900);
+    await point('globex', 'mail', 500);
+    await point('acme', 'mail', 90);
+    await look();
+    expect(told).toEqual([]);
+    await look();
+    expect(told).toEqual(['globex firing']);
+    await point('acme', 'mail', 101);
+    await look();
+    await look();
+    await look();
+    expect(told).toEqual(['globex firing', 'acme firing']);
+    expect((await page('?tenant=acme')).alerts).toMatchObject([{ rule: 'queue', state: 'firing', value: 101 }]);
+    for (let time = 0; time <= WINDOW; time += INTERVAL) await look();
+    expect(told.slice(2).sort()).toEqual(['acme resolved', 'globex resolved']);
+  });
+
+  it('watch how many log records match, of tenants without any too', async () => {
+    const { log, look, told, page } = await setMore([
+      {
+        ...{ name: 'timeouts', windowMillis: WINDOW, when: { figure: 'logs', above: 2 } },
+        logs: { query: 'severity>=error "timed out"' },
+      },
+      {
+        ...{ name: 'silent', windowMillis: WINDOW, tenants: ['quiet'], logs: {} },
+        when: { figure: 'logs', below: 1 },
+      },
+    ]);
+    await log('acme', 17, 'payment timed out', 2);
+    await log('acme', 9, 'payment timed out, trying again', 9);
+    await log('acme', 17, 'card declined', 9);
+    await look();
+    expect(told).toEqual(['quiet firing']);
+    await log('acme', 21, 'payment timed out for good');
+    await look();
+    expect(told).toEqual(['quiet firing', 'acme firing']);
+    expect((await page('?tenant=acme')).alerts).toMatchObject([{ rule: 'timeouts', value: 3 }]);
+    await log('quiet', 9, 'here I am');
+    for (let time = 0; time < WINDOW; time += INTERVAL) await look();
+    expect(told.slice(2).sort()).toEqual(['acme resolved', 'quiet resolved'].sort());
+  });
+
+  it('show both to functions, and neither to rules that do not watch them', async () => {
+    const seen: { rule: string; metric: number; logs: number }[] = [];
+    const watch = (rule: string): AlertRule => ({
+      name: rule,
+      when: ({ metric, logs }) => {
+        seen.push({ rule, metric, logs });
+        return metric > 10 && logs > 1;
+      },
+    });
+    const { log, point, look, told } = await setMore([
+      { ...watch('both'), metric: { name: 'depth' }, logs: { query: 'severity:error' } },
+      watch('neither'),
+    ]);
+    await log('acme', 17, 'bad', 2);
+    await point('acme', 'mail', 11);
+    await look();
+    expect(seen).toEqual([
+      { rule: 'both', metric: 11, logs: 2 },
+      { rule: 'neither', metric: Number.NaN, logs: Number.NaN },
+    ]);
+    expect(told).toEqual(['acme firing']);
+  });
+
+  it('count a rate over the whole window, and of a gauge what there is at last', async () => {
+    const seen: number[] = [];
+    const see = (name: string, metric: AlertRule['metric']): AlertRule => ({
+      ...{ name, windowMillis: WINDOW, ...(metric && { metric }) },
+      when: (figures) => seen.push(figures.metric) < 0,
+    });
+    const { dashboard, clock, point, look } = await setMore([
+      see('rate', { name: 'orders', aggregation: 'rate' }),
+      see('added', { name: 'orders', aggregation: 'sum' }),
+      see('there', { name: 'depth', aggregation: 'sum' }),
+    ]);
+    for (const value of [20, 40]) {
+      const dataPoints = [{ timeUnixNano: nanos(clock.now() - SHIFT), asInt: String(value), attributes: [] }];
+      const sum = { dataPoints, aggregationTemporality: 1, isMonotonic: true };
+      await postOtlp(dashboard, 'metrics', metricsJson({ tenant: 'acme' }, [{ name: 'orders', sum }]));
+      await point('acme', 'mail', value);
+      await point('acme', 'print', 5);
+      seen.length = 0;
+      await look();
+    }
+    expect(seen).toEqual([1, 60, 45]);
+  });
+
+  it.each<[string, Partial<AlertRule>]>([
+    ['logs', { when: { figure: 'logs', above: 1 } }],
+    ['logs', { logs: 5 as never }],
+    ['logs.query', { logs: { query: 'dur>1s' } }],
+    ['metric.query', { metric: { name: 'm', query: 'severity:error' } }],
+    ['metric.name', { metric: { name: '' } }],
+    ['metric.aggregation', { metric: { name: 'm', aggregation: 'most' as never } }],
+  ])('are refused where %s is wrong', async (option, part) => {
+    const { dashboard } = await set({});
+    const rule = { name: 'x', when: () => true, ...part };
+    expect(() => dashboard.registerAlert(rule)).toThrow(`alert.${option}:`);
   });
 });

@@ -4,7 +4,7 @@ import { evaluateSlo } from '../../../src/dashboard/objectives/slo.ts';
 import { SegmentRing } from '../../../src/dashboard/store/ring/segment-ring.ts';
 import type { SloOptions, SloStatus } from '../../../src/dashboard.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { append, spanId, traceId, tracesJson } from '../otlp-requests.ts';
+import { append, logsJson, metricsJson, nanos, spanId, traceId, tracesJson } from '../otlp-requests.ts';
 import { getJson, openDashboard, postOtlp } from '../server/dashboard-kit.ts';
 
 const MINUTE = 60_000;
@@ -170,5 +170,66 @@ describe('an objective', () => {
     expect(own.value.slos.map(({ tenant }) => tenant)).toEqual(['acme', 'acme']);
     expect((await getJson(dashboard, '/api/v1/slos?tenant=globex', limited)).status).toBe(403);
     expect((await getJson(dashboard, '/api/v1/slos?limit=1', operator)).value).toMatchObject({ more: 3 });
+  });
+});
+
+describe('an objective of minutes', () => {
+  const MAIL = { indicator: 'metric', target: 0.5, metric: { name: 'depth', aggregation: 'max' } } as const;
+
+  async function addPoint(traffic: Traffic, minute: number, value: number, queue = 'mail', tenant = 'acme') {
+    const attributes = [{ key: 'queue', value: { stringValue: queue } }];
+    const dataPoints = [{ timeUnixNano: nanos(minute * MINUTE), asDouble: value, attributes }];
+    await append(traffic.store, 'metrics', metricsJson({ tenant }, [{ name: 'depth', gauge: { dataPoints } }]));
+  }
+
+  async function addLogs(traffic: Traffic, minute: number, severity: number, count: number, tenant = 'acme') {
+    const log = { body: 'x', severity, at: minute * MINUTE + 1 };
+    await append(traffic.store, 'logs', logsJson({ tenant }, Array<typeof log>(count).fill(log)));
+  }
+
+  it('counts minutes with a value of the metric that is too high, those of other attributes left out', async () => {
+    const traffic = new Traffic();
+    for (const [minute, value] of [10, 99, 10, 99, 10].entries()) await addPoint(traffic, minute, value);
+    await addPoint(traffic, 2, 500, 'print');
+    await addPoint(traffic, 3, 1, 'mail', 'globex');
+    // Neither the minute that is under way nor one without a value is judged.
+    await addPoint(traffic, 8, 99);
+    const options = { ...MAIL, atMost: 50, metric: { ...MAIL.metric, query: 'attr.queue=mail' } };
+    const statuses = await traffic.ask(options, 8.5);
+    expect(statuses.find(({ tenant }) => tenant === 'acme')).toMatchObject({
+      total: 5,
+      good: 3,
+      value: 0.6,
+      met: true,
+    });
+    expect(statuses.find(({ tenant }) => tenant === 'globex')).toMatchObject({ total: 1, good: 1, burnRate: 0 });
+    const [lower] = await traffic.ask({ ...MAIL, atLeast: 50, tenants: ['acme'] }, 8.5);
+    expect(lower).toMatchObject({ total: 5, good: 3, met: true });
+  });
+
+  it('counts minutes with too many log records that match, since the first with any', async () => {
+    const traffic = new Traffic();
+    await addLogs(traffic, 0, 9, 1);
+    await addLogs(traffic, 2, 17, 3);
+    await addLogs(traffic, 4, 17, 1);
+    await addLogs(traffic, 4, 9, 9);
+    await addLogs(traffic, 5, 9, 1, 'globex');
+    const options = { indicator: 'logs', target: 0.9, logs: { query: 'severity>=error' } } as const;
+    const statuses = await traffic.ask({ ...options, atMost: 2 }, 10.5);
+    expect(statuses.find(({ tenant }) => tenant === 'acme')).toMatchObject({ total: 9, good: 8, met: false });
+    expect(statuses.find(({ tenant }) => tenant === 'globex')).toMatchObject({ total: 4, good: 4, met: true });
+    const [heard] = await traffic.ask({ indicator: 'logs', target: 0.9, atLeast: 1, tenants: ['acme'] }, 10.5);
+    expect(heard).toMatchObject({ total: 9, good: 2 });
+  });
+
+  it.each<[string, Partial<SloOptions>]>([
+    ['atMost', { indicator: 'metric', metric: { name: 'm' } }],
+    ['atMost', { indicator: 'logs', atMost: 1, atLeast: 1 }],
+    ['atMost', { indicator: 'logs', atMost: Number.NaN }],
+    ['metric.name', { indicator: 'metric', atMost: 1 }],
+    ['metric.query', { indicator: 'metric', atMost: 1, metric: { name: 'm', query: 'dur>1s' } }],
+    ['logs.query', { indicator: 'logs', atMost: 1, logs: { query: '"' } }],
+  ])('is refused where %s is wrong', (option, part) => {
+    expect(() => resolveSlo({ name: 'x', target: 0.5, ...part } as SloOptions)).toThrow(`slo.${option}:`);
   });
 });

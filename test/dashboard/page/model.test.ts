@@ -4,7 +4,7 @@ import { applyCompletion, completionPlace, quoteValue } from '../../../src/dashb
 import { curlOf } from '../../../src/dashboard/page/model/copy-trace.ts';
 import { criticalPath } from '../../../src/dashboard/page/model/critical-path.ts';
 import { formatBytes, formatCost, formatDuration } from '../../../src/dashboard/page/model/format.ts';
-import { importRequests } from '../../../src/dashboard/page/model/otlp-file.ts';
+import { countRecords, importRequests } from '../../../src/dashboard/page/model/otlp-file.ts';
 import { buildSpanTree, type SpanTree, visibleNodes } from '../../../src/dashboard/page/model/span-tree.ts';
 import { fillSteps } from '../../../src/dashboard/page/model/steps.ts';
 import { findInTrace, nextMatch } from '../../../src/dashboard/page/model/trace-search.ts';
@@ -338,5 +338,18 @@ describe('what is written', () => {
   it('has a step for each part of the time, also where nothing happened', () => {
     const step = { timeMillis: 60_000, count: 3, errors: 0, p50Nanos: 1, p95Nanos: 1, p99Nanos: 1, maxNanos: 1 };
     expect(fillSteps([step], 60_000, 30_000, 200_000).map(({ count }) => count)).toEqual([0, 3, 0, 0]);
+  });
+});
+
+describe('what was exported', () => {
+  it('is counted by log records and by data points of all kinds', () => {
+    const scopeLogs = [{ logRecords: [1, 2] }, { logRecords: [3] }];
+    expect(countRecords({ resourceLogs: [{ scopeLogs }, { scopeLogs: [] }] })).toBe(3);
+    const metrics = [
+      { name: 'a', unit: '1', gauge: { dataPoints: [1] } },
+      { name: 'b', sum: { dataPoints: [1, 2] } },
+    ];
+    expect(countRecords({ resourceMetrics: [{ scopeMetrics: [{ metrics: metrics as never }] }] })).toBe(3);
+    expect(countRecords({})).toBe(0);
   });
 });

@@ -115,7 +115,9 @@ describePage('the page itself', () => {
     expect(asked.filter((url) => url.includes('/api/v1/traces')).length).toBeLessThan(5);
   });
 
-  it('runs nothing that telemetry brings: 200 names, attributes and messages that try', async () => {
+  it('runs nothing that telemetry brings: 200 names, attributes and messages that try', {
+    timeout: 120_000,
+  }, async () => {
     const payloads = xssPayloads();
     expect(new Set(payloads).size).toBe(200);
     const at = Date.now() - T0 - 4_000;
@@ -194,6 +196,30 @@ describePage('the page itself', () => {
     const links = await page.locator('a').evaluateAll((all) => all.map((link) => link.getAttribute('href') ?? ''));
     expect(links.filter((link) => !link.startsWith('/'))).toEqual([]);
     expect(seen).toEqual([]);
+  });
+
+  it('runs nothing that the names of tenants bring', { timeout: 120_000 }, async () => {
+    const names = xssPayloads().filter((payload) => payload.length <= 128 && /^[\x20-\x7e]+$/.test(payload));
+    expect(names.length).toBeGreaterThan(100);
+    const at = Date.now() - T0 - 4_000;
+    const resources = names.map((tenant, number) => {
+      const span = { traceId: hexId(9_000 + number, 32), spanId: hexId(9_000 + number, 16), at, error: true, kind: 2 };
+      return (tracesJson({ service: 'x', tenant }, [span]) as { resourceSpans: object[] }).resourceSpans[0];
+    });
+    await kit.post('traces', { resourceSpans: resources });
+    await kit.post('logs', evilLogs(names[0] as string, names.slice(0, 9), at, hexId(9_000, 32)));
+    await kit.post('metrics', evilMetrics(names[0] as string, names.slice(0, 9), at));
+    const page = await kit.open('/tenants');
+    await page.addInitScript(() => Object.assign(globalThis, { attacked: 0 }));
+    for (const view of ['/tenants', '/', '/services?by=tenant', '/logs', '/errors', '/metrics?by=tenant']) {
+      await page.goto(`${kit.dashboard.url}${view}`);
+      await settled(page);
+      expect(await page.evaluate(() => (globalThis as { attacked?: number }).attacked)).toBe(0);
+    }
+    await page.goto(`${kit.dashboard.url}/t/${hexId(9_000, 32)}?tenant=${encodeURIComponent(names[0] as string)}`);
+    await settled(page);
+    expect(await page.locator('body').innerText()).toContain(names[0]);
+    expect(await page.evaluate(() => (globalThis as { attacked?: number }).attacked)).toBe(0);
   });
 });
 

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { expect, it, onTestFinished } from 'vitest';
 import { TracerRegistry } from '../../../src/index.ts';
 import { logsJson, T0 } from '../otlp-requests.ts';
-import { describePage, usePage } from './page-kit.ts';
+import { describePage, downloaded, usePage } from './page-kit.ts';
 import { hexId } from './seed.ts';
 
 describePage('the other views of the page', () => {
@@ -69,6 +69,38 @@ describePage('the other views of the page', () => {
     await page.getByRole('link', { name: 'Metrics then' }).click();
     await page.getByRole('button', { name: 'Go live' }).waitFor();
     expect(new URL(page.url()).pathname).toBe('/metrics');
+  });
+
+  it.each([
+    ['/logs?tenant=acme&level=error', 'log records', 'logs.jsonl', /^Exported \d+ log records$/, 'logRecords'],
+    [
+      '/metrics?tenant=acme&name=process.memory.usage',
+      'metrics',
+      'metrics.jsonl',
+      /^Exported \d+ data points$/,
+      'gauge',
+    ],
+  ])('exports %s as OTLP that it imports again', async (address, what, file, said, part) => {
+    const page = await kit.open(address);
+    const button = `Export these ${what} as OTLP`;
+    await expect.poll(() => page.getByRole('button', { name: button }).isEnabled()).toBe(true);
+    const { name, text } = await downloaded(page, button);
+    expect(name).toBe(file);
+    await page.getByText(said).waitFor();
+    expect(text).toContain(part);
+    expect(text).not.toContain('http.server.request.duration');
+    expect(text).not.toContain('globex');
+    const foreign = `imported-${file.slice(0, 3)}`;
+    await page.setInputFiles('input[type=file]', {
+      name: file,
+      mimeType: 'application/json',
+      buffer: Buffer.from(text.replaceAll('"acme"', `"${foreign}"`)),
+    });
+    await page.getByText('Imported 1 request').waitFor();
+    await page.goto(`${kit.dashboard.url}${address.replace('acme', foreign)}&last=24h`);
+    await expect.poll(() => page.getByRole('button', { name: button }).isEnabled()).toBe(true);
+    const again = await downloaded(page, button);
+    expect(JSON.parse(again.text.replaceAll(foreign, 'acme'))).toEqual(JSON.parse(text));
   });
 
   it('shows rate, errors and durations by tenant, service and operation', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { expandTrace, type WireCompactTrace, type WireTrace } from '../../../src/dashboard/page/model/wire.ts';
 import { logsJson, metricsJson, nanos, spanId, traceId, tracesJson } from '../otlp-requests.ts';
 import { getJson, openDashboard, postOtlp, send } from './dashboard-kit.ts';
 
@@ -70,6 +71,120 @@ describe('the API of the dashboard', () => {
     expect((await send(first, 'GET', `/api/v1/traces/${traceId(2)}`)).status).toBe(404);
   });
 
+  it('gives a trace in fewer bytes, of which the page makes the same spans', async () => {
+    const dashboard = await openDashboard();
+    for (const [service, first] of [
+      ['api', 1],
+      ['web', 50],
+    ] as const) {
+      const exception = { type: 'E', message: 'm', stack: 's' };
+      const spans = Array.from({ length: 40 }, (_, index) => ({
+        ...{ traceId: traceId(1), spanId: spanId(first + index), at: at + index, error: index % 7 === 0 },
+        ...(index > 0 && { parentSpanId: spanId(first) }),
+        ...(index % 9 === 0 && { exception, attributes: { n: index } }),
+      }));
+      await postOtlp(dashboard, 'traces', tracesJson({ service, tenant: 't' }, spans));
+    }
+    const path = `/api/v1/traces/${traceId(1)}`;
+    const plain = await getJson<WireTrace>(dashboard, path);
+    const compact = await getJson<WireCompactTrace>(dashboard, `${path}?format=compact`);
+    expect(plain.value.spans).toHaveLength(80);
+    expect(compact.value.origins).toHaveLength(2);
+    expect(expandTrace(traceId(1), compact.value)).toEqual(plain.value);
+    expect(JSON.stringify(compact.value).length).toBeLessThan(JSON.stringify(plain.value).length / 2);
+  });
+
+  it('gives log records as OTLP that it takes back', async () => {
+    const [first, second] = [await openDashboard(), await openDashboard()];
+    const common = { timeUnixNano: nanos(at), observedTimeUnixNano: nanos(at + 1), traceId: traceId(1) };
+    const body = { kvlistValue: { values: [{ key: 'list', value: { arrayValue: { values: [{ intValue: '7' }] } } }] } };
+    const attributes = [
+      { key: 'big', value: { intValue: '9007199254740993' } },
+      { key: 'raw', value: { bytesValue: 'AAEC' } },
+      { key: 'nan', value: { doubleValue: 'NaN' } },
+      { key: 'nothing', value: {} },
+    ];
+    const records = [
+      { ...common, severityNumber: 17, severityText: 'BAD', eventName: 'it.broke', body, attributes, flags: 1 },
+      { ...common, spanId: spanId(1), droppedAttributesCount: 3, body: { stringValue: 'plain' } },
+      common,
+    ];
+    const ofService = (name: string, logRecords: object[]) => ({
+      resource: { attributes: [{ key: 'service.name', value: { stringValue: name } }] },
+      scopeLogs: [{ scope: { name: 'lib', version: '1', attributes: [] }, logRecords }],
+    });
+    const given = { resourceLogs: [ofService('api', records), ofService('web', records)] };
+    await postOtlp(first, 'logs', given);
+    const { value } = await getJson<{ resourceLogs: object[] }>(first, '/api/v1/logs?format=otlp');
+    expect(value.resourceLogs).toHaveLength(2);
+    expect((await postOtlp(second, 'logs', value)).status).toBe(200);
+    const [before, after] = await Promise.all(
+      [first, second].map(async (dashboard) => (await getJson<{ logs: object[] }>(dashboard, '/api/v1/logs')).value),
+    );
+    expect(before?.logs).toHaveLength(6);
+    expect(after).toEqual(before);
+  });
+
+  it('gives the points of all kinds of metrics as OTLP that it takes back', async () => {
+    const [first, second] = [await openDashboard(), await openDashboard()];
+    const common = {
+      ...{ startTimeUnixNano: nanos(at - 5), timeUnixNano: nanos(at), flags: 1 },
+      attributes: [{ key: 'route', value: { stringValue: '/x' } }],
+      exemplars: [{ timeUnixNano: nanos(at), asDouble: 2.5, traceId: traceId(1), spanId: spanId(1) }],
+    };
+    const { exemplars: _, ...plain } = common;
+    const buckets = { count: '6', sum: 9.5, min: -1, max: 7 };
+    const metrics = [
+      { name: 'g', unit: 'Cel', description: 'd', gauge: { dataPoints: [{ ...common, asDouble: 'NaN' }] } },
+      { name: 's', sum: { dataPoints: [{ ...common, asInt: '3' }], aggregationTemporality: 1, isMonotonic: true } },
+      { name: 'u', sum: { dataPoints: [{ ...common, asDouble: 3.5 }], aggregationTemporality: 2 } },
+      {
+        name: 'h',
+        histogram: {
+          dataPoints: [{ ...common, ...buckets, explicitBounds: [1, 2.5], bucketCounts: ['1', '2', '3'] }],
+          aggregationTemporality: 2,
+        },
+      },
+      {
+        name: 'e',
+        exponentialHistogram: {
+          dataPoints: [
+            {
+              ...{ ...common, ...buckets, scale: 3, zeroCount: '1', zeroThreshold: 0.5 },
+              positive: { offset: -2, bucketCounts: ['1', '0', '2'] },
+              negative: { offset: 4, bucketCounts: ['2'] },
+            },
+          ],
+          aggregationTemporality: 1,
+        },
+      },
+      {
+        name: 'q',
+        summary: { dataPoints: [{ ...plain, count: '2', sum: 3, quantileValues: [{ quantile: 0.5, value: 1.5 }] }] },
+      },
+    ];
+    await postOtlp(first, 'metrics', metricsJson({ service: 'api', tenant: 't' }, metrics));
+    const { value } = await getJson(first, '/api/v1/metrics/points?format=otlp');
+    expect((await postOtlp(second, 'metrics', value)).status).toBe(200);
+    const [before, after] = await Promise.all(
+      [first, second].map(async (dashboard) => {
+        const page = await getJson<{ points: { metric: { name: string } }[] }>(dashboard, '/api/v1/metrics/points');
+        return page.value.points.sort((left, right) => (left.metric.name < right.metric.name ? -1 : 1));
+      }),
+    );
+    expect(before).toHaveLength(metrics.length);
+    expect(after).toEqual(before);
+    expect(before?.find(({ metric }) => metric.name === 'e')).toMatchObject({
+      metric: { type: 'exponentialHistogram', temporality: 'delta' },
+      exponential: { scale: 3, zeroCount: 1, positive: { offset: -2, counts: [1, 0, 2] } },
+    });
+    const some = await getJson<{ points: object[]; more: boolean }>(
+      first,
+      '/api/v1/metrics/points?query=name:h,e&limit=1',
+    );
+    expect(some.value).toMatchObject({ points: [{}], more: true });
+  });
+
   it('describes every address and parameter, and each of them is there', async () => {
     const dashboard = await openDashboard();
     const { value } = await getJson<{
@@ -87,6 +202,7 @@ describe('the API of the dashboard', () => {
           'live',
           'logs',
           'metrics',
+          'metrics/points',
           'metrics/query',
           'pending',
           'red',

@@ -3,7 +3,16 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { TracerRegistry } from 'isotrace';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Dashboard, HealthPage, PendingPage, TenantHealth, TraceSummary } from '../../../src/dashboard.ts';
+import type {
+  Dashboard,
+  HealthPage,
+  LogRecord,
+  MetricAnswer,
+  MetricSummary,
+  PendingPage,
+  TenantHealth,
+  TraceSummary,
+} from '../../../src/dashboard.ts';
 import { SILENT } from '../../support/tenant-receivers.ts';
 import { getJson, openDashboard } from './dashboard-kit.ts';
 
@@ -287,5 +296,187 @@ describe('an attached registry', () => {
       [false, 1],
       [true, 0],
     ]);
+  });
+});
+
+describe('logs and metrics of an attached registry', () => {
+  const resource = { service: { name: 'shop' }, attributes: { 'host.name': 'h1' } };
+
+  async function logsOf(dashboard: Dashboard): Promise<LogRecord[]> {
+    const { value } = await getJson<{ logs: LogRecord[] }>(dashboard, '/api/v1/logs?limit=1000');
+    return value.logs;
+  }
+
+  async function seriesOf(dashboard: Dashboard, name: string, by = 'tenant'): Promise<Record<string, number>> {
+    const path = `/api/v1/metrics/query?name=${name}&aggregation=last&by=${by}`;
+    const { value } = await getJson<MetricAnswer>(dashboard, path);
+    return Object.fromEntries(value.series.map(({ labels, points }) => [labels[by], points.at(-1)?.[1] ?? Number.NaN]));
+  }
+
+  it('come with tenant, resource, scope and trace, whether the tenant has destinations or not', async () => {
+    const dashboard = await openDashboard();
+    const endpoint = await openReceiver(200);
+    const registry = openRegistry({
+      configure: (tenantId) => {
+        if (tenantId === 'nowhere') return { destination: [], ...resource };
+        const protocol = tenantId === 'json' ? 'http/json' : 'http/protobuf';
+        return { destination: { endpoint, protocol }, ...resource };
+      },
+    });
+    registry.get('before').log.info('too early');
+    dashboard.attach(registry);
+    const tenants = ['nowhere', 'json', 'plain'];
+    const traceIds = new Map<string, string>();
+    for (const [index, tenant] of tenants.entries()) {
+      const tracer = registry.get(tenant);
+      tracer.withSpan('work', (span) => {
+        traceIds.set(tenant, span.spanContext().traceId);
+        tracer.log.warn('stock is low', { sku: `of ${tenant}` });
+      });
+      tracer.metrics.counter('orders', { unit: '{order}' }).add(index + 1, { plan: tenant });
+      tracer.metrics.histogram('cart.value').record(10 * (index + 1));
+      tracer.meterProvider.getMeter('library', '1.2').createGauge('depth').record(index);
+    }
+    registry.platform.log.error('of the platform');
+    await registry.flush({ timeoutMillis: 2_000 });
+    const logs = await logsOf(dashboard);
+    expect(logs).toHaveLength(4);
+    for (const tenant of tenants) {
+      expect(logs.find((log) => log.tenant === tenant)).toMatchObject({
+        body: 'stock is low',
+        severityText: 'WARN',
+        attributes: { sku: `of ${tenant}` },
+        resource: { 'service.name': 'shop', 'host.name': 'h1' },
+        scope: { name: 'isotrace' },
+        traceId: traceIds.get(tenant),
+      });
+    }
+    expect(logs.find((log) => log.tenant === '(platform)')).toMatchObject({ body: 'of the platform' });
+    expect(await seriesOf(dashboard, 'orders')).toEqual({ nowhere: 1, json: 2, plain: 3 });
+    expect(await seriesOf(dashboard, 'orders', 'plan')).toEqual({ nowhere: 1, json: 2, plain: 3 });
+    expect(await seriesOf(dashboard, 'depth', 'service')).toHaveProperty('shop');
+    const { value } = await getJson<{ metrics: MetricSummary[] }>(dashboard, '/api/v1/metrics?query=scope:library');
+    expect(value.metrics).toMatchObject([{ name: 'depth', tenants: tenants.toSorted(), services: ['shop'] }]);
+    const account = registry.get('plain').stats();
+    expect(account.metrics).toMatchObject({ created: 3, exported: 3 });
+    expect(registry.get('nowhere').stats().metrics.created).toBe(0);
+    expect((await healthOf(dashboard, 'plain'))?.lost).toBe(0);
+  });
+
+  it('show what destinations may not see, but nothing that the tenant itself hides', async () => {
+    const dashboard = await openDashboard();
+    const endpoint = await openReceiver(200);
+    const registry = openRegistry({
+      configure: () => ({ destination: { endpoint, redact: { keys: ['plan'] } }, redact: { keys: ['card'] } }),
+    });
+    dashboard.attach(registry);
+    const tracer = registry.get('acme');
+    tracer.log.info('paid', { card: '4111', plan: 'free' });
+    tracer.metrics.counter('paid').add(1, { card: '4111', plan: 'free' });
+    await registry.flush({ timeoutMillis: 2_000 });
+    expect((await logsOf(dashboard))[0]?.attributes).toEqual({ card: '[REDACTED]', plan: 'free' });
+    expect(await seriesOf(dashboard, 'paid', 'card')).toEqual({ '[REDACTED]': 1 });
+    expect(await seriesOf(dashboard, 'paid', 'plan')).toEqual({ free: 1 });
+  });
+
+  it('are told to live pages', async () => {
+    const dashboard = await openDashboard();
+    const registry = openRegistry();
+    dashboard.attach(registry);
+    const controller = new AbortController();
+    onTestFinished(() => controller.abort());
+    const { body } = await fetch(`${dashboard.url}/api/v1/live`, { signal: controller.signal });
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    let text = '';
+    const read = async (until: RegExp): Promise<void> => {
+      while (!until.test(text)) text += Buffer.from((await reader.read()).value ?? []).toString();
+    };
+    await read(/event: update/);
+    registry.get('acme').log.info('as it happens');
+    registry.get('acme').metrics.counter('orders').add(1);
+    await registry.flush({ timeoutMillis: 2_000 });
+    await dashboard.update();
+    await read(/"metrics":1[\s\S]*as it happens|as it happens[\s\S]*"metrics":1/);
+    expect(text).toContain('"tenant":"acme"');
+  });
+
+  it('are seen by a token of their tenant only', async () => {
+    const token = [{ token: 'all-of-them-please' }, { token: 'nobody-but-acme-0', tenants: ['acme'] }];
+    const dashboard = await openDashboard({ token });
+    const registry = openRegistry();
+    dashboard.attach(registry);
+    for (const tenant of ['acme', 'globex']) {
+      registry.get(tenant).log.info(`of ${tenant}`);
+      registry.get(tenant).metrics.counter(`orders.${tenant}`).add(1);
+    }
+    await registry.flush({ timeoutMillis: 2_000 });
+    const limited = { authorization: 'Bearer nobody-but-acme-0' };
+    const { value: page } = await getJson<{ logs: LogRecord[] }>(dashboard, '/api/v1/logs', limited);
+    expect(page.logs.map(({ body }) => body)).toEqual(['of acme']);
+    const { value } = await getJson<{ metrics: MetricSummary[] }>(dashboard, '/api/v1/metrics', limited);
+    expect(value.metrics.map(({ name }) => name)).toEqual(['orders.acme']);
+  });
+
+  it('are bounded together with spans, and what is too much is counted', async () => {
+    const dashboard = await openDashboard({ flushMillis: 60_000 });
+    const registry = openRegistry({ configure: () => ({ destination: [] }) });
+    dashboard.attach(registry);
+    const payload = 'x'.repeat(100_000);
+    const sent = 300;
+    for (let count = 0; count < sent; count += 1) registry.get('noisy').log.info(payload);
+    const counter = registry.get('noisy').metrics.counter('many');
+    for (let count = 0; count < 100; count += 1) counter.add(1, { number: count, long: 'y'.repeat(900) });
+    registry.get('quiet').log.info('small');
+    registry.get('quiet').metrics.counter('few').add(1);
+    await registry.flush({ timeoutMillis: 2_000 });
+    const noisy = (await healthOf(dashboard, 'noisy'))?.lost ?? 0;
+    const { value } = await getJson<{ tenants: { tenant: string; stored: { logs: number; metrics: number } }[] }>(
+      dashboard,
+      '/api/v1/tenants',
+    );
+    const stored = Object.fromEntries(value.tenants.map((tenant) => [tenant.tenant, tenant.stored]));
+    expect(noisy).toBeGreaterThan(100);
+    expect((stored['noisy']?.logs ?? 0) + (stored['noisy']?.metrics ?? 0) + noisy).toBe(sent + 100);
+    expect(stored['quiet']).toMatchObject({ logs: 1, metrics: 1 });
+  });
+
+  it('end with the attachment, and cost nothing where nobody is attached', async () => {
+    const dashboard = await openDashboard();
+    const registry = openRegistry();
+    const attachment = dashboard.attach(registry);
+    const tracer = registry.get('acme');
+    tracer.log.info('before');
+    tracer.metrics.counter('orders').add(1);
+    await registry.flush({ timeoutMillis: 2_000 });
+    attachment.detach();
+    tracer.log.info('after');
+    tracer.metrics.counter('orders').add(1);
+    await registry.flush({ timeoutMillis: 2_000 });
+    expect((await logsOf(dashboard)).map(({ body }) => body)).toEqual(['before']);
+    expect(await seriesOf(dashboard, 'orders')).toEqual({ acme: 1 });
+    dashboard.attach(registry);
+    await registry.flush({ timeoutMillis: 2_000 });
+    expect(await seriesOf(dashboard, 'orders')).toEqual({ acme: 2 });
+  });
+
+  it('of delta counters are each shown once, beside a destination that reads cumulative ones', async () => {
+    const dashboard = await openDashboard();
+    const endpoint = await openReceiver(200);
+    const registry = openRegistry({
+      configure: () => ({
+        destination: [
+          { endpoint, temporality: 'delta' as const },
+          { endpoint, temporality: 'cumulative' as const },
+        ],
+      }),
+    });
+    dashboard.attach(registry);
+    for (const count of [1, 2]) {
+      registry.get('acme').metrics.counter('orders').add(count);
+      await registry.flush({ timeoutMillis: 2_000 });
+    }
+    const { value } = await getJson<MetricAnswer>(dashboard, '/api/v1/metrics/query?name=orders&aggregation=sum');
+    expect(value.metric).toMatchObject({ temporality: 'delta' });
+    expect(value.series.flatMap(({ points }) => points).reduce((sum, [, point]) => sum + point, 0)).toBe(3);
   });
 });

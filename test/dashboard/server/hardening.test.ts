@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { makeMalformedRequest } from '../../support/malformed-requests.ts';
@@ -54,6 +57,80 @@ describe('the dashboard under attack', () => {
     const before = process.memoryUsage().arrayBuffers;
     expect((await send(dashboard, 'POST', '/v1/traces', headers, bomb)).status).toBe(413);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50 * 1_048_576);
+  });
+
+  it.each<[string, string, (size: number) => Buffer[]]>([
+    ['is too large', '413', (size) => [Buffer.from(`Content-Length: ${size}\r\n\r\n`), Buffer.alloc(size)]],
+    [
+      'is too large, in chunks',
+      '413',
+      (size) => [
+        Buffer.from(`Transfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n`),
+        Buffer.alloc(size),
+        Buffer.from('\r\n0\r\n\r\n'),
+      ],
+    ],
+    [
+      'inflates to too much',
+      '413',
+      (size) => {
+        // What cannot be compressed behind a bomb: there is much left to send when it is refused.
+        const body = Buffer.concat([gzipSync(Buffer.alloc(16 * 1_048_576)), randomBytes(size / 2)]);
+        return [Buffer.from(`Content-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`), body];
+      },
+    ],
+    [
+      'is of another type',
+      '415',
+      (size) => [Buffer.from(`Content-Length: ${size}\r\nContent-Type: a/b\r\n\r\n`), Buffer.alloc(size)],
+    ],
+  ])('answers a request that %s with %s, also to who reads only after having sent it all', async (_, status, rest) => {
+    const dashboard = await openDashboard({ maxBodyBytes: 1_048_576 });
+    const head = 'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n';
+    const socket = connect(dashboard.port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    const failed = once(socket, 'error').then(([error]) => Promise.reject(error as Error));
+    const sent = new Promise((resolve) => {
+      socket.write(
+        Buffer.concat([
+          Buffer.from(status === '415' ? head.replace(/Content-Type.*\r\n/, '') : head),
+          ...rest(8 * 1_048_576),
+        ]),
+        resolve,
+      );
+    });
+    socket.pause();
+    await Promise.race([sent, failed]);
+    const closed = once(socket, 'close');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString();
+    });
+    socket.resume();
+    await Promise.race([closed, failed]);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer.match(/^HTTP/gm)).toHaveLength(1);
+  });
+
+  it('ends a connection that never finishes what was refused', { timeout: 60_000 }, async () => {
+    const dashboard = await openDashboard({ maxBodyBytes: 1_024 });
+    const socket = connect({ port: dashboard.port, host: '127.0.0.1', allowHalfOpen: true });
+    onTestFinished(() => void socket.destroy());
+    const closed = new Promise((resolve) => {
+      socket.once('close', resolve);
+    });
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString();
+    });
+    socket.on('error', () => {});
+    socket.write(
+      'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\nx',
+    );
+    const trickle = setInterval(() => socket.write('x'), 100);
+    onTestFinished(() => clearInterval(trickle));
+    await closed;
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   it('answers while connections send a byte now and then, and ends them', { timeout: 60_000 }, async () => {

@@ -66,12 +66,19 @@ async function openFull(): Promise<Dashboard> {
   const exemplars = [{ timeUnixNano: nanos(0), asDouble: 2, traceId: traceId(1), spanId: spanId(1) }];
   const points = [
     { timeUnixNano: nanos(0), asDouble: 7, exemplars },
-    { timeUnixNano: nanos(100), asDouble: 9 },
+    { timeUnixNano: nanos(-100), asDouble: 9 },
   ];
+  const sizes = {
+    ...{ timeUnixNano: nanos(-200), count: '3', sum: 4, min: 0, max: 2, scale: -1, zeroCount: '1' },
+    positive: { offset: -1, bucketCounts: ['2'] },
+  };
   await postOtlp(
     dashboard,
     'metrics',
-    metricsJson(resource, [{ name: 'load', unit: '1', gauge: { dataPoints: points } }]),
+    metricsJson(resource, [
+      { name: 'load', unit: '1', gauge: { dataPoints: points } },
+      { name: 'sizes', exponentialHistogram: { dataPoints: [sizes], aggregationTemporality: 2 } },
+    ]),
   );
   dashboard.registerView('load', 'line');
   const registry = new TracerRegistry({
@@ -92,7 +99,13 @@ describe('the description of the API', () => {
     ['traces/{traceId}', `traces/${traceId(1)}`, 'spans.1.events.0.name'],
     ['traces/{traceId}', `traces/${traceId(3)}`, 'spans.0.links.0.traceId'],
     ['traces/{traceId}', `traces/${traceId(1)}?format=otlp`, 'resourceSpans.0'],
+    ['traces/{traceId}', `traces/${traceId(1)}?format=compact`, 'compact.1.status.code'],
+    ['traces/{traceId}', `traces/${traceId(3)}?format=compact`, 'compact.0.links.0.traceId'],
     ['logs', 'logs?start=0', 'logs.0.body'],
+    ['logs', 'logs?start=0&format=otlp', 'resourceLogs.0'],
+    ['metrics/points', 'metrics/points?start=0', 'points.0.exemplars.0.traceId'],
+    ['metrics/points', 'metrics/points?start=0&query=name:sizes', 'points.0.exponential.positive.counts.0'],
+    ['metrics/points', 'metrics/points?start=0&format=otlp', 'resourceMetrics.0'],
     ['metrics', 'metrics?start=0', 'metrics.0.unit'],
     ['metrics/query', 'metrics/query?name=load&start=0', 'series.0.exemplars.0.traceId'],
     ['metrics/query', 'metrics/query?name=load&start=0&aggregation=max', 'series.0.points.0.1'],

@@ -17,8 +17,18 @@ const TOKENS = [
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 const PATHS = [
-  ...['traces', `traces/${traceId(2)}`, `traces/${traceId(2)}?format=otlp`, 'logs', 'metrics', 'red', 'errors'],
+  ...[
+    'traces',
+    `traces/${traceId(2)}`,
+    `traces/${traceId(2)}?format=otlp`,
+    `traces/${traceId(2)}?format=compact`,
+    'logs',
+    'metrics',
+    'red',
+    'errors',
+  ],
   ...['metrics/query?name=secret.metric', 'services', 'tenants', 'stats', 'facets', 'facets?field=service', 'live'],
+  ...['logs?format=otlp', 'metrics/points', 'metrics/points?format=otlp'],
   ...['facets?field=tenant', 'facets?field=attr.secret.key', 'views', 'openapi.json'],
 ].map((path) => `/api/v1/${path}`);
 

@@ -190,6 +190,8 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
           store.listTraces({ ...search('tenant:b', scope), order: 'longest' }),
           store.getTrace(scope, traceId(2), 10),
           store.getLogs({ ...shared, query: query('', 'logs') }),
+          store.countLogs({ ...shared, query: query('', 'logs'), stepMillis: 60_000 }),
+          store.getPoints({ ...shared, query: query('', 'metrics') }),
           store.listMetrics({ ...shared, query: query('', 'metrics') }),
           store.queryMetric({
             ...{ ...shared, query: query('', 'metrics') },
@@ -247,6 +249,19 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
       expect(await bodies('"disk" -"almost"')).toEqual(['disk full']);
       expect(await bodies(`trace:${traceId(1)}`)).toEqual(['disk full']);
       expect(await bodies('attr.job=7')).toEqual(['started']);
+      await append(store, 'logs', logsJson({ tenant: 'b' }, [{ body: 'other', severity: 13, at: 60_001 }]));
+      const counted = (text: string, scope: TenantScope = 'all', limit = 10) =>
+        store.countLogs({ scope, query: query(text, 'logs'), range: ALWAYS, limit, stepMillis: 60_000 });
+      expect(await counted('')).toEqual({
+        groups: [
+          { tenant: 'a', count: 3, steps: [{ timeMillis: T0, count: 3 }] },
+          { tenant: 'b', count: 1, steps: [{ timeMillis: T0 + 60_000, count: 1 }] },
+        ],
+        ...{ more: false, partial: false },
+      });
+      expect((await counted('severity:warn "full"', A)).groups).toMatchObject([{ tenant: 'a', count: 1 }]);
+      expect((await counted('', B)).groups).toMatchObject([{ tenant: 'b', count: 1 }]);
+      expect(await counted('', 'all', 1)).toMatchObject({ groups: [{ tenant: 'a' }], more: true });
     });
 
     it('counts requests, errors and durations by service, operation and tenant', async () => {
@@ -336,6 +351,19 @@ export function describeStore(name: string, create: () => Promise<TelemetryStore
           },
         ]),
       );
+      const points = async (text: string, limit = 10) => {
+        const page = await store.getPoints({ ...search(), query: query(text, 'metrics'), limit });
+        return [page.points.map(({ metric, value }) => [metric.name, value]), page.more];
+      };
+      expect(await points('name:temperature')).toEqual([
+        [
+          ['temperature', 30],
+          ['temperature', 20],
+        ],
+        false,
+      ]);
+      expect(await points('', 1)).toEqual([[['requests', 10]], true]);
+      expect((await points('attr.route=/y'))[0]).toEqual([['requests', 6]]);
       const list = await store.listMetrics({ ...search(), query: query('', 'metrics') });
       expect(list.map(({ name, type, unit, points }) => [name, type, unit, points])).toEqual([
         ['latency', 'histogram', '', 1],

@@ -1,13 +1,16 @@
 import { once } from 'node:events';
 import { InterceptingCall, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { type Context, context as contextApi, propagation, SpanKind, trace } from '@opentelemetry/api';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { clientInterceptor, serverInterceptor } from '../../../src/grpc.ts';
+import { createTracer } from '../../../src/index.ts';
 import { until } from '../../core/registry-kit.ts';
-import { library, startWorld } from '../../routing/routing-kit.ts';
+import { inbound, library, startWorld } from '../../routing/routing-kit.ts';
 import type { DecodedSpan } from '../../support/otlp-decoder.ts';
-import { startTenants } from '../../support/tenant-receivers.ts';
-import { echoing, startEcho } from './grpc-service.ts';
+import { receivedPoints } from '../../support/received-metrics.ts';
+import { SILENT, startTenants } from '../../support/tenant-receivers.ts';
+import { recordingMeter } from '../http/recording-meter.ts';
+import { type EchoHandlers, echoing, startEcho } from './grpc-service.ts';
 
 const [SERVER, CLIENT] = [SpanKind.SERVER + 1, SpanKind.CLIENT + 1];
 const ERROR = 2;
@@ -82,7 +85,7 @@ describe('the gRPC interceptors', () => {
           attributes: {
             'rpc.system.name': 'grpc',
             'rpc.method': `test.Echo/${method}`,
-            'rpc.response.status_code': 'OK',
+            'rpc.status_code': 'OK',
             'server.address': 'localhost',
             'server.port': port,
           },
@@ -92,7 +95,7 @@ describe('the gRPC interceptors', () => {
           parentSpanId: caller.spanId,
           attributes: {
             'rpc.system.name': 'grpc',
-            'rpc.response.status_code': 'OK',
+            'rpc.status_code': 'OK',
             'server.address': 'localhost',
             'server.port': port,
             'client.address': '127.0.0.1',
@@ -103,6 +106,108 @@ describe('the gRPC interceptors', () => {
         expect(work.length).toBeGreaterThan(0);
       }
     }
+  });
+
+  it('count the messages of streams, on both sides, and nothing on unary calls', async () => {
+    const { registry, receivers } = await startTenants(['caller', 'callee']);
+    const { client } = await startEcho(echoing(), [serverInterceptor(registry, { tenant: () => 'callee' })]);
+    const echo = client([clientInterceptor(registry.get('caller'))]);
+    await echo.unary('x');
+    await echo.up(['a', 'b', 'c']);
+    await echo.down('a,b');
+    await echo.both(['a', 'b', 'c', 'd']);
+    await until(() => registry.get('callee').stats().open === 0, 'the server is done');
+    await registry.flush();
+    const counts = (id: 'caller' | 'callee') =>
+      Object.fromEntries(
+        receivers[id]
+          .spans()
+          .map(({ name, attributes }) => [
+            name,
+            [attributes['isotrace.rpc.messages.sent'], attributes['isotrace.rpc.messages.received']],
+          ]),
+      );
+    expect(counts('caller')).toEqual({
+      'test.Echo/Unary': [undefined, undefined],
+      'test.Echo/Up': [3, 1],
+      'test.Echo/Down': [1, 2],
+      'test.Echo/Both': [4, 4],
+    });
+    expect(counts('callee')).toEqual({
+      'test.Echo/Unary': [undefined, undefined],
+      'test.Echo/Up': [1, 3],
+      'test.Echo/Down': [2, 1],
+      'test.Echo/Both': [4, 4],
+    });
+  });
+
+  it('measure calls in the metrics of their tenant, on both sides, also those that sampling turns away', async () => {
+    const { registry, receivers } = await startTenants(['caller', 'callee'], {
+      tenant: (id) => (id === 'callee' ? { sampling: { ratio: 0 } } : {}),
+    });
+    const handlers: EchoHandlers = { ...echoing(), up: (_call, callback) => callback({ code: status.NOT_FOUND }) };
+    const options = { tenant: () => 'callee', incoming: 'ignore' } as const;
+    const { client, port } = await startEcho(handlers, [serverInterceptor(registry, options)]);
+    const echo = client([clientInterceptor(registry)]);
+    await registry.run('caller', async () => {
+      for (const text of ['a', 'b']) await echo.unary(text);
+      await echo.up(['a']);
+    });
+    await until(() => registry.get('callee').stats().open === 0, 'the server is done');
+    await registry.flush();
+    const measured = (id: 'caller' | 'callee', name: string) =>
+      receivedPoints(receivers[id], name)
+        .map(({ attributes, count }) => [attributes, count])
+        .sort(([, one], [, other]) => Number(other) - Number(one));
+    const common = { 'rpc.system.name': 'grpc' };
+    const unary = { ...common, 'rpc.method': 'test.Echo/Unary', 'rpc.status_code': 'OK' };
+    const up = { ...common, 'rpc.method': 'test.Echo/Up', 'rpc.status_code': 'NOT_FOUND' };
+    expect(measured('callee', 'rpc.server.call.duration')).toEqual([
+      [unary, 2],
+      [up, 1],
+    ]);
+    const at = { 'server.address': 'localhost', 'server.port': port };
+    expect(measured('caller', 'rpc.client.call.duration')).toEqual([
+      [{ ...unary, ...at }, 2],
+      [{ ...up, ...at, 'error.type': 'NOT_FOUND' }, 1],
+    ]);
+    const [point] = receivedPoints(receivers.callee, 'rpc.server.call.duration');
+    expect(point).toMatchObject({ unit: 's', scope: 'isotrace' });
+    expect(point?.bounds).toEqual([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]);
+    expect(receivers.callee.spans()).toEqual([]);
+  });
+
+  it('measure where they are told to, and nowhere', async () => {
+    const { registry, receivers } = await startTenants(['caller', 'callee']);
+    const meter = recordingMeter();
+    const tenant = () => 'callee';
+    const provider = { getMeter: () => meter.meter };
+    const perTenant = recordingMeter();
+    const { client } = await startEcho(echoing(), [serverInterceptor(registry, { tenant, meterProvider: provider })]);
+    const quiet = await startEcho(echoing(), [serverInterceptor(registry, { tenant, meterProvider: false })]);
+    const own = (id: string) => (id === 'caller' ? perTenant.meter : undefined);
+    const caller = registry.get('caller');
+    await client([clientInterceptor(caller, { meterProvider: own })]).unary('x');
+    await quiet.client([clientInterceptor(caller, { meterProvider: false })]).unary('x');
+    await until(() => registry.get('callee').stats().open === 0, 'the server is done');
+    await registry.flush();
+    expect(meter.of('rpc.server.call.duration').map(({ attributes }) => attributes['tenant.id'])).toEqual(['callee']);
+    expect(perTenant.of('rpc.client.call.duration')).toHaveLength(1);
+    expect(perTenant.of('rpc.client.call.duration')[0]?.attributes).not.toHaveProperty('tenant.id');
+    for (const id of ['caller', 'callee'] as const) expect(receivedPoints(receivers[id])).toEqual([]);
+  });
+
+  it('measure a call of a request whose tenant is named later at that tenant', async () => {
+    const { registry, delivered, receivers } = await startWorld(['a', 'b']);
+    const { client } = await startEcho(echoing());
+    const echo = client([clientInterceptor(registry)]);
+    const request = inbound('GET /');
+    await request.run(() => echo.unary('x'));
+    request.run(() => registry.run('b', () => undefined));
+    request.span.end();
+    expect(await delivered()).toEqual({ a: [], b: ['GET /', 'test.Echo/Unary'], platform: [] });
+    expect(receivedPoints(receivers.b, 'rpc.client.call.duration')).toHaveLength(1);
+    expect(receivedPoints(receivers.a)).toEqual([]);
   });
 
   it.each([
@@ -131,7 +236,7 @@ describe('the gRPC interceptors', () => {
     const statuses = (id: 'caller' | 'callee') =>
       receivers[id]
         .spans()
-        .map((span) => [span.status, span.attributes['rpc.response.status_code'], span.attributes['error.type']]);
+        .map((span) => [span.status, span.attributes['rpc.status_code'], span.attributes['error.type']]);
     const failed = [{ code: ERROR, message: 'no such thing' }, code, code];
     const fine = [{ code: 0, message: '' }, code, undefined];
     expect(statuses('caller')).toEqual([failed, failed]);
@@ -161,10 +266,10 @@ describe('the gRPC interceptors', () => {
     await registry.flush();
     expect(cancelled).toBe('callee');
     expect(receivers.caller.spans()).toMatchObject([
-      { status: { code: ERROR }, attributes: { 'rpc.response.status_code': 'CANCELLED', 'error.type': 'CANCELLED' } },
+      { status: { code: ERROR }, attributes: { 'rpc.status_code': 'CANCELLED', 'error.type': 'CANCELLED' } },
     ]);
     expect(receivers.callee.spans()).toMatchObject([
-      { status: { code: 0 }, attributes: { 'rpc.response.status_code': 'CANCELLED' } },
+      { status: { code: 0 }, attributes: { 'rpc.status_code': 'CANCELLED' } },
     ]);
   });
 
@@ -174,12 +279,10 @@ describe('the gRPC interceptors', () => {
       serverInterceptor(registry, { tenant: () => 'callee' }),
     ]);
     const echo = client([clientInterceptor(registry.get('caller'))]);
-    await new Promise<void>((resolve, reject) => {
-      echo.waitForReady(Date.now() + 20_000, (error) =>
-        error === undefined || error === null ? resolve() : reject(error),
-      );
-    });
-    const { error } = await echo.unary('x', new Metadata(), { deadline: Date.now() + 300 });
+    // As a deadline of the client's reaches the server, but for the client, whose cancellation could come first.
+    const metadata = new Metadata();
+    metadata.set('grpc-timeout', '50m');
+    const { error } = await echo.unary('x', metadata);
     expect(error?.code).toBe(status.DEADLINE_EXCEEDED);
     await until(() => registry.get('callee').stats().open === 0, 'the server is done');
     await registry.flush();
@@ -363,7 +466,9 @@ describe('serverInterceptor', () => {
 
   it('makes issues of options that are not acceptable', async () => {
     const { registry } = await startTenants(['a']);
-    const bad = { tenant: 5, incoming: 'all', unassigned: 1, exclude: 7, tenantTimeoutMillis: 0, what: 1 } as never;
+    const bad = {
+      ...{ tenant: 5, incoming: 'all', unassigned: 1, exclude: 7, tenantTimeoutMillis: 0, what: 1, meterProvider: {} },
+    } as never;
     serverInterceptor(registry, bad);
     expect(registry.health().issues.map(({ option }) => option)).toEqual([
       'grpc.what',
@@ -372,9 +477,24 @@ describe('serverInterceptor', () => {
       'grpc.unassigned',
       'grpc.exclude',
       'grpc.tenantTimeoutMillis',
+      'grpc.meterProvider',
     ]);
     const strict = await startTenants(['a'], { registry: { strict: true } });
     expect(() => serverInterceptor(strict.registry, bad)).toThrow(expect.objectContaining({ code: 'config_invalid' }));
     expect(contextApi.active()).toBeDefined();
+  });
+
+  it("makes issues of a client's options, for a registry and for a tracer of its own", async () => {
+    const { registry } = await startTenants(['a']);
+    const bad = { meterProvider: 5, what: 1 } as never;
+    clientInterceptor(registry.get('a'), bad);
+    const options = ['grpc.what', 'grpc.meterProvider'];
+    expect(registry.health().issues.map(({ option }) => option)).toEqual(options);
+    const tracer = createTracer({ destination: { endpoint: 'http://localhost:1' }, logger: SILENT });
+    onTestFinished(() => void tracer.shutdown({ timeoutMillis: 0 }));
+    clientInterceptor(tracer, bad);
+    expect(tracer.health().issues.map(({ option }) => option)).toEqual(options);
+    clientInterceptor(registry.get('a'), { meterProvider: false });
+    expect(registry.health().issues).toHaveLength(2);
   });
 });

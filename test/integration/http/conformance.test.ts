@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SpanStatusCode } from '@opentelemetry/api';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { DecodedSpan } from '../../support/otlp-decoder.ts';
 import { type HttpWorld, SERVER, startWorld } from './http-kit.ts';
 import { recordingMeter } from './recording-meter.ts';
@@ -162,13 +162,39 @@ describe.each(SUBJECTS)('the adapter for $name', (subject) => {
     expect(servers[0]?.attributes).not.toHaveProperty('http.response.status_code');
   });
 
-  it('traces HEAD', async () => {
+  it('calls a response that the client leaves in the middle broken, once', async () => {
     const world = await start(subject);
-    const response = await world.fetch('/orders/7', as(0, { method: 'HEAD' }));
-    expect(await response.text()).toBe('');
+    const controller = new AbortController();
+    const response = await world.fetch('/stream', as(0, { signal: controller.signal }));
+    const reader = response.body?.getReader();
+    await reader?.read();
+    expect(await world.spans()).toHaveLength(0);
+    controller.abort();
+    reader?.read().catch(() => {});
+    const servers = await world.servers();
+    expect(servers[0]).toMatchObject({
+      name: 'GET /stream',
+      status: { code: SpanStatusCode.ERROR },
+      attributes: { 'http.response.status_code': 200, 'error.type': isWeb ? 'AbortError' : 'ECONNRESET' },
+    });
+    world.shop.gate.resolve();
+    await (await world.fetch('/orders/1', as(0))).text();
+    expect(await world.servers(2)).toHaveLength(2);
+  });
+
+  it.each(['HEAD', 'OPTIONS'])('traces %s, once, with the status that was sent', async (method) => {
+    const world = await start(subject);
+    const response = await world.fetch('/orders/7', as(0, { method }));
+    if (method === 'HEAD') expect(await response.text()).toBe('');
+    else await response.text();
     const [server] = await world.servers();
-    expect(server?.attributes).toMatchObject({ 'http.request.method': 'HEAD' });
-    expect(server?.name.startsWith('HEAD')).toBe(true);
+    expect(server?.attributes).toMatchObject({
+      'http.request.method': method,
+      'http.response.status_code': response.status,
+    });
+    expect(server?.name).toMatch(new RegExp(`^${method}( /orders/[{:]id}?)?$`));
+    expect(server?.status.code).toBe(SpanStatusCode.UNSET);
+    expect((await world.spans()).filter(({ kind }) => kind === SERVER)).toHaveLength(1);
   });
 
   it.each([
@@ -379,6 +405,40 @@ describe.each(SUBJECTS.filter(({ name }) => !name.includes('web')))('on the wire
       'http.request.method': '_OTHER',
       'http.request.method_original': 'PROPFIND',
     });
+  });
+
+  it('leaves no listener on a connection behind, however many requests come over it', async () => {
+    const world = await start(subject);
+    const warnings: string[] = [];
+    const warned = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', warned);
+    onTestFinished(() => void process.off('warning', warned));
+    const get = (index: number): string =>
+      `GET /orders/${index} HTTP/1.1\r\nhost: a.example\r\n${auth}${index === 39 ? 'connection: close\r\n' : ''}\r\n`;
+    const answer = await exchange(world.port, Array.from({ length: 40 }, (_, index) => get(index)).join(''));
+    expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(40);
+    expect(await world.servers(40)).toHaveLength(40);
+    expect(warnings).toEqual([]);
+  });
+
+  it('takes a request for an upgrade that nobody handles for one like any other', async () => {
+    const world = await start(subject);
+    const upgrade = 'connection: upgrade, close\r\nupgrade: websocket\r\n';
+    const answer = await exchange(world.port, `GET /orders/1 HTTP/1.1\r\nhost: a.example\r\n${auth}${upgrade}\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 200/);
+    const socket = net.connect(world.port as number, '127.0.0.1').on('error', () => {});
+    socket.write(`GET /hang HTTP/1.1\r\nhost: a.example\r\n${auth}${upgrade}\r\n`);
+    await world.shop.hanging.promise;
+    socket.destroy();
+    const servers = await world.servers(2);
+    const attributes = servers.map((server) => [
+      server.attributes['http.response.status_code'],
+      server.attributes['error.type'],
+    ]);
+    expect(attributes).toEqual([
+      [200, undefined],
+      [undefined, 'ECONNRESET'],
+    ]);
   });
 
   it('serves a client that waits for 100 Continue', async () => {

@@ -1,8 +1,10 @@
+import http2 from 'node:http2';
 import { Readable, Transform } from 'node:stream';
 import { context, createContextKey } from '@opentelemetry/api';
 import createFastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fastify } from '../../../src/fastify.ts';
+import { deferred } from '../../core/registry-kit.ts';
 import { startWorld } from './http-kit.ts';
 
 async function create(): Promise<{ app: FastifyInstance; world: Awaited<ReturnType<typeof startWorld>> }> {
@@ -124,5 +126,49 @@ describe('the plugin for Fastify', () => {
     const [server] = await world.servers();
     expect(server?.status.code).toBe(2);
     expect(server?.attributes).toMatchObject({ 'http.response.status_code': 200, 'error.type': 'ECONNRESET' });
+  });
+
+  it('serves HTTP/2, with the route and one span for each stream, aborted or not', async () => {
+    const world = await startWorld();
+    const app = createFastify({ http2: true });
+    onTestFinished(() => app.close());
+    await app.register(fastify(world.registry, { tenant: ({ headers: sent }) => sent['x-session'] as string }));
+    app.get('/orders/:id', async () => ({ tenant: world.registry.current()?.tenantId }));
+    app.post('/orders/:id', async (request) => ({ body: request.body, tenant: world.registry.current()?.tenantId }));
+    const reached = deferred<void>();
+    app.get('/hang', () => {
+      reached.resolve();
+      return new Promise(() => {});
+    });
+    const client = http2.connect(await app.listen({ port: 0, host: '127.0.0.1' }));
+    onTestFinished(() => client.close());
+    const ask = (path: string, method = 'GET') =>
+      client
+        .request({ ...headers, ':path': path, ':method': method, 'content-type': 'application/json' })
+        .on('error', () => {});
+    const read = async (path: string, method?: string, body?: string): Promise<string> => {
+      const stream = ask(path, method).end(body);
+      let text = '';
+      for await (const chunk of stream) text += String(chunk);
+      return text;
+    };
+    expect(JSON.parse(await read('/orders/1'))).toEqual({ tenant: 'tenant-0' });
+    expect(JSON.parse(await read('/orders/2', 'POST', '{"a":1}'))).toEqual({ body: { a: 1 }, tenant: 'tenant-0' });
+    expect(await read('/none')).toContain('404');
+    const hanging = ask('/hang');
+    await reached.promise;
+    hanging.close(http2.constants.NGHTTP2_CANCEL);
+    const servers = await world.servers(4);
+    expect(
+      servers
+        .map(({ name, attributes }) => [name, attributes['http.response.status_code'], attributes['error.type']])
+        .sort(),
+    ).toEqual([
+      ['GET /hang', undefined, 'ECONNRESET'],
+      ['GET /orders/:id', 200, undefined],
+      ['GET', 404, undefined],
+      ['POST /orders/:id', 200, undefined],
+    ]);
+    for (const { attributes } of servers) expect(attributes['network.protocol.version']).toBe('2');
   });
 });

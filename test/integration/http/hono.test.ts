@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { hono } from '../../../src/hono.ts';
@@ -81,5 +82,25 @@ describe('the middleware for Hono', () => {
     const [server] = await servers();
     expect(server?.status.code).toBe(2);
     expect(server?.events).toHaveLength(1);
+  });
+
+  it('leaves no listener on the signal of a request that is over', async () => {
+    const { registry, servers } = await startWorld();
+    const app = new Hono();
+    app.use(hono(registry, { tenant }));
+    app.get('/:kind', (c) => {
+      if (c.req.param('kind') === 'fails') throw new Error('of theirs');
+      return c.req.param('kind') === 'none' ? c.body(null, 204) : c.text('a body');
+    });
+    app.onError((_error, c) => c.text('failed', 500));
+    const kinds = ['text', 'none', 'fails', 'missing/altogether'];
+    const left: number[] = [];
+    for (const kind of kinds) {
+      const request = new Request(`http://a.example/${kind}`, { signal: new AbortController().signal });
+      await (await app.fetch(request)).text();
+      await servers(left.length + 1);
+      left.push(getEventListeners(request.signal, 'abort').length);
+    }
+    expect(left).toEqual([0, 0, 0, 0]);
   });
 });

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Writable } from 'node:stream';
 import {
   type ArgumentsHost,
   Body,
@@ -17,6 +18,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { onTestFinished } from 'vitest';
 import type { HttpOptions } from '../../../src/integration/http-options.ts';
 import { IsotraceModule } from '../../../src/nestjs.ts';
@@ -37,6 +39,14 @@ export function decorate(type: Type, key: string, decorators: LegacyDecorator[],
   }
 }
 
+export type NestPlatform = 'Express' | 'Fastify';
+
+export function createNest(module: Type, platform: NestPlatform): Promise<INestApplication> {
+  return platform === 'Express'
+    ? NestFactory.create(module, { logger: false })
+    : NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), { logger: false });
+}
+
 /** Listens on a free port until the test is over. */
 export async function listenNest(app: INestApplication): Promise<Served> {
   await app.listen(0, '127.0.0.1');
@@ -48,7 +58,18 @@ export async function listenNest(app: INestApplication): Promise<Served> {
   return { port, fetch: (path, init) => fetch(`http://127.0.0.1:${port}${path}`, init) };
 }
 
-export async function startNest(shop: Shop, options: HttpOptions<IncomingMessage>): Promise<Served> {
+/** What is used of the platforms' responses. */
+interface PlatformResponse {
+  readonly raw?: Writable;
+  hijack?(): void;
+  status(code: number): { send(body: object): void };
+}
+
+export async function startNest(
+  shop: Shop,
+  options: HttpOptions<IncomingMessage>,
+  platform: NestPlatform,
+): Promise<Served> {
   class ShopController {
     health(): object {
       return { tenant: shop.tenant() };
@@ -62,9 +83,11 @@ export async function startNest(shop: Shop, options: HttpOptions<IncomingMessage
     fail(): Promise<never> {
       return shop.fail();
     }
-    stream(response: { write(text: string): void; end(text: string): void }): void {
-      response.write('first half, ');
-      void shop.gate.promise.then(() => response.end('second half'));
+    stream(response: PlatformResponse): void {
+      response.hijack?.();
+      const out = response.raw ?? (response as unknown as Writable);
+      out.write('first half, ');
+      void shop.gate.promise.then(() => out.end('second half'));
     }
     hang(): Promise<never> {
       shop.hanging.resolve();
@@ -83,14 +106,14 @@ export async function startNest(shop: Shop, options: HttpOptions<IncomingMessage
     catch(error: unknown, host: ArgumentsHost): void {
       shop.caught.push(error);
       const status = (error as { getStatus?(): number }).getStatus?.() ?? 500;
-      host.switchToHttp().getResponse().status(status).json({ error: 'failed' });
+      host.switchToHttp().getResponse<PlatformResponse>().status(status).send({ error: 'failed' });
     }
   }
   Catch()(Filter);
 
   class AppModule {}
   Module({ imports: [IsotraceModule.forRoot(shop.registry, options)], controllers: [ShopController] })(AppModule);
-  const app = await NestFactory.create(AppModule, { logger: false });
+  const app = await createNest(AppModule, platform);
   app.useGlobalFilters(new Filter());
   return listenNest(app);
 }

@@ -1,15 +1,19 @@
 import 'reflect-metadata';
 import { type CanActivate, Controller, type ExecutionContext, Get, Injectable, Module, Param } from '@nestjs/common';
-import { APP_GUARD, NestFactory } from '@nestjs/core';
+import { APP_GUARD } from '@nestjs/core';
 import { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { IsotraceInterceptor, IsotraceModule, Traced } from '../../../src/nestjs.ts';
+import { IsotraceInterceptor, IsotraceModule, type NestRequest, Traced } from '../../../src/nestjs.ts';
 import { type HttpWorld, startWorld } from './http-kit.ts';
-import { decorate, listenNest } from './nest-app.ts';
+import { createNest, decorate, listenNest, type NestPlatform } from './nest-app.ts';
 import type { Served } from './subjects.ts';
 
 /** An application whose guard puts the user on the request, as authentication does. */
-async function startGuarded(world: HttpWorld): Promise<Served> {
+async function startGuarded(
+  world: HttpWorld,
+  platform: NestPlatform,
+  tenant = (request: NestRequest): string => request.user.org,
+): Promise<Served> {
   const { registry } = world;
   class Guard implements CanActivate {
     async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -46,19 +50,19 @@ async function startGuarded(world: HttpWorld): Promise<Served> {
   decorate(OrdersController, 'stream', [Get('all/stream')]);
   class AppModule {}
   Module({
-    imports: [IsotraceModule.forRoot(registry, { tenant: (request) => request.user.org })],
+    imports: [IsotraceModule.forRoot(registry, { tenant })],
     controllers: [OrdersController],
     providers: [{ provide: APP_GUARD, useValue: new Guard() }],
   })(AppModule);
-  const app = await NestFactory.create(AppModule, { logger: false });
+  const app = await createNest(AppModule, platform);
   app.setGlobalPrefix('v1');
   return listenNest(app);
 }
 
-describe('the module for NestJS', () => {
+describe.each(['Express', 'Fastify'] as const)('the module for NestJS on %s', (platform) => {
   it('finds a tenant that a guard has authenticated, and counts the time of the guard in', async () => {
     const world = await startWorld();
-    const { fetch } = await startGuarded(world);
+    const { fetch } = await startGuarded(world, platform);
     for (const org of ['tenant-0', 'tenant-1']) {
       const response = await fetch('/v1/orders/5', { headers: { 'x-org': org } });
       expect(await response.json()).toEqual({ id: '5', tenant: org });
@@ -74,7 +78,7 @@ describe('the module for NestJS', () => {
 
   it('keeps the tenant for handlers that answer observables', async () => {
     const world = await startWorld();
-    const { fetch } = await startGuarded(world);
+    const { fetch } = await startGuarded(world, platform);
     const response = await fetch('/v1/orders/all/stream', { headers: { 'x-org': 'tenant-1' } });
     expect(await response.json()).toEqual({ tenant: 'tenant-1' });
     expect((await world.servers(1, 'tenant-1')).map(({ name }) => name)).toEqual(['GET /v1/orders/all/stream']);
@@ -82,9 +86,24 @@ describe('the module for NestJS', () => {
 
   it('has no span for a request that a guard turned away before anybody knew its tenant', async () => {
     const world = await startWorld(['tenant-0', 'locked']);
-    const { fetch } = await startGuarded(world);
+    const { fetch } = await startGuarded(world, platform);
     expect((await fetch('/v1/orders/5', { headers: { 'x-org': 'locked' } })).status).toBe(403);
     expect(await world.spans('locked')).toEqual([]);
+  });
+
+  it('has one for what a guard or a parser turned away, where the tenant is known before', async () => {
+    const world = await startWorld(['tenant-0', 'locked']);
+    const { fetch } = await startGuarded(world, platform, ({ headers }) => headers['x-org']);
+    expect((await fetch('/v1/orders/5', { headers: { 'x-org': 'locked' } })).status).toBe(403);
+    const [refused] = await world.servers(1, 'locked');
+    expect(refused?.attributes).toMatchObject({ 'http.response.status_code': 403, 'url.path': '/v1/orders/5' });
+    // On Express, Nest's parser of bodies comes before all middleware.
+    if (platform === 'Express') return;
+    const headers = { 'x-org': 'tenant-0', 'content-type': 'application/json' };
+    expect((await fetch('/v1/orders/5', { method: 'POST', headers, body: '{"broken' })).status).toBeGreaterThan(399);
+    const [unread] = await world.servers(1);
+    expect(unread?.attributes).toMatchObject({ 'http.request.method': 'POST' });
+    expect(await world.spans()).toHaveLength(1);
   });
 });
 

@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { express } from '../../../src/express.ts';
 import { http as traceHttp } from '../../../src/http.ts';
 import { koa } from '../../../src/koa.ts';
+import { deferred } from '../../core/registry-kit.ts';
 import { startWorld } from './http-kit.ts';
 import { serveNode } from './subjects.ts';
 
@@ -210,6 +211,71 @@ describe('a wrapped listener', () => {
       'http.response.status_code': 200,
     });
     expect(span?.status.code).toBe(0);
+  });
+
+  it('has the same from Koa over HTTP/2', async () => {
+    const { registry, servers } = await startWorld();
+    const app = new Koa();
+    app.use(koa(registry, { tenant }));
+    app.use((ctx) => {
+      ctx.body = { tenant: registry.current()?.tenantId };
+    });
+    const serve = app.callback();
+    const server = http2.createServer((request, response) => void serve(request, response));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    onTestFinished(() => {
+      client.close();
+      server.close();
+    });
+    const stream = client.request({ ':path': '/a' });
+    const [body] = (await once(stream, 'data')) as [Buffer];
+    expect(JSON.parse(String(body))).toEqual({ tenant: 'tenant-0' });
+    const [span] = await servers();
+    expect(span?.attributes).toMatchObject({ 'network.protocol.version': '2', 'http.response.status_code': 200 });
+    expect(span?.attributes).not.toHaveProperty('error.type');
+  });
+
+  it('serves a server of HTTP/2, with one span for each stream, aborted or not', async () => {
+    const { registry, servers } = await startWorld();
+    const reached = deferred<void>();
+    const server = http2.createServer((request, response) => {
+      if (request.url === '/hang') {
+        response.write('begun');
+        reached.resolve();
+      } else registry.withSpan('inside', () => response.writeHead(request.method === 'POST' ? 503 : 200).end());
+    });
+    const route = ({ url }: IncomingMessage): string => `/of${url}`;
+    expect(traceHttp(registry, { tenant, route })(server)).toBe(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    onTestFinished(() => {
+      client.close();
+      server.close();
+    });
+    const ask = (path: string, method: string) =>
+      client
+        .request({ ':path': path, ':method': method, ':authority': 'two.example' })
+        .resume()
+        .on('error', () => {});
+    const hanging = ask('/hang', 'GET');
+    await reached.promise;
+    await Promise.all(['GET', 'POST', 'HEAD', 'OPTIONS'].map((method) => once(ask('/a', method).end(), 'end')));
+    hanging.close(http2.constants.NGHTTP2_CANCEL);
+    const outcomes = (await servers(5)).map(({ name, attributes }) => [
+      name,
+      attributes['http.response.status_code'],
+      attributes['error.type'],
+    ]);
+    expect(outcomes.sort()).toEqual([
+      ['GET /of/a', 200, undefined],
+      ['GET /of/hang', 200, 'ECONNRESET'],
+      ['HEAD /of/a', 200, undefined],
+      ['OPTIONS /of/a', 200, undefined],
+      ['POST /of/a', 503, '503'],
+    ]);
   });
 
   it('ends the span of a response that was closed before an asynchronous tenant was known', async () => {

@@ -19,7 +19,7 @@ import type { TracerRegistry } from '../../../src/index.ts';
 import type { HttpOptions } from '../../../src/integration/http-options.ts';
 import { koa } from '../../../src/koa.ts';
 import { deferred } from '../../core/registry-kit.ts';
-import { startNest } from './nest-app.ts';
+import { type NestPlatform, startNest } from './nest-app.ts';
 
 declare global {
   /** The declarations of `@hono/node-server` take it from the DOM's. */
@@ -346,11 +346,11 @@ function nodeSubject(name: string, wrap: 'listener' | 'server'): Subject {
   };
 }
 
-const nestSubject: Subject = {
-  name: 'NestJS 11',
+const nestSubject = (platform: NestPlatform): Subject => ({
+  name: `NestJS 11 on ${platform}`,
   orderRoute: '/orders/:id',
-  start: (shop, options) => startNest(shop, adapt<IncomingMessage>(options, nodeHeader)),
-};
+  start: (shop, options) => startNest(shop, adapt<IncomingMessage>(options, nodeHeader), platform),
+});
 
 export const SUBJECTS: readonly Subject[] = [
   expressSubject('Express 5', express5),
@@ -361,5 +361,6 @@ export const SUBJECTS: readonly Subject[] = [
   honoWebSubject,
   nodeSubject('a listener of node:http', 'listener'),
   nodeSubject('a server of node:http', 'server'),
-  nestSubject,
+  nestSubject('Express'),
+  nestSubject('Fastify'),
 ];

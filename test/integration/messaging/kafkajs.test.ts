@@ -156,6 +156,44 @@ describe.skipIf(program === undefined)(
       expect(scopes).toEqual([undefined]);
     }, 30_000);
 
+    it('carries the trace of each tenant through a transaction, whose own methods stay', async () => {
+      const { world, tracing, producer: plain, topic, consumer } = await openShop();
+      const { registry } = world;
+      // The topic is there before a transaction asks for its partitions.
+      await plain.send({ topic, messages: [message('nobody', 'first')] });
+      const kafka = new Kafka({ clientId: 'shop', brokers: [broker.broker], logLevel: logLevel.NOTHING });
+      const options = { transactionalId: `tx-${topic}`, maxInFlightRequests: 1, createPartitioner: () => () => 0 };
+      const producer = tracing.producer(kafka.producer(options));
+      await producer.connect();
+      onTestFinished(() => producer.disconnect());
+      const transaction = await producer.transaction();
+      await registry.run('acme', () => transaction.send({ topic, messages: [message('acme', 'a')] }));
+      await registry.run('globex', () =>
+        transaction.sendBatch({ topicMessages: [{ topic, messages: [message('globex', 'g')] }] }),
+      );
+      const offsets = { consumerGroupId: topic, topics: [{ topic, partitions: [{ partition: 0, offset: '1' }] }] };
+      await transaction.sendOffsets(offsets);
+      expect(transaction.isActive()).toBe(true);
+      await transaction.commit();
+      expect(transaction.isActive()).toBe(false);
+      const late = registry.run('acme', () => transaction.send({ topic, messages: [message('acme', 'late')] }));
+      await expect(late).rejects.toThrow(/TRANSACTING|transaction/i);
+      const seen: unknown[] = [];
+      const eachMessage = tracing.eachMessage(async (payload: KafkaDelivery) => {
+        seen.push([String(payload.message.value), registry.current()?.tenantId]);
+      });
+      await (await consumer()).run({ eachMessage });
+      for (const tenant of ['acme', 'globex'] as const) {
+        const spans = await world.until(tenant, (found) => named(found, `process ${topic}`).length === 1);
+        const [send, failed] = named(spans, `send ${topic}`);
+        expect(only(spans, `process ${topic}`)).toMatchObject({ traceId: send?.traceId, parentSpanId: send?.spanId });
+        expect([send?.status.code, failed?.status.code]).toEqual([0, tenant === 'acme' ? ERROR : undefined]);
+      }
+      expect(seen).toContainEqual(['a', 'acme']);
+      expect(seen).toContainEqual(['g', 'globex']);
+      expect(seen).not.toContainEqual(['late', expect.anything()]);
+    }, 30_000);
+
     it('runs a batch of one tenant as that tenant, and hands kafkajs the very error that it records', async () => {
       const { world, tracing, producer, topic, consumer, crashes } = await openShop({ tenant: async () => 'globex' });
       await world.registry.run('globex', () => producer.send({ topic, messages: [{ value: '1' }, { value: '2' }] }));
@@ -176,22 +214,6 @@ describe.skipIf(program === undefined)(
 );
 
 describe('a producer of kafkajs', () => {
-  it('carries the trace through transactions, which the brokers of the tests do not have', async () => {
-    const { registry, spans } = await startWorld();
-    const sent: { readonly messages: readonly { readonly headers?: object }[] }[] = [];
-    const send = async (record: (typeof sent)[number]) => sent.push(record);
-    const sendBatch = async () => [];
-    const stub = { send, sendBatch, transaction: async () => ({ send, sendBatch }) };
-    const { producer } = kafkajs(registry, { tenant: () => 'acme' });
-    await registry.run('acme', async () => {
-      const transaction = await producer(stub).transaction();
-      await transaction.send({ messages: [{}] });
-    });
-    const [span] = await spans('acme');
-    const headers = { traceparent: `00-${span?.traceId}-${span?.spanId}-03` };
-    expect(sent[0]?.messages[0]?.headers).toMatchObject(headers);
-  });
-
   it('hands on what it cannot read, for kafkajs to refuse', async () => {
     const { registry } = await startWorld();
     const send = async (record: unknown) => record;

@@ -3,11 +3,12 @@ const { once } = require('node:events');
 
 exports.serve = async ({ express, createServer, TracerRegistry }) => {
   const registry = globalThis.registry ?? new TracerRegistry(optionsOf(process.env.COLLECTOR));
-  registry.install({ strategy: process.env.STRATEGY });
+  registry.install({ strategy: process.env.STRATEGY, instrumentations: globalThis.instrumentations });
   const backend = createServer((request, response) => response.end(request.headers.traceparent));
   const app = express();
   app.use((request, _response, next) => registry.run(request.headers['x-tenant'], next));
   app.get('/orders/:id', async (_request, response) => {
+    globalThis.inHandler?.(registry);
     response.send(await (await fetch(url(backend))).text());
   });
   const server = createServer(app);
@@ -31,7 +32,9 @@ exports.serve = async ({ express, createServer, TracerRegistry }) => {
     const { traceId, spanId } = span.spanContext();
     return { name: span.name, traceId, spanId, parentSpanId: span.parentSpanContext?.spanId ?? '' };
   });
-  process.stdout.write(`${JSON.stringify({ host, installation, parents, stats: registry.stats() })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ host, installation, noted: globalThis.noted, parents, stats: registry.stats() })}\n`,
+  );
 };
 
 exports.optionsOf = optionsOf;

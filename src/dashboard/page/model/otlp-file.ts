@@ -6,6 +6,15 @@ export interface OtlpRequest {
   readonly body: Uint8Array<ArrayBuffer> | string;
 }
 
+/** What the dashboard answers for log records or data points, as far as it is counted. */
+export interface OtlpPage {
+  readonly resourceLogs?: readonly { readonly scopeLogs: readonly { readonly logRecords: readonly unknown[] }[] }[];
+  readonly resourceMetrics?: readonly { readonly scopeMetrics: readonly { readonly metrics: readonly Metric[] }[] }[];
+}
+
+/** Its name, its unit and, by the name of its type, its points. */
+type Metric = Readonly<Record<string, { readonly dataPoints?: readonly unknown[] } | undefined>>;
+
 const SIGNAL_OF: Readonly<Record<string, Signal>> = {
   resourceSpans: 'traces',
   resourceLogs: 'logs',
@@ -22,6 +31,14 @@ export function importRequests(name: string, bytes: Uint8Array<ArrayBuffer>): re
   const first = bytes.find((byte) => byte > 0x20);
   const isJson = first === 0x7b || first === 0x5b;
   return isJson ? jsonRequests(new TextDecoder().decode(bytes)) : protobufRequests(name, bytes);
+}
+
+/** How many log records or data points there are. */
+export function countRecords({ resourceLogs = [], resourceMetrics = [] }: OtlpPage): number {
+  const logs = resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.map(({ logRecords }) => logRecords.length));
+  const metrics = resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
+  const points = metrics.flatMap((metric) => Object.values(metric).map((data) => data?.dataPoints?.length ?? 0));
+  return [...logs, ...points].reduce((sum, count) => sum + count, 0);
 }
 
 function jsonRequests(text: string): OtlpRequest[] {

@@ -41,6 +41,24 @@ export type WireLog = Omit<LogRecord, keyof WireOrigin | 'timeUnixNano' | 'obser
 export type WireTrace = Omit<TraceSpans, 'spans'> & { readonly spans: readonly WireSpan[] };
 export type WireLogPage = Omit<LogPage, 'logs'> & { readonly logs: readonly WireLog[] };
 
+/** A trace with what its spans have in common once, and nothing that is zero or empty. */
+export interface WireCompactTrace {
+  readonly origins: readonly Pick<WireSpan, 'tenant' | 'service' | 'resource' | 'scope'>[];
+  readonly compact: readonly (Partial<WireSpan> & { readonly origin: number })[];
+  readonly more: boolean;
+}
+
+export function expandTrace(traceId: string, { origins, compact, more }: WireCompactTrace): WireTrace {
+  const common = { traceId, parentSpanId: '', traceState: '', flags: 0, ...NOTHING };
+  const spans = compact.map(({ origin, ...span }) => ({ ...origins[origin], ...common, ...span }) as WireSpan);
+  return { spans, more };
+}
+
+const NOTHING = {
+  ...{ droppedAttributesCount: 0, events: [], droppedEventsCount: 0, links: [], droppedLinksCount: 0 },
+  status: { code: 'unset', message: '' },
+} as const;
+
 /** As it reads best: texts as they are, the rest as JSON. */
 export function textOf(value: WireValue | undefined): string {
   if (value === undefined) return '';

@@ -6,6 +6,7 @@ import { tokenNeeded } from '../state/api.ts';
 import { helpOpen } from '../state/keys.ts';
 import { togglePause } from '../state/live.ts';
 import { nextTheme } from '../state/theme.ts';
+import { traceOf } from '../state/trace-path.ts';
 import { useKeys } from '../state/use-keys.ts';
 import { ErrorsView } from '../views/errors-view.tsx';
 import { LogsView } from '../views/logs-view.tsx';
@@ -64,7 +65,8 @@ export function App(): JSX.Element {
 }
 
 function CurrentView({ path }: { readonly path: string }): JSX.Element {
-  if (path.startsWith('/t/')) return <TraceView key={path} traceId={path.slice(3).toLowerCase()} />;
+  const traceId = traceOf(path);
+  if (traceId !== undefined) return <TraceView key={path} traceId={traceId} />;
   switch (path) {
     case '/logs':
       return <LogsView />;

@@ -13,6 +13,8 @@ export type Values = Readonly<Record<string, string | number | undefined>>;
 /** Whether the server wants a token that this page does not have. */
 export const tokenNeeded = signal(false);
 
+const early = new Map<string, Promise<Response>>();
+
 export function apiPath(path: string, values: Values = {}): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
@@ -22,11 +24,21 @@ export function apiPath(path: string, values: Values = {}): string {
   return `/api/v1/${path}${text === '' ? '' : `?${text}`}`;
 }
 
+/** Asks before somebody wants to know; the first one who does gets the answer. */
+export function askEarly(path: string): void {
+  const response = fetch(path);
+  // Whoever asks is told of it.
+  response.catch(() => {});
+  early.set(path, response);
+}
+
 /** Never rejects, unless it was aborted. */
 export async function ask<T>(path: string, abort?: AbortSignal): Promise<Answer<T>> {
   let response: Response;
   try {
-    response = await fetch(path, { ...(abort && { signal: abort }) });
+    const asked = early.get(path);
+    early.delete(path);
+    response = await (asked ?? fetch(path, { ...(abort && { signal: abort }) }));
   } catch (error) {
     if (abort?.aborted) throw error;
     return { error: { status: 0, message: 'the dashboard does not answer' } };

@@ -1,15 +1,13 @@
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
 import type { ErrorPage } from '../../store/telemetry-store.ts';
 import { quoteValue } from '../model/complete-query.ts';
 import { formatAgo, formatCompact, formatTime } from '../model/format.ts';
 import { Badge, ServiceName } from '../parts/badge.tsx';
-import { EmptyState, Problem } from '../parts/empty-state.tsx';
+import { EmptyState } from '../parts/empty-state.tsx';
 import { Icon } from '../parts/icon.tsx';
-import { QueryBox } from '../parts/query-box.tsx';
-import { hrefTo, param, setParams } from '../state/address.ts';
+import { SpanSearch } from '../parts/span-search.tsx';
+import { hrefTo, param } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
-import { interest, NO_MATCH } from '../state/live.ts';
 import { scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 
@@ -20,20 +18,9 @@ export function ErrorsView(): JSX.Element {
     follow: true,
     subject: 'errors',
   });
-  useEffect(() => {
-    interest.value = { query: NO_MATCH, logs: NO_MATCH };
-  }, []);
   return (
     <div class="stack">
-      <div class="toolbar">
-        <QueryBox
-          signal="traces"
-          value={query}
-          placeholder='service:api "declined"'
-          onSearch={(q) => setParams({ q })}
-        />
-      </div>
-      {error && <Problem error={error} />}
+      <SpanSearch placeholder='service:api "declined"' error={error} />
       {value?.groups.length === 0 && (
         <EmptyState icon="check" title="Nothing failed">
           <p>No span failed in this time{query === '' ? '' : ' that matches this search'}.</p>

@@ -5,10 +5,12 @@ import { formatCount } from '../model/format.ts';
 import { logMillis, type WireLog, type WireLogPage } from '../model/wire.ts';
 import { Badge } from '../parts/badge.tsx';
 import { GetStarted, NothingFound, Problem } from '../parts/empty-state.tsx';
+import { ExportButton } from '../parts/export-button.tsx';
 import { LogList } from '../parts/log-list.tsx';
 import { QueryBox } from '../parts/query-box.tsx';
 import { param, setParams } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
+import { exportPage } from '../state/export-otlp.ts';
 import { gap, interest, NO_MATCH, onLive, paused } from '../state/live.ts';
 import { isRolling, scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
@@ -61,6 +63,11 @@ export function LogsView(): JSX.Element {
             </button>
           ))}
         </div>
+        <ExportButton
+          what="log records"
+          disabled={logs === undefined || logs.length === 0}
+          onExport={() => exportPage('logs', { ...scopeValues(), query: whole })}
+        />
       </div>
       {error && <Problem error={error} />}
       <p class="summary" role="status">

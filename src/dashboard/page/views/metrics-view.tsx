@@ -1,11 +1,14 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { MetricSummary } from '../../store/telemetry-store.ts';
+import { addTerm, quoteValue } from '../model/complete-query.ts';
 import { formatCompact } from '../model/format.ts';
 import { GetStarted, NothingFound, Problem } from '../parts/empty-state.tsx';
+import { ExportButton } from '../parts/export-button.tsx';
 import { QueryBox } from '../parts/query-box.tsx';
 import { param, setParams } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
+import { exportPage } from '../state/export-otlp.ts';
 import { scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 import { MetricPanel, type ViewChart } from './metric-panel.tsx';
@@ -46,6 +49,11 @@ export function MetricsView(): JSX.Element {
           value={query}
           placeholder="service:api attr.http.route=/x"
           onSearch={(q) => setParams({ q })}
+        />
+        <ExportButton
+          what="metrics"
+          disabled={metrics.length === 0}
+          onExport={() => exportPage('metrics', { ...scopeValues(), query: addNames(query, chosen) })}
         />
       </div>
       {list.error && <Problem error={list.error} />}
@@ -94,4 +102,9 @@ export function MetricsView(): JSX.Element {
       )}
     </div>
   );
+}
+
+/** Only the metrics that were chosen; all that match without any. */
+function addNames(query: string, names: readonly string[]): string {
+  return names.length === 0 ? query : addTerm(query, `name:${names.map(quoteValue).join(',')}`);
 }

@@ -8,7 +8,7 @@ import { CopyButton } from '../parts/copy-button.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { UsageBadge } from '../parts/usage-badge.tsx';
 import { hrefTo } from '../state/address.ts';
-import { otlpPath, saveFile, traceAsOtlp } from '../state/export-traces.ts';
+import { otlpPath, saveFile, traceAsOtlp } from '../state/export-otlp.ts';
 
 export function TraceHeader(props: {
   readonly traceId: string;

@@ -1,17 +1,16 @@
 import type { JSX } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { criticalPath } from '../model/critical-path.ts';
 import { formatCount } from '../model/format.ts';
 import { buildSpanTree, type SpanNode, type SpanTree, visibleNodes } from '../model/span-tree.ts';
 import { findInTrace, nextMatch } from '../model/trace-search.ts';
 import { rollUpUsage } from '../model/usage-rollup.ts';
-import type { WireSpan, WireTrace } from '../model/wire.ts';
+import { expandTrace, type WireCompactTrace, type WireSpan, type WireTrace } from '../model/wire.ts';
 import { EmptyState, Problem } from '../parts/empty-state.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
 import { announce } from '../state/announce.ts';
-import { apiPath } from '../state/api.ts';
 import { interest, NO_MATCH, onLive, paused } from '../state/live.ts';
-import { tenantValues } from '../state/scope.ts';
+import { tracePath, traceTenant } from '../state/trace-path.ts';
 import { useKeys } from '../state/use-keys.ts';
 import { useQuestion } from '../state/use-question.ts';
 import { Minimap } from './minimap.tsx';
@@ -22,11 +21,8 @@ import { TraceToolbar } from './trace-toolbar.tsx';
 import { TraceUsage } from './trace-usage.tsx';
 import { Waterfall } from './waterfall.tsx';
 
-const MOST_SPANS = 50_000;
-
 export function TraceView({ traceId }: { readonly traceId: string }): JSX.Element {
-  const tenant = param('of') || tenantValues()['tenant'];
-  const { value, error, reload } = useTrace(traceId, tenant);
+  const { value, error, reload } = useTrace(traceId, traceTenant());
   if (value === undefined) {
     if (error?.status === 404) return <GoneTrace traceId={traceId} />;
     return error === undefined ? <p class="summary">Reading the trace …</p> : <Problem error={error} />;
@@ -37,20 +33,21 @@ export function TraceView({ traceId }: { readonly traceId: string }): JSX.Elemen
 /** The spans, and again whenever some of them come in late. */
 function useTrace(traceId: string, tenant: string | number | undefined) {
   const [version, setVersion] = useState(0);
-  const question = useQuestion<WireTrace>(apiPath(`traces/${traceId}`, { tenant, limit: MOST_SPANS }), {
+  const { value, error } = useQuestion<WireCompactTrace>(tracePath(traceId, tenant), {
     subject: `${traceId} ${version}`,
   });
-  const [kept, setKept] = useState<WireTrace>();
-  useEffect(() => {
-    if (question.value !== undefined) setKept(question.value);
-  }, [question.value]);
+  // What was there is shown until the next answer comes.
+  const kept = useRef<WireTrace | undefined>(undefined);
+  useMemo(() => {
+    if (value !== undefined) kept.current = expandTrace(traceId, value);
+  }, [value]);
   useEffect(() => {
     interest.value = { query: `trace:${traceId}`, logs: NO_MATCH };
     return onLive(({ traces }) => {
       if (traces.some((trace) => trace.traceId === traceId) && !paused.value) setVersion((number) => number + 1);
     });
   }, [traceId]);
-  return { value: kept, error: question.error, reload: () => setVersion((number) => number + 1) };
+  return { value: kept.current, error, reload: () => setVersion((number) => number + 1) };
 }
 
 function LoadedTrace(props: {

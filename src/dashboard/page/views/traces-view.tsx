@@ -1,9 +1,11 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { RedAnswer, StoreStats, TraceSummary } from '../../store/telemetry-store.ts';
+import type { StoreStats } from '../../store/store-figures.ts';
+import type { RedAnswer, TraceSummary } from '../../store/telemetry-store.ts';
 import { formatAgo, formatCompact, formatCount, formatDuration, formatTime } from '../model/format.ts';
 import { Badge, ServiceName, TenantName } from '../parts/badge.tsx';
 import { GetStarted, NothingFound, Problem } from '../parts/empty-state.tsx';
+import { ExportButton } from '../parts/export-button.tsx';
 import { Histogram } from '../parts/histogram.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { QueryBox } from '../parts/query-box.tsx';
@@ -11,7 +13,7 @@ import { VirtualList } from '../parts/virtual-list.tsx';
 import { go, hrefTo, param, setParams } from '../state/address.ts';
 import { announce } from '../state/announce.ts';
 import { apiPath } from '../state/api.ts';
-import { exportTraces } from '../state/export-traces.ts';
+import { exportTraces } from '../state/export-otlp.ts';
 import { scopeValues, tenantValues } from '../state/scope.ts';
 import { useKeys } from '../state/use-keys.ts';
 import { traceKey, useLiveTraces } from '../state/use-live-traces.ts';
@@ -105,16 +107,7 @@ export function TracesView(): JSX.Element {
           <Icon name="errors" />
           <span class="button-label">Errors only</span>
         </button>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label="Export these traces as OTLP"
-          title="Export these traces as OTLP, JSON lines"
-          disabled={list.length === 0}
-          onClick={() => void exportTraces(list)}
-        >
-          <Icon name="download" />
-        </button>
+        <ExportButton what="traces" disabled={list.length === 0} onExport={() => exportTraces(list)} />
       </div>
       {isVirgin && list.length === 0 && query === '' ? (
         <GetStarted icon="traces" title="Waiting for the first span" />

@@ -5,14 +5,13 @@ import { addTerm } from '../model/complete-query.ts';
 import { formatCost, formatCount, formatTime } from '../model/format.ts';
 import { buildSpanTree } from '../model/span-tree.ts';
 import { type ModelUsage, plus, rollUpUsage, type UsageSum, usageByModel } from '../model/usage-rollup.ts';
-import type { WireTrace } from '../model/wire.ts';
+import { expandTrace, type WireCompactTrace } from '../model/wire.ts';
 import { Badge, TenantName } from '../parts/badge.tsx';
-import { EmptyState, Problem } from '../parts/empty-state.tsx';
-import { QueryBox } from '../parts/query-box.tsx';
+import { EmptyState } from '../parts/empty-state.tsx';
+import { SpanSearch } from '../parts/span-search.tsx';
 import { UsageTable } from '../parts/usage-table.tsx';
-import { hrefTo, param, setParams } from '../state/address.ts';
+import { hrefTo, param } from '../state/address.ts';
 import { apiPath, ask } from '../state/api.ts';
-import { interest, NO_MATCH } from '../state/live.ts';
 import { scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 
@@ -36,9 +35,6 @@ export function UsageView(): JSX.Element {
   const { value, error } = useQuestion<TracePage>(path, { follow: true, subject: 'usage' });
   const [used, setUsed] = useState<readonly UsedTrace[]>();
   useEffect(() => {
-    interest.value = { query: NO_MATCH, logs: NO_MATCH };
-  }, []);
-  useEffect(() => {
     if (value === undefined) return undefined;
     const abort = new AbortController();
     readAll(value, abort.signal).then(setUsed, () => {});
@@ -46,15 +42,7 @@ export function UsageView(): JSX.Element {
   }, [value]);
   return (
     <div class="stack">
-      <div class="toolbar">
-        <QueryBox
-          signal="traces"
-          value={query}
-          placeholder="service:agent attr.gen_ai.request.model=*"
-          onSearch={(q) => setParams({ q })}
-        />
-      </div>
-      {error && <Problem error={error} />}
+      <SpanSearch placeholder="service:agent attr.gen_ai.request.model=*" error={error} />
       {used?.length === 0 && (
         <EmptyState icon="usage" title="No tokens in this time">
           <p>
@@ -114,9 +102,9 @@ async function readAll({ traces }: TracePage, abort: AbortSignal): Promise<reado
     const answers = await Promise.all(
       traces.slice(at, at + AT_A_TIME).map(async (summary): Promise<UsedTrace | undefined> => {
         const { traceId, tenant, name, startMillis } = summary;
-        const answer = await ask<WireTrace>(apiPath(`traces/${traceId}`, { tenant }), abort);
+        const answer = await ask<WireCompactTrace>(apiPath(`traces/${traceId}`, { tenant, format: 'compact' }), abort);
         if (!('value' in answer)) return undefined;
-        const tree = buildSpanTree(answer.value.spans);
+        const tree = buildSpanTree(expandTrace(traceId, answer.value).spans);
         const sums = rollUpUsage(tree);
         const roots = tree.roots.flatMap((root) => sums.get(root) ?? []);
         if (roots.length === 0) return undefined;

@@ -3,27 +3,29 @@ import type { Signal } from '../../otlp/signal.ts';
 import type { LogRecord } from '../../otlp/telemetry-model.ts';
 import type { Query } from '../../query/query.ts';
 import { ErrorTable } from '../error-table.ts';
+import { LogCountTable } from '../log-count-table.ts';
 import { lookbackStart, MetricTable } from '../metric-table.ts';
 import { RedTable } from '../red-table.ts';
+import type { ServiceSummary, StoreStats, TenantSummary } from '../store-figures.ts';
 import type {
   AppendRequest,
   AppendResult,
   ErrorPage,
   FacetAnswer,
   FacetQuestion,
+  LogCountAnswer,
+  LogCountQuestion,
   LogPage,
   MetricAnswer,
   MetricQuestion,
   MetricSummary,
+  PointPage,
   RedAnswer,
   RedQuestion,
   Search,
-  ServiceSummary,
-  StoreStats,
   TailAnswer,
   TailQuestion,
   TelemetryStore,
-  TenantSummary,
   TimeRange,
   TracePage,
   TraceSearch,
@@ -49,6 +51,7 @@ import { createDistributedTable, createTable, LOGS, METRICS, TABLES, TRACES } fr
 import { readTail } from './tail.ts';
 import { readSummaries } from './trace-summaries.ts';
 
+/** How a store in ClickHouse is opened. */
 export interface ClickHouseStoreOptions {
   /** Of `@clickhouse/client`; it is closed with the store. */
   readonly client: ClickHouseClient;
@@ -60,6 +63,7 @@ export interface ClickHouseStoreOptions {
   readonly asyncInsert?: boolean;
 }
 
+/** How the tables in ClickHouse are made. */
 export interface ClickHouseTablesOptions {
   /** The resource attribute that names a tenant. Default `tenant.id`. */
   readonly tenantAttribute?: string;
@@ -68,6 +72,9 @@ export interface ClickHouseTablesOptions {
 }
 
 const MAX_ERRORS = 20_000;
+/** Exponential histograms are written as histograms. */
+const POINT_TYPES = ['gauge', 'sum', 'histogram', 'summary'] as const;
+const MAX_COUNT_ROWS = 100_000;
 const MAX_POINTS = 100_000;
 const MAX_RED_ROWS = 200_000;
 /** As the buckets of `LatencySketch`: rows of one bucket come as one. */
@@ -136,6 +143,32 @@ class ClickHouseStore implements TelemetryStore {
     return { logs: logs.slice(0, limit), more: logs.length > limit, partial: false };
   }
 
+  async countLogs({ scope, query, range, limit, stepMillis }: LogCountQuestion): Promise<LogCountAnswer> {
+    const rows = await this.#search(LOGS, 'logs', scope, query, {
+      columns: `$tenant AS tenant, intDiv(toUnixTimestamp64Milli(Timestamp), ${Math.trunc(stepMillis)}) AS step,
+        toFloat64(count()) AS weight`,
+      range,
+      tail: `GROUP BY tenant, step LIMIT ${MAX_COUNT_ROWS}`,
+    });
+    const table = new LogCountTable(stepMillis);
+    for (const row of rows) table.add(textAt(row, 'tenant'), Number(row['step']), Number(row['weight']));
+    return { ...table.answer(limit), partial: rows.length === MAX_COUNT_ROWS };
+  }
+
+  async getPoints({ scope, query, range, limit }: Search): Promise<PointPage> {
+    const lists = await Promise.all(
+      POINT_TYPES.map(async (type) => {
+        const rows = await this.#search(METRICS[type], 'metrics', scope, query, {
+          ...{ columns: POINT_SELECTIONS[type], range },
+          tail: `ORDER BY TimeUnix DESC LIMIT ${limit + 1}`,
+        });
+        return rows.map((row) => toPointRecord(row, type));
+      }),
+    );
+    const points = lists.flat().sort((left, right) => (left.timeUnixNano < right.timeUnixNano ? 1 : -1));
+    return { points: points.slice(0, limit), more: points.length > limit, partial: false };
+  }
+
   async listMetrics({ scope, query, range, limit }: Search): Promise<readonly MetricSummary[]> {
     const lists = await Promise.all(
       METRIC_TYPES.map(async (type) => {
@@ -166,7 +199,7 @@ class ClickHouseStore implements TelemetryStore {
     const { scope, query, name, range } = question;
     const table = new MetricTable(question);
     let partial = false;
-    for (const type of ['gauge', 'sum', 'histogram', 'summary'] as const) {
+    for (const type of POINT_TYPES) {
       const rows = await this.#search(METRICS[type], 'metrics', scope, query, {
         columns: POINT_SELECTIONS[type],
         range: { startMillis: lookbackStart(question), endMillis: range.endMillis },

@@ -114,6 +114,7 @@ export function toPointRecord(row: Row, type: MetricType): PointRecord {
     attributes: mapAt(row['Attributes']),
     value: Number(isNumber ? row['Value'] : row['sum']),
     histogram: isNumber ? undefined : histogram,
+    exponential: undefined,
     quantiles: listAt(row, 'quantiles').map((quantile, index) => ({
       quantile: Number(quantile),
       value: Number(listAt(row, 'quantileValues')[index]),

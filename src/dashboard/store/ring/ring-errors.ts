@@ -1,6 +1,7 @@
 import { hasException, isErrorSpan } from '../../otlp/span-flags.ts';
 import { ErrorTable } from '../error-table.ts';
 import type { ErrorPage, Search } from '../telemetry-store.ts';
+import { isStep, type SearchSteps } from './search.ts';
 import type { Segment } from './segment.ts';
 import { bindQuery, createDecodeBudget } from './segment-search.ts';
 import { byNewest } from './top-rows.ts';
@@ -9,7 +10,10 @@ import { byNewest } from './top-rows.ts';
 const MAX_DECODED = 20_000;
 
 /** Failed spans: with the status error, or with an exception and no status. The newest, where there are too many. */
-export function ringErrors(segments: readonly Segment[], { query, range, limit }: Omit<Search, 'scope'>): ErrorPage {
+export function* ringErrors(
+  segments: readonly Segment[],
+  { query, range, limit }: Omit<Search, 'scope'>,
+): SearchSteps<ErrorPage> {
   const budget = createDecodeBudget();
   const table = new ErrorTable();
   let decoded = 0;
@@ -17,6 +21,7 @@ export function ringErrors(segments: readonly Segment[], { query, range, limit }
     const matches = bindQuery(query, segment, budget);
     if (matches === undefined) continue;
     for (let row = segment.count - 1; row >= 0; row -= 1) {
+      if (isStep(row)) yield;
       const flags = segment.flags[row] as number;
       const at = segment.time[row] as number;
       if (!isErrorSpan(flags) && !(hasException(flags) && (flags & 0b11) === 0)) continue;

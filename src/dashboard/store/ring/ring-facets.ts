@@ -4,7 +4,9 @@ import { valueText } from '../../query/match.ts';
 import { SIGNAL_FIELDS } from '../../query/parse-query.ts';
 import { severityLevel } from '../../query/parse-severity.ts';
 import { FacetTally } from '../facet-tally.ts';
-import type { FacetAnswer, FacetQuestion, ServiceSummary, TimeRange } from '../telemetry-store.ts';
+import type { ServiceSummary } from '../store-figures.ts';
+import type { FacetAnswer, FacetQuestion, TimeRange } from '../telemetry-store.ts';
+import { isStep, type SearchSteps } from './search.ts';
 import type { Segment } from './segment.ts';
 import { byNewest } from './top-rows.ts';
 
@@ -15,7 +17,10 @@ const SAMPLED_ROWS_OF_SEGMENT = 500;
 
 const ALWAYS: TimeRange = { startMillis: Number.NEGATIVE_INFINITY, endMillis: Number.POSITIVE_INFINITY };
 
-export function ringFacets(segments: readonly Segment[], question: Omit<FacetQuestion, 'scope'>): FacetAnswer {
+export function* ringFacets(
+  segments: readonly Segment[],
+  question: Omit<FacetQuestion, 'scope'>,
+): SearchSteps<FacetAnswer> {
   const { signal, field, prefix, limit } = question;
   const tally = new FacetTally(prefix, limit);
   const sorted = byNewest(segments, ALWAYS);
@@ -23,6 +28,7 @@ export function ringFacets(segments: readonly Segment[], question: Omit<FacetQue
   if (column !== undefined) {
     for (const segment of sorted) {
       for (let row = 0; row < segment.count; row += 1) tally.add(column(segment, row));
+      yield;
     }
     return { values: tally.top(), sampled: false };
   }
@@ -44,6 +50,7 @@ export function ringFacets(segments: readonly Segment[], question: Omit<FacetQue
     }
     left -= rows;
     if (left <= 0) break;
+    yield;
   }
   return { values: tally.top(), sampled: true };
 }
@@ -68,7 +75,7 @@ function columnOf(field: string, signal: Signal): ((segment: Segment, row: numbe
   }
 }
 
-export function ringServices(segments: readonly Segment[], range: TimeRange): ServiceSummary[] {
+export function* ringServices(segments: readonly Segment[], range: TimeRange): SearchSteps<ServiceSummary[]> {
   const found = new Map<string, { -readonly [K in keyof ServiceSummary]: ServiceSummary[K] }>();
   for (const segment of byNewest(segments, range)) {
     const { tenant, signal, time, flags } = segment;
@@ -78,7 +85,8 @@ export function ringServices(segments: readonly Segment[], range: TimeRange): Se
       found.set(key, summary);
       return summary;
     });
-    for (let row = 0; row < segment.count; row += 1) {
+    for (let row = 0, { count } = segment; row < count; row += 1) {
+      if (isStep(row)) yield;
       const at = time[row] as number;
       const summary = summaries[segment.groupOf(row).service];
       if (summary === undefined || at < range.startMillis || at >= range.endMillis) continue;

@@ -1,8 +1,9 @@
 import { lookbackStart, MetricTable } from '../metric-table.ts';
-import type { MetricAnswer, MetricQuestion, MetricSummary, Search } from '../telemetry-store.ts';
+import type { MetricAnswer, MetricQuestion, MetricSummary, PointPage, Search } from '../telemetry-store.ts';
+import { isStep, type SearchSteps } from './search.ts';
 import type { Segment } from './segment.ts';
 import { bindQuery, createDecodeBudget } from './segment-search.ts';
-import { byNewest } from './top-rows.ts';
+import { byNewest, findTopRows } from './top-rows.ts';
 
 interface OpenSummary {
   readonly summary: MetricSummary;
@@ -12,16 +13,17 @@ interface OpenSummary {
   lastMillis: number;
 }
 
-export function listRingMetrics(
+export function* listRingMetrics(
   segments: readonly Segment[],
   { query, range, limit }: Omit<Search, 'scope'>,
-): MetricSummary[] {
+): SearchSteps<MetricSummary[]> {
   const budget = createDecodeBudget();
   const found = new Map<string, OpenSummary>();
   for (const segment of byNewest(segments, range)) {
     const matches = bindQuery(query, segment, budget);
     if (matches === undefined) continue;
-    for (let row = 0; row < segment.count; row += 1) {
+    for (let row = 0, { count } = segment; row < count; row += 1) {
+      if (isStep(row)) yield;
       const at = segment.time[row] as number;
       const { metric } = segment.groupOf(row);
       if (metric === undefined || at < range.startMillis || at >= range.endMillis || !matches(row)) continue;
@@ -49,7 +51,19 @@ export function listRingMetrics(
     .slice(0, limit);
 }
 
-export function queryRingMetric(segments: readonly Segment[], question: Omit<MetricQuestion, 'scope'>): MetricAnswer {
+export function* getRingPoints(
+  segments: readonly Segment[],
+  { query, range, limit }: Omit<Search, 'scope'>,
+): SearchSteps<PointPage> {
+  const budget = createDecodeBudget();
+  const { rows, more } = yield* findTopRows({ segments, query, range, limit, budget });
+  return { points: rows.map(({ segment, row }) => segment.pointAt(row)), more, partial: budget.exceeded };
+}
+
+export function* queryRingMetric(
+  segments: readonly Segment[],
+  question: Omit<MetricQuestion, 'scope'>,
+): SearchSteps<MetricAnswer> {
   const { query, range, name } = question;
   const budget = createDecodeBudget();
   const table = new MetricTable(question);
@@ -58,7 +72,8 @@ export function queryRingMetric(segments: readonly Segment[], question: Omit<Met
   for (const segment of byNewest(segments, { startMillis, endMillis: range.endMillis })) {
     const matches = bindQuery(query, segment, budget);
     if (matches === undefined) continue;
-    for (let row = 0; row < segment.count; row += 1) {
+    for (let row = 0, { count } = segment; row < count; row += 1) {
+      if (isStep(row)) yield;
       if (segment.groupOf(row).metric?.name !== name) continue;
       const at = segment.time[row] as number;
       if (at < startMillis || at >= range.endMillis || !matches(row)) continue;

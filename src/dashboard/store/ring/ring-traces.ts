@@ -1,6 +1,7 @@
 import { isErrorSpan, isRootSpan } from '../../otlp/span-flags.ts';
 import type { SpanRecord } from '../../otlp/telemetry-model.ts';
 import type { TracePage, TraceSearch, TraceSpans, TraceSummary } from '../telemetry-store.ts';
+import type { SearchSteps } from './search.ts';
 import type { Segment } from './segment.ts';
 import { createDecodeBudget } from './segment-search.ts';
 import { findTopRows } from './top-rows.ts';
@@ -14,13 +15,13 @@ export function traceKey(segment: Segment, row: number): string {
   return `${segment.traceIdOf(row)} ${segment.tenant}`;
 }
 
-export function listRingTraces(
+export function* listRingTraces(
   segments: readonly Segment[],
   ofTenant: SegmentsOfTenant,
   { query, range, limit, order }: Omit<TraceSearch, 'scope'>,
-): TracePage {
+): SearchSteps<TracePage> {
   const budget = createDecodeBudget();
-  const { rows, more } = findTopRows({
+  const { rows, more } = yield* findTopRows({
     segments,
     query,
     range,

@@ -6,25 +6,26 @@ import { RowBatch } from '../../otlp/row-batch.ts';
 import { scanRequest } from '../../otlp/scan-request.ts';
 import { SIGNALS, type Signal } from '../../otlp/signal.ts';
 import { decodeUtf8 } from '../../otlp/utf8.ts';
+import type { ServiceSummary, StoreStats, TenantSummary } from '../store-figures.ts';
 import type {
   AppendRequest,
   AppendResult,
   ErrorPage,
   FacetAnswer,
   FacetQuestion,
+  LogCountAnswer,
+  LogCountQuestion,
   LogPage,
   MetricAnswer,
   MetricQuestion,
   MetricSummary,
+  PointPage,
   RedAnswer,
   RedQuestion,
   Search,
-  ServiceSummary,
-  StoreStats,
   TailAnswer,
   TailQuestion,
   TelemetryStore,
-  TenantSummary,
   TimeRange,
   TracePage,
   TraceSearch,
@@ -34,15 +35,17 @@ import { isInScope, type TenantScope } from '../tenant-scope.ts';
 import { ArrivalLog } from './arrival-log.ts';
 import { ringErrors } from './ring-errors.ts';
 import { ringFacets, ringServices } from './ring-facets.ts';
-import { getRingLogs } from './ring-logs.ts';
-import { listRingMetrics, queryRingMetric } from './ring-metrics.ts';
+import { countRingLogs, getRingLogs } from './ring-logs.ts';
+import { getRingPoints, listRingMetrics, queryRingMetric } from './ring-metrics.ts';
 import { ringRed } from './ring-red.ts';
 import { ringTail } from './ring-tail.ts';
 import { getRingTrace, listRingTraces } from './ring-traces.ts';
+import { runSearch, type SearchSteps } from './search.ts';
 import type { Segment } from './segment.ts';
 import { type RecoveredSegment, SegmentFiles } from './segment-files.ts';
 import { TenantShelf } from './tenant-shelf.ts';
 
+/** Bounds of the store in memory, and where it keeps a copy. */
 export interface SegmentRingOptions {
   /** Memory for telemetry and its index, in bytes, of all tenants together. Default 256 MiB, at least 1 MiB. */
   readonly maxBytes?: number;
@@ -52,6 +55,7 @@ export interface SegmentRingOptions {
   readonly directory?: string;
   /** The resource attribute that names a tenant. Default `tenant.id`. */
   readonly tenantAttribute?: string;
+  /** Time, for tests. Default: the system's. */
   readonly clock?: Clock;
 }
 
@@ -108,7 +112,7 @@ export class SegmentRing implements TelemetryStore {
 
   listTraces(search: TraceSearch): Promise<TracePage> {
     const ofTenant = (tenant: string) => this.#shelves.get(tenant)?.segmentsOf('traces') ?? [];
-    return answer(() => listRingTraces(this.#segments(search.scope, 'traces'), ofTenant, search));
+    return this.#search(listRingTraces(this.#segments(search.scope, 'traces'), ofTenant, search));
   }
 
   getTrace(scope: TenantScope, traceId: string, limit: number): Promise<TraceSpans> {
@@ -116,32 +120,36 @@ export class SegmentRing implements TelemetryStore {
   }
 
   getLogs(search: Search): Promise<LogPage> {
-    return answer(() => getRingLogs(this.#segments(search.scope, 'logs'), search));
+    return this.#search(getRingLogs(this.#segments(search.scope, 'logs'), search));
+  }
+
+  countLogs(question: LogCountQuestion): Promise<LogCountAnswer> {
+    return this.#search(countRingLogs(this.#segments(question.scope, 'logs'), question));
+  }
+
+  getPoints(search: Search): Promise<PointPage> {
+    return this.#search(getRingPoints(this.#segments(search.scope, 'metrics'), search));
   }
 
   listMetrics(search: Search): Promise<readonly MetricSummary[]> {
-    return answer(() => listRingMetrics(this.#segments(search.scope, 'metrics'), search));
+    return this.#search(listRingMetrics(this.#segments(search.scope, 'metrics'), search));
   }
 
   queryMetric(question: MetricQuestion): Promise<MetricAnswer> {
-    return answer(() => queryRingMetric(this.#segments(question.scope, 'metrics'), question));
+    return this.#search(queryRingMetric(this.#segments(question.scope, 'metrics'), question));
   }
 
   red(question: RedQuestion): Promise<RedAnswer> {
-    return answer(() => ringRed(this.#segments(question.scope, 'traces'), question));
+    return this.#search(ringRed(this.#segments(question.scope, 'traces'), question));
   }
 
   errors(search: Search): Promise<ErrorPage> {
-    return answer(() => ringErrors(this.#segments(search.scope, 'traces'), search));
+    return this.#search(ringErrors(this.#segments(search.scope, 'traces'), search));
   }
 
   services(scope: TenantScope, range: TimeRange): Promise<readonly ServiceSummary[]> {
-    return answer(() =>
-      ringServices(
-        SIGNALS.flatMap((signal) => this.#segments(scope, signal)),
-        range,
-      ),
-    );
+    const segments = SIGNALS.flatMap((signal) => this.#segments(scope, signal));
+    return this.#search(ringServices(segments, range));
   }
 
   tenants(scope: TenantScope): Promise<readonly TenantSummary[]> {
@@ -149,7 +157,7 @@ export class SegmentRing implements TelemetryStore {
   }
 
   facets(question: FacetQuestion): Promise<FacetAnswer> {
-    return answer(() => ringFacets(this.#segments(question.scope, question.signal), question));
+    return this.#search(ringFacets(this.#segments(question.scope, question.signal), question));
   }
 
   tail(question: TailQuestion): Promise<TailAnswer> {
@@ -195,6 +203,10 @@ export class SegmentRing implements TelemetryStore {
     this.#files?.close();
     this.#shelves.clear();
     return Promise.resolve();
+  }
+
+  #search<T>(search: SearchSteps<T>): Promise<T> {
+    return runSearch(search, this.#clock);
   }
 
   /** The only way to what is stored: it applies the scope. */

@@ -22,6 +22,8 @@ import { TraceChains } from './trace-chains.ts';
 const SPAN_ATTRIBUTES = 9;
 const LOG_ATTRIBUTES = 6;
 
+/** Of the groups that were looked at last. */
+const KEPT_ORIGINS = 16;
 const INITIAL_BYTES = 8_192;
 const INITIAL_ROWS = 32;
 /** Of all columns together. */
@@ -70,6 +72,8 @@ export class Segment {
   maxTime = Number.NEGATIVE_INFINITY;
   /** Set when it is dropped: its rows count as gone. */
   evicted = false;
+  /** Rows that are looked at one after the other are mostly of a few groups. */
+  readonly #origins: { readonly group: number; readonly origin: TelemetryOrigin }[] = [];
 
   constructor(tenant: string, signal: Signal, id: number) {
     this.tenant = tenant;
@@ -171,12 +175,16 @@ export class Segment {
 
   originOf(row: number): TelemetryOrigin {
     const group = this.group[row] as number;
-    return {
+    const known = this.#origins[group % KEPT_ORIGINS];
+    if (known?.group === group) return known.origin;
+    const origin = {
       tenant: this.tenant,
       service: this.serviceOf(row),
       resource: this.resourceOfGroup(group),
       scope: this.scopeOfGroup(group),
     };
+    this.#origins[group % KEPT_ORIGINS] = { group, origin };
+    return origin;
   }
 
   /** One attribute of the row itself, not of its resource. */

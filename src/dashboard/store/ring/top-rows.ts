@@ -1,5 +1,6 @@
 import type { Query } from '../../query/query.ts';
 import type { TimeRange } from '../telemetry-store.ts';
+import { isStep, type SearchSteps } from './search.ts';
 import type { Segment } from './segment.ts';
 import { bindQuery, type DecodeBudget } from './segment-search.ts';
 
@@ -25,7 +26,7 @@ export interface TopRowsQuestion {
 const SLACK = 2;
 
 /** The rows that match, the highest rank first. `more` tells whether there are others, or others with other keys. */
-export function findTopRows(question: TopRowsQuestion): { rows: FoundRow[]; more: boolean } {
+export function* findTopRows(question: TopRowsQuestion): SearchSteps<{ rows: FoundRow[]; more: boolean }> {
   const { query, range, rankOf, keyOf, budget } = question;
   const limit = question.limit + 1;
   const found = new Map<string, FoundRow>();
@@ -45,6 +46,7 @@ export function findTopRows(question: TopRowsQuestion): { rows: FoundRow[]; more
     if (matches === undefined) continue;
     const { time } = segment;
     for (let row = segment.count - 1; row >= 0; row -= 1) {
+      if (isStep(row)) yield;
       const at = time[row] as number;
       if (at < range.startMillis || at >= range.endMillis) continue;
       const rank = rankOf === undefined ? at : rankOf(segment, row);
@@ -56,7 +58,7 @@ export function findTopRows(question: TopRowsQuestion): { rows: FoundRow[]; more
       if (found.size > SLACK * limit + 8) shrink();
     }
   }
-  const rows = shrink();
+  const rows = shrink().filter(({ segment }) => !segment.evicted);
   return { rows: rows.slice(0, question.limit), more: rows.length > question.limit };
 }
 

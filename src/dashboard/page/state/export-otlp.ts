@@ -1,8 +1,11 @@
 import { formatCount } from '../model/format.ts';
+import { countRecords, type OtlpPage } from '../model/otlp-file.ts';
 import { announce } from './announce.ts';
-import { apiPath, ask } from './api.ts';
+import { apiPath, ask, type Values } from './api.ts';
 
 const AT_A_TIME = 8;
+/** Of one request to the dashboard. */
+const MOST_RECORDS = 10_000;
 
 /** OTLP as JSON, one request a line, as the Collector's file exporter writes it. */
 export async function exportTraces(
@@ -15,6 +18,19 @@ export async function exportTraces(
   saveFile('traces.jsonl', `${lines.join('\n')}\n`);
   const lost = traces.length - lines.length;
   announce(`Exported ${formatCount(lines.length)} traces${lost > 0 ? `; ${formatCount(lost)} are gone already` : ''}`);
+}
+
+/** The newest log records, or data points, that match: one request of OTLP. */
+export async function exportPage(signal: 'logs' | 'metrics', values: Values): Promise<void> {
+  const [path, what] = signal === 'logs' ? ['logs', 'log records'] : ['metrics/points', 'data points'];
+  const answer = await ask<OtlpPage>(apiPath(path, { ...values, format: 'otlp', limit: MOST_RECORDS }));
+  if ('error' in answer) {
+    announce(answer.error.message);
+    return;
+  }
+  saveFile(`${signal}.jsonl`, `${JSON.stringify(answer.value)}\n`);
+  const count = countRecords(answer.value);
+  announce(`Exported ${count < MOST_RECORDS ? '' : 'the newest '}${formatCount(count)} ${what}`);
 }
 
 /** Empty when it is gone. */
