@@ -62,6 +62,13 @@ export type { ClickHouseClient } from './dashboard/store/clickhouse/client.ts';
 export { SegmentRing, type SegmentRingOptions } from './dashboard/store/ring/segment-ring.ts';
 export { StoreError } from './dashboard/store/store-error.ts';
 export type {
+  ServiceSummary,
+  SignalCounts,
+  StoreStats,
+  TenantArrivals,
+  TenantSummary,
+} from './dashboard/store/store-figures.ts';
+export type {
   AppendRequest,
   AppendResult,
   ErrorGroup,
@@ -84,14 +91,9 @@ export type {
   RedGroup,
   RedQuestion,
   Search,
-  ServiceSummary,
-  SignalCounts,
-  StoreStats,
   TailAnswer,
   TailQuestion,
   TelemetryStore,
-  TenantArrivals,
-  TenantSummary,
   TimeRange,
   TracePage,
   TraceSearch,

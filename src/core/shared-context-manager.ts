@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Context, type ContextManager, context as contextApi, propagation, trace } from '@opentelemetry/api';
 import { ensureContextManager } from '../infra/context-manager.ts';
+import { findApiConflict } from '../infra/global-api.ts';
 import { isDatadogContextManager, registeredContextManager } from '../infra/global-sdk.ts';
 import { scopeOf } from '../processing/scope.ts';
 
@@ -10,7 +11,8 @@ import { scopeOf } from '../processing/scope.ts';
  */
 export function shareContextManager(): void {
   const manager = registeredContextManager();
-  if (!isDatadogContextManager(manager)) return;
+  // Under another version of the API, ours could not be registered in its place.
+  if (!isDatadogContextManager(manager) || findApiConflict() !== undefined) return;
   contextApi.disable();
   contextApi.setGlobalContextManager(new SharedContextManager(manager));
 }
@@ -19,6 +21,7 @@ export function shareContextManager(): void {
 export function takeContextManager(): void {
   const manager = registeredContextManager();
   if (!(manager instanceof SharedContextManager) && !isDatadogContextManager(manager)) return;
+  if (findApiConflict() !== undefined) return;
   contextApi.disable();
   ensureContextManager();
 }

@@ -35,6 +35,6 @@ function versionOf(name: string, range: string): string {
   if (!name.startsWith('@opentelemetry/')) return range;
   const own = OWN_VERSIONS[name] ?? OTEL_PACKAGES['3.1'].required[name];
   if (own !== undefined) return own;
-  // Experimental packages of 3.1 are 0.301; those that are stable have its own number.
-  return /\b0\.\d/.test(range) ? '~0.301.0' : '~3.1.0';
+  // Experimental packages of 3.1 are 0.301, some have stayed at 0.300; those that are stable have its own number.
+  return /\b0\.\d/.test(range) ? '>=0.300.0 <0.302.0' : '~3.1.0';
 }

@@ -1,11 +1,11 @@
 import type { TracerRegistry } from '../../core/registry.ts';
 import type { TracerBase } from '../../core/tracer-base.ts';
 import { describeHealth, isWell, type TenantHealth } from '../server/tenant-health.ts';
+import type { StoreStats } from '../store/store-figures.ts';
 import type {
   LogPage,
   MetricAnswer,
   MetricQuestion,
-  StoreStats,
   TelemetryStore,
   TracePage,
   TraceSearch,

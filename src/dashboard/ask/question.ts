@@ -1,13 +1,7 @@
 import type { BusResult } from '../../utils/bus-result.ts';
 import type { TenantHealth } from '../server/tenant-health.ts';
-import type {
-  LogPage,
-  MetricAggregation,
-  MetricAnswer,
-  StoreStats,
-  TracePage,
-  TraceSpans,
-} from '../store/telemetry-store.ts';
+import type { StoreStats } from '../store/store-figures.ts';
+import type { LogPage, MetricAggregation, MetricAnswer, TracePage, TraceSpans } from '../store/telemetry-store.ts';
 import type { Plain } from './plain.ts';
 
 /*

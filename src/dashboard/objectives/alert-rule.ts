@@ -54,7 +54,9 @@ export const ALERT_SEVERITIES = ['info', 'warning', 'critical'] as const;
 /** How bad an alert is. */
 export type AlertSeverity = (typeof ALERT_SEVERITIES)[number];
 
+/** A metric that a rule watches. */
 export interface WatchedMetric {
+  /** Of the metric. */
   readonly name: string;
   /** What is made of its points. Default: `rate` of sums that only grow, `p95` of histograms, else `avg` or `sum`. */
   readonly aggregation?: MetricAggregation;
@@ -62,6 +64,7 @@ export interface WatchedMetric {
   readonly query?: string;
 }
 
+/** Log records that a rule watches. */
 export interface WatchedLogs {
   /** Which records, in the search language: `severity>=error "timed out"`. Default: all. */
   readonly query?: string;

@@ -125,6 +125,7 @@ export interface BucketRecord {
   readonly counts: readonly number[];
 }
 
+/** A data point of a metric as a store keeps it. */
 export interface PointRecord extends TelemetryOrigin {
   readonly metric: MetricHeader;
   readonly startTimeUnixNano: bigint;

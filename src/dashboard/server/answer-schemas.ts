@@ -1,5 +1,12 @@
 import type { OtlpLogs, OtlpTraces } from '../otlp/export-json.ts';
 import type { OtlpMetrics } from '../otlp/export-points.ts';
+import type {
+  ServiceSummary,
+  SignalCounts,
+  StoreStats,
+  TenantArrivals,
+  TenantSummary,
+} from '../store/store-figures.ts';
 import {
   type ErrorGroup,
   type ErrorPage,
@@ -13,12 +20,7 @@ import {
   type PointPage,
   type RedAnswer,
   type RedGroup,
-  type ServiceSummary,
-  type SignalCounts,
-  type StoreStats,
   type TailAnswer,
-  type TenantArrivals,
-  type TenantSummary,
   type TracePage,
   type TraceSpans,
   type TraceSummary,

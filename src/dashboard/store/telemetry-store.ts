@@ -2,6 +2,7 @@ import type { MetricHeader } from '../otlp/row-batch.ts';
 import type { Signal } from '../otlp/signal.ts';
 import type { LogRecord, PointRecord, SpanRecord } from '../otlp/telemetry-model.ts';
 import type { Query } from '../query/query.ts';
+import type { ServiceSummary, StoreStats, TenantArrivals, TenantSummary } from './store-figures.ts';
 import type { TenantScope } from './tenant-scope.ts';
 
 /**
@@ -125,6 +126,7 @@ export interface LogPage {
 
 /** Asks for counts of log records in steps of time. */
 export interface LogCountQuestion extends Search {
+  /** The length of a step. */
   readonly stepMillis: number;
 }
 
@@ -270,39 +272,6 @@ export interface ErrorPage {
   readonly partial: boolean;
 }
 
-/** A service of a tenant. */
-export interface ServiceSummary {
-  readonly tenant: string;
-  readonly service: string;
-  readonly spans: number;
-  readonly errors: number;
-  readonly logs: number;
-  readonly points: number;
-  readonly lastMillis: number;
-}
-
-/** Spans, log records and points of metrics. */
-export interface SignalCounts {
-  readonly traces: number;
-  readonly logs: number;
-  readonly metrics: number;
-}
-
-/** A tenant, and what is kept of it. */
-export interface TenantSummary {
-  readonly tenant: string;
-  /** Spans, log records and points that are there. */
-  readonly stored: SignalCounts;
-  /** Those that had to go to make room. */
-  readonly evicted: SignalCounts;
-  /** Those that came in and could not be used. */
-  readonly rejected: number;
-  /** About; 0 where the store cannot tell. */
-  readonly bytes: number;
-  /** Of the newest arrival, or of the newest row where the store does not know when it came. */
-  readonly lastMillis: number;
-}
-
 /** Which values a field has, to complete what somebody types. */
 export interface FacetQuestion {
   /** Whose telemetry is looked at. */
@@ -348,28 +317,4 @@ export interface TailAnswer {
   readonly logs: readonly LogRecord[];
   /** Traces and log records that came in but are not shown, because of `limit` or because they are gone already. */
   readonly skipped: number;
-}
-
-/** What came in of one tenant. */
-export interface TenantArrivals extends SignalCounts {
-  readonly tenant: string;
-  readonly errors: number;
-}
-
-/** What a store holds. */
-export interface StoreStats {
-  readonly store: string;
-  /** Of the tenants in the scope; 0 where the store cannot tell. */
-  readonly bytes: number;
-  /** Absent where the store has no bound of its own. */
-  readonly maxBytes: number | undefined;
-  /** Whether room for new telemetry is made by evicting old. */
-  readonly full: boolean;
-  readonly stored: SignalCounts;
-  readonly evicted: SignalCounts;
-  readonly rejected: number;
-  readonly oldestMillis: number | undefined;
-  readonly newestMillis: number | undefined;
-  /** What an operator should know, such as an index that is missing. */
-  readonly notices: readonly string[];
 }

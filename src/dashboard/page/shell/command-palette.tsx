@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { ServiceSummary, TenantSummary } from '../../store/telemetry-store.ts';
+import type { ServiceSummary, TenantSummary } from '../../store/store-figures.ts';
 import { quoteValue } from '../model/complete-query.ts';
 import { go, hrefTo } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { TenantSummary } from '../../store/telemetry-store.ts';
+import type { TenantSummary } from '../../store/store-figures.ts';
 import { formatCompact } from '../model/format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { Popover } from '../parts/popover.tsx';

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import type { StoreStats } from '../../store/telemetry-store.ts';
+import type { StoreStats } from '../../store/store-figures.ts';
 import { formatCompact, formatCount } from '../model/format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { Icon } from '../parts/icon.tsx';

@@ -1,5 +1,6 @@
 import { batch, effect, signal } from '@preact/signals';
-import type { TenantArrivals, TraceSummary } from '../../store/telemetry-store.ts';
+import type { TenantArrivals } from '../../store/store-figures.ts';
+import type { TraceSummary } from '../../store/telemetry-store.ts';
 import type { WireLog } from '../model/wire.ts';
 import { param } from './address.ts';
 import { apiPath, ask } from './api.ts';

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { SignalCounts, StoreStats, TenantSummary } from '../../store/telemetry-store.ts';
+import type { SignalCounts, StoreStats, TenantSummary } from '../../store/store-figures.ts';
 import { formatAgo, formatBytes, formatCompact, formatCount } from '../model/format.ts';
 import { Badge, TenantName } from '../parts/badge.tsx';
 import { GetStarted, Problem } from '../parts/empty-state.tsx';

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { RedAnswer, StoreStats, TraceSummary } from '../../store/telemetry-store.ts';
+import type { StoreStats } from '../../store/store-figures.ts';
+import type { RedAnswer, TraceSummary } from '../../store/telemetry-store.ts';
 import { formatAgo, formatCompact, formatCount, formatDuration, formatTime } from '../model/format.ts';
 import { Badge, ServiceName, TenantName } from '../parts/badge.tsx';
 import { GetStarted, NothingFound, Problem } from '../parts/empty-state.tsx';

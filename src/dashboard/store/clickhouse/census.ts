@@ -1,7 +1,8 @@
 import { SIGNAL_FIELDS } from '../../query/parse-query.ts';
 import { severityLevel } from '../../query/parse-severity.ts';
 import { FacetTally } from '../facet-tally.ts';
-import type { FacetAnswer, FacetQuestion, ServiceSummary, TenantSummary, TimeRange } from '../telemetry-store.ts';
+import type { ServiceSummary, TenantSummary } from '../store-figures.ts';
+import type { FacetAnswer, FacetQuestion, TimeRange } from '../telemetry-store.ts';
 import type { TenantScope } from '../tenant-scope.ts';
 import type { Row } from './client.ts';
 import type { Database } from './database.ts';

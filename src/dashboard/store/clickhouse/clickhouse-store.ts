@@ -6,6 +6,7 @@ import { ErrorTable } from '../error-table.ts';
 import { LogCountTable } from '../log-count-table.ts';
 import { lookbackStart, MetricTable } from '../metric-table.ts';
 import { RedTable } from '../red-table.ts';
+import type { ServiceSummary, StoreStats, TenantSummary } from '../store-figures.ts';
 import type {
   AppendRequest,
   AppendResult,
@@ -22,12 +23,9 @@ import type {
   RedAnswer,
   RedQuestion,
   Search,
-  ServiceSummary,
-  StoreStats,
   TailAnswer,
   TailQuestion,
   TelemetryStore,
-  TenantSummary,
   TimeRange,
   TracePage,
   TraceSearch,

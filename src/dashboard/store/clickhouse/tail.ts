@@ -1,4 +1,5 @@
-import type { TailAnswer, TailQuestion, TenantArrivals } from '../telemetry-store.ts';
+import type { TenantArrivals } from '../store-figures.ts';
+import type { TailAnswer, TailQuestion } from '../telemetry-store.ts';
 import { compileQuery } from './compile-query.ts';
 import type { Database } from './database.ts';
 import { logSelection, textAt, toLogRecord } from './decode-rows.ts';

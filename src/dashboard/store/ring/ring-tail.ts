@@ -1,7 +1,8 @@
 import { isErrorSpan } from '../../otlp/span-flags.ts';
 import type { LogRecord } from '../../otlp/telemetry-model.ts';
 import type { Query } from '../../query/query.ts';
-import type { TailAnswer, TailQuestion, TenantArrivals } from '../telemetry-store.ts';
+import type { TenantArrivals } from '../store-figures.ts';
+import type { TailAnswer, TailQuestion } from '../telemetry-store.ts';
 import { isInScope } from '../tenant-scope.ts';
 import type { Arrival, ArrivalLog } from './arrival-log.ts';
 import { type SegmentsOfTenant, summarize, traceKey } from './ring-traces.ts';

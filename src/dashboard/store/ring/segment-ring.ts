@@ -6,6 +6,7 @@ import { RowBatch } from '../../otlp/row-batch.ts';
 import { scanRequest } from '../../otlp/scan-request.ts';
 import { SIGNALS, type Signal } from '../../otlp/signal.ts';
 import { decodeUtf8 } from '../../otlp/utf8.ts';
+import type { ServiceSummary, StoreStats, TenantSummary } from '../store-figures.ts';
 import type {
   AppendRequest,
   AppendResult,
@@ -22,12 +23,9 @@ import type {
   RedAnswer,
   RedQuestion,
   Search,
-  ServiceSummary,
-  StoreStats,
   TailAnswer,
   TailQuestion,
   TelemetryStore,
-  TenantSummary,
   TimeRange,
   TracePage,
   TraceSearch,

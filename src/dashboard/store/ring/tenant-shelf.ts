@@ -1,5 +1,5 @@
 import { SIGNALS, type Signal } from '../../otlp/signal.ts';
-import type { SignalCounts, TenantSummary } from '../telemetry-store.ts';
+import type { SignalCounts, TenantSummary } from '../store-figures.ts';
 import { Segment } from './segment.ts';
 
 /** One tenant's segments, oldest first, and what happened to others. */
