@@ -33,11 +33,11 @@ const MAX_OBSERVABLES = 1_000;
 /** An OpenTelemetry meter of one tenant. No method throws; what cannot be an instrument does nothing. */
 export class TenantMeter implements Meter {
   readonly #metrics: TenantMetrics;
-  readonly scope: MetricScope;
+  readonly #scope: MetricScope;
 
   constructor(metrics: TenantMetrics, scope: MetricScope) {
     this.#metrics = metrics;
-    this.scope = scope;
+    this.#scope = scope;
   }
 
   /** As OpenTelemetry's `Meter` has it. */
@@ -108,7 +108,7 @@ export class TenantMeter implements Meter {
       return undefined;
     }
     try {
-      const known = metrics.find(this.scope, kind, name);
+      const known = metrics.find(this.#scope, kind, name);
       if (known !== undefined) return known;
       const { unit, description, valueType, advice } = (options ?? {}) as InstrumentOptions;
       if (unit !== undefined && !isUnit(unit)) metrics.report(name, `${describeKind(unit)} is no unit`);
@@ -122,7 +122,7 @@ export class TenantMeter implements Meter {
       const given = advice?.explicitBucketBoundaries;
       const boundaries = given === undefined ? undefined : readBoundaries(given);
       if (given !== undefined && boundaries === undefined) metrics.report(name, 'its boundaries are no rising numbers');
-      return metrics.instrument(this.scope, identity, boundaries);
+      return metrics.instrument(this.#scope, identity, boundaries);
     } catch (error) {
       metrics.report('instrument', error);
       return undefined;
@@ -134,7 +134,7 @@ export class TenantMeter implements Meter {
 export class TenantMeterProvider implements MeterProvider {
   readonly #metrics: TenantMetrics;
   /** A few. */
-  #meters: readonly TenantMeter[] = [];
+  #meters: readonly { readonly scope: MetricScope; readonly meter: TenantMeter }[] = [];
 
   constructor(metrics: TenantMetrics) {
     this.#metrics = metrics;
@@ -143,11 +143,11 @@ export class TenantMeterProvider implements MeterProvider {
   /** The meter of a scope, always the same for the same name and version. */
   getMeter(name: string, version?: string): TenantMeter {
     const scope = toScope(name, version);
-    const known = this.#meters.find((meter) => isSameScope(meter.scope, scope));
-    if (known !== undefined) return known;
+    const known = this.#meters.find((candidate) => isSameScope(candidate.scope, scope));
+    if (known !== undefined) return known.meter;
     const isFull = this.#meters.length >= MAX_SCOPES;
     const meter = new TenantMeter(this.#metrics, isFull || isSameScope(scope, OWN_SCOPE) ? OWN_SCOPE : scope);
-    if (!isFull) this.#meters = this.#meters.concat(meter);
+    if (!isFull) this.#meters = this.#meters.concat({ scope, meter });
     return meter;
   }
 }
