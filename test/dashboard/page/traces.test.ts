@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { nanos, T0, tracesJson } from '../otlp-requests.ts';
@@ -282,6 +282,39 @@ describePage('the traces on the page', () => {
     await expect.poll(() => page.getByText('spans missing').count()).toBe(0);
     await page.goto(`${kit.dashboard.url}/t/${hexId(1_234_567, 32)}`);
     await page.getByText('This trace is not here').waitFor();
+  });
+
+  it('reads a trace once more when some of it comes in while it is being read', async () => {
+    const at = Date.now() - T0 - 5_000;
+    const traceId = hexId(778, 32);
+    const spans = (spanId: number, parentSpanId: string, name: string) =>
+      tracesJson({ service: 'web', tenant: 'late' }, [{ traceId, spanId: hexId(spanId, 16), parentSpanId, name, at }]);
+    await kit.post('traces', spans(2, hexId(1, 16), 'first child'));
+    const page = await kit.open('/?tenant=late');
+    await page.getByRole('link', { name: 'first child' }).waitFor();
+    const steps = new EventEmitter();
+    const [answered, released, following, told] = ['answered', 'released', 'following', 'told'].map((name) =>
+      once(steps, name),
+    );
+    await page.route(`**/traces/${traceId}?*`, async (route) => {
+      const response = await route.fetch();
+      steps.emit('answered');
+      await released;
+      await route.fulfill({ response });
+    });
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('Network.enable');
+    devtools.on('Network.eventSourceMessageReceived', ({ data }) => {
+      // A stream begins with an update that has nothing to tell.
+      steps.emit(data.includes(traceId) ? 'told' : 'following');
+    });
+    await page.getByRole('link', { name: 'first child' }).click();
+    await answered;
+    await following;
+    await kit.post('traces', spans(1, '', 'late root'));
+    await told;
+    steps.emit('released');
+    await page.getByRole('heading', { name: 'late root' }).waitFor();
   });
 
   it('shows spans of another process as they end, pauses, and catches up', async () => {

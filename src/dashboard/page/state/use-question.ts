@@ -19,6 +19,14 @@ interface QuestionOptions {
   readonly subject?: string;
 }
 
+/** A question that is under way. */
+interface Asking {
+  readonly path: string;
+  readonly subject: string;
+  readonly abort: AbortController;
+  stale: boolean;
+}
+
 /**
  * Asks the API, again whenever the path changes, and by its options when it may be answered otherwise. What was shown stays
  * until the new answer is there, so that nothing flickers; a question that is about something else, by its `subject`,
@@ -36,14 +44,20 @@ export function useQuestion<T>(
     subject,
   });
   const beat = follow ? pulse.value : given;
-  const asking = useRef<{ readonly path: string; readonly abort: AbortController } | undefined>(undefined);
+  const asking = useRef<Asking | undefined>(undefined);
+  const [repeat, setRepeat] = useState(0);
   useEffect(() => {
     if (path === undefined) return;
-    // One that takes longer than a beat is not asked again before it has answered.
-    if (asking.current?.path === path) return;
+    // One that takes longer than a beat is not asked again before it has answered; what is about something else by
+    // then is asked once more afterwards, because the answer may be from before.
+    if (asking.current?.path === path) {
+      asking.current.stale ||= asking.current.subject !== subject;
+      return;
+    }
     asking.current?.abort.abort();
     const abort = new AbortController();
-    asking.current = { path, abort };
+    const own: Asking = { path, subject, abort, stale: false };
+    asking.current = own;
     setState((old) => ({
       ...old,
       loading: true,
@@ -51,6 +65,7 @@ export function useQuestion<T>(
     }));
     const done = (answer: Answer<T>): void => {
       asking.current = undefined;
+      if (own.stale) setRepeat((count) => count + 1);
       setState((old) =>
         'value' in answer
           ? { subject, value: answer.value, error: undefined, loading: false, answered: path }
@@ -58,7 +73,7 @@ export function useQuestion<T>(
       );
     };
     ask<T>(path, abort.signal).then(done, () => {});
-  }, [path, beat, subject]);
+  }, [path, beat, subject, repeat]);
   useEffect(() => () => asking.current?.abort.abort(), []);
   return state;
 }

@@ -9,7 +9,7 @@ import { expandTrace, type WireCompactTrace, type WireSpan, type WireTrace } fro
 import { EmptyState, Problem } from '../parts/empty-state.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
 import { announce } from '../state/announce.ts';
-import { interest, NO_MATCH, onLive, paused } from '../state/live.ts';
+import { gap, interest, NO_MATCH, onLive, paused } from '../state/live.ts';
 import { tracePath, traceTenant } from '../state/trace-path.ts';
 import { useKeys } from '../state/use-keys.ts';
 import { useQuestion } from '../state/use-question.ts';
@@ -34,7 +34,7 @@ export function TraceView({ traceId }: { readonly traceId: string }): JSX.Elemen
 function useTrace(traceId: string, tenant: string | number | undefined) {
   const [version, setVersion] = useState(0);
   const { value, error } = useQuestion<WireCompactTrace>(tracePath(traceId, tenant), {
-    subject: `${traceId} ${version}`,
+    subject: `${traceId} ${version} ${gap.value}`,
   });
   // What was there is shown until the next answer comes.
   const kept = useRef<WireTrace | undefined>(undefined);
