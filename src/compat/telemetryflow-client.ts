@@ -6,6 +6,7 @@ import type { FlushReport } from '../lifecycle/report.ts';
 import type { CallFailure, CallScope } from '../processing/call-scope.ts';
 import { enrich } from '../processing/enrichment.ts';
 import type { LogLevel } from '../processing/log-record.ts';
+import { SEVERITIES } from '../processing/log-record.ts';
 import { SpanCall } from '../processing/span-call.ts';
 import { runTracked } from '../processing/track-result.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
@@ -138,7 +139,7 @@ export class TelemetryFlowClient implements AsyncDisposable {
   /** A log record, with the ids of the active span of this client's own. An unknown severity is `info`. */
   log(message: string, severity: LogLevel = 'info', attributes?: Attributes): void {
     const { log } = this.#use();
-    const write = Object.hasOwn(log, severity) ? log[severity] : log.info;
+    const write = Object.hasOwn(SEVERITIES, severity) ? log[severity] : log.info;
     write(message, attributes);
   }
 
