@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
@@ -257,15 +258,15 @@ describePage('the traces on the page', () => {
 
   it('says what is missing: spans, a trace that is gone, clocks that differ', async () => {
     const at = Date.now() - T0 - 5_000;
-    const traceId = hexId(777, 32);
+    const [traceId, tenant] = [randomBytes(16).toString('hex'), `torn ${randomBytes(4).toString('hex')}`];
     await kit.post(
       'traces',
-      tracesJson({ service: 'web', tenant: 'torn' }, [
+      tracesJson({ service: 'web', tenant }, [
         { traceId, spanId: hexId(1, 16), parentSpanId: hexId(99, 16), name: 'lost child', at },
         { traceId, spanId: hexId(2, 16), parentSpanId: hexId(1, 16), name: 'early child', at: at - 500 },
       ]),
     );
-    const page = await kit.open('/?tenant=torn');
+    const page = await kit.open(`/?tenant=${encodeURIComponent(tenant)}`);
     await page.getByText('no root').waitFor();
     await page.getByRole('link', { name: 'early child' }).click();
     await page.getByRole('button', { name: '1 spans missing' }).waitFor();
@@ -274,7 +275,7 @@ describePage('the traces on the page', () => {
     // The parent comes late: the trace is read again by itself.
     await kit.post(
       'traces',
-      tracesJson({ service: 'web', tenant: 'torn' }, [
+      tracesJson({ service: 'web', tenant }, [
         { traceId, spanId: hexId(99, 16), name: 'late root', at, durationMillis: 30 },
       ]),
     );
@@ -286,11 +287,11 @@ describePage('the traces on the page', () => {
 
   it('reads a trace once more when some of it comes in while it is being read', async () => {
     const at = Date.now() - T0 - 5_000;
-    const traceId = hexId(778, 32);
+    const [traceId, tenant] = [randomBytes(16).toString('hex'), `late ${randomBytes(4).toString('hex')}`];
     const spans = (spanId: number, parentSpanId: string, name: string) =>
-      tracesJson({ service: 'web', tenant: 'late' }, [{ traceId, spanId: hexId(spanId, 16), parentSpanId, name, at }]);
+      tracesJson({ service: 'web', tenant }, [{ traceId, spanId: hexId(spanId, 16), parentSpanId, name, at }]);
     await kit.post('traces', spans(2, hexId(1, 16), 'first child'));
-    const page = await kit.open('/?tenant=late');
+    const page = await kit.open(`/?tenant=${encodeURIComponent(tenant)}`);
     await page.getByRole('link', { name: 'first child' }).waitFor();
     const steps = new EventEmitter();
     const [answered, released, following, told] = ['answered', 'released', 'following', 'told'].map((name) =>
@@ -304,9 +305,13 @@ describePage('the traces on the page', () => {
     });
     const devtools = await page.context().newCDPSession(page);
     await devtools.send('Network.enable');
-    devtools.on('Network.eventSourceMessageReceived', ({ data }) => {
-      // A stream begins with an update that has nothing to tell.
-      steps.emit(data.includes(traceId) ? 'told' : 'following');
+    let stream = '';
+    devtools.on('Network.requestWillBeSent', ({ requestId, request }) => {
+      if (request.url.includes('/live?') && request.url.includes(traceId)) stream = requestId;
+    });
+    devtools.on('Network.eventSourceMessageReceived', ({ requestId, data }) => {
+      // The stream of the trace begins with an update that has nothing to tell.
+      if (requestId === stream) steps.emit(data.includes(traceId) ? 'told' : 'following');
     });
     await page.getByRole('link', { name: 'first child' }).click();
     await answered;
