@@ -37,7 +37,10 @@ const ATTACKS: Readonly<Record<string, () => Promise<Record<string, number>>>> =
       `Content-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`;
     const bytes = Buffer.concat([Buffer.from(head), body]);
     const statuses: string[] = [];
-    for (let bomb = 0; bomb < count; bomb += 1) statuses.push((await sendRaw(port, bytes)).slice(9, 12));
+    for (let bomb = 0; bomb < count; bomb += 1) {
+      const answer = await sendRaw(port, bytes, { keepOpen: true });
+      statuses.push(answer.slice(9, 12));
+    }
     if (statuses.some((status) => status !== '413')) throw new Error(`a bomb was answered ${statuses.join(' ')}`);
     return { requests: count };
   },

@@ -1,7 +1,7 @@
 import net, { type Socket } from 'node:net';
 
 /** Sends raw bytes on a connection of their own; resolves with what came back when that is over. */
-export function sendRaw(port: number, bytes: Uint8Array): Promise<string> {
+export function sendRaw(port: number, bytes: Uint8Array, { keepOpen = false } = {}): Promise<string> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
     const chunks: Buffer[] = [];
@@ -12,8 +12,9 @@ export function sendRaw(port: number, bytes: Uint8Array): Promise<string> {
       if (chunks.length >= 4 || chunk.includes('text/event-stream')) socket.destroy();
     });
     socket.once('close', () => resolve(Buffer.concat(chunks).toString('latin1')));
-    // Ended, so that what waits for more is over.
-    socket.end(bytes);
+    // Ended, so that what waits for more is over; then Node's server answers only what it can answer at once.
+    if (keepOpen) socket.write(bytes);
+    else socket.end(bytes);
   });
 }
 
