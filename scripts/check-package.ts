@@ -9,6 +9,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { packPackage, unpackPackage } from './pack-package.ts';
 import { listPublicApi } from './public-api.ts';
 
 const MAX_PACKED_BYTES = 2 * 1024 * 1024;
@@ -42,8 +43,8 @@ rmSync(workspace, { recursive: true, force: true });
 mkdirSync(installed, { recursive: true });
 const problems: string[] = [];
 try {
-  const tarball = pack();
-  unpack(tarball);
+  const tarball = packPackage(workspace);
+  unpackPackage(tarball, installed);
   const manifest = JSON.parse(readFileSync(path.join(installed, 'package.json'), 'utf8')) as Manifest;
   const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
   checkFiles(tarball);
@@ -59,22 +60,6 @@ try {
 for (const problem of problems) console.error(`package: ${problem}`);
 if (problems.length > 0) process.exitCode = 1;
 else console.log('package: good');
-
-function pack(): string {
-  const npm = process.env['npm_execpath'];
-  const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', workspace];
-  if (npm === undefined) execFileSync('npm', args, { cwd: root, stdio: 'ignore' });
-  else execFileSync(process.execPath, [npm, ...args], { cwd: root, stdio: 'ignore' });
-  const name = readdirSync(workspace).find((file) => file.endsWith('.tgz'));
-  if (name === undefined) throw new Error('npm pack wrote no tarball');
-  return path.join(workspace, name);
-}
-
-function unpack(tarball: string): void {
-  execFileSync('tar', ['-xzf', path.basename(tarball), '--strip-components=1', '-C', 'node_modules/isotrace'], {
-    cwd: workspace,
-  });
-}
 
 function checkFiles(tarball: string): void {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true })

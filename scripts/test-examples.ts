@@ -3,12 +3,12 @@
  * directory of its own, compiled with its own settings, started, and asked by two tenants. Needs a build in `dist`.
  * Everything but isotrace itself is linked from this project's `node_modules`. Ends with 1 and the list of problems.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EXAMPLE_TRIALS, INIT_TRIALS, type Trial } from './example-trials.ts';
+import { packPackage, unpackPackage } from './pack-package.ts';
 import { runTrial } from './run-trial.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -47,14 +47,7 @@ function linkPackages(): void {
 }
 
 function unpackIsotrace(): void {
-  const npm = process.env['npm_execpath'];
-  const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', workspace];
-  execFileSync(npm === undefined ? 'npm' : process.execPath, npm === undefined ? args : [npm, ...args], {
-    cwd: root,
-    stdio: 'ignore',
-  });
-  const tarball = readdirSync(workspace).find((file) => file.endsWith('.tgz'));
-  if (tarball === undefined) throw new Error('npm pack wrote no tarball');
-  mkdirSync(path.join(modules, 'isotrace'));
-  execFileSync('tar', ['-xzf', tarball, '--strip-components=1', '-C', 'node_modules/isotrace'], { cwd: workspace });
+  const installed = path.join(modules, 'isotrace');
+  mkdirSync(installed);
+  unpackPackage(packPackage(workspace), installed);
 }

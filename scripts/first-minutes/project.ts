@@ -4,7 +4,6 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -15,6 +14,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packPackage } from '../pack-package.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -30,12 +30,7 @@ export function openWorkspace(): Workspace {
   const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'isotrace-minutes-')));
   const project = path.join(folder, 'shop');
   mkdirSync(project);
-  execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], {
-    cwd: root,
-    stdio: 'pipe',
-  });
-  const tarball = readdirSync(folder).find((file) => file.endsWith('.tgz'));
-  if (tarball === undefined) throw new Error('npm pack wrote no tarball');
+  const tarball = path.basename(packPackage(folder));
   return { folder, project, tarball, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
 }
 

@@ -21,6 +21,26 @@ export function registryWith(options: RegistryOptions<Tracer>): TracerRegistry {
   return registry;
 }
 
+/** A registry whose tenants have a receiver each, and a platform tracer with one that gets copies. */
+export async function copyingWorld(
+  options: Omit<RegistryOptions<Tracer>, 'configure'> & { tenant?: (id: string) => object },
+) {
+  const { tenant = () => ({}), ...rest } = options;
+  const platform = await receiverWith();
+  const own = { a: await receiverWith(), b: await receiverWith() };
+  const registry = registryWith({
+    platformCopy: 'all',
+    platform: { destination: { endpoint: platform.url, headers: { 'x-key': 'of the platform' } } },
+    configure: (id) => ({
+      service: { name: `service of ${id}` },
+      destination: { endpoint: own[id as 'a' | 'b']?.url ?? '', headers: { 'x-key': `of ${id}` } },
+      ...tenant(id),
+    }),
+    ...rest,
+  });
+  return { own, platform, registry };
+}
+
 /** Ends `count` spans, named by their number. */
 export function endSpans(tracer: Tracer, count: number, first = 0): void {
   for (let index = first; index < first + count; index += 1) tracer.startSpan(`${index}`).end();

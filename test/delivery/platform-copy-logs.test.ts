@@ -1,27 +1,8 @@
 import { SpanStatusCode } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
-import type { RegistryOptions, Tracer } from '../../src/index.ts';
 import { logsOf } from '../support/otlp-log-decoder.ts';
 import type { OtlpReceiver } from '../support/otlp-receiver.ts';
-import { missing, receiverWith, registryWith } from './delivery-kit.ts';
-
-/** A registry whose tenants have a receiver each, and a platform tracer with one that gets copies. */
-async function world(options: Omit<RegistryOptions<Tracer>, 'configure'> & { tenant?: (id: string) => object }) {
-  const { tenant = () => ({}), ...rest } = options;
-  const platform = await receiverWith();
-  const own = { a: await receiverWith(), b: await receiverWith() };
-  const registry = registryWith({
-    platformCopy: 'all',
-    platform: { destination: { endpoint: platform.url, headers: { 'x-key': 'of the platform' } } },
-    configure: (id) => ({
-      service: { name: `service of ${id}` },
-      destination: { endpoint: own[id as 'a' | 'b']?.url ?? '', headers: { 'x-key': `of ${id}` } },
-      ...tenant(id),
-    }),
-    ...rest,
-  });
-  return { own, platform, registry };
-}
+import { copyingWorld, missing, receiverWith } from './delivery-kit.ts';
 
 /** What a receiver got, with whose it is. */
 const saidAt = (receiver: OtlpReceiver): string[] =>
@@ -31,7 +12,7 @@ const saidAt = (receiver: OtlpReceiver): string[] =>
 
 describe('copies of log records for the platform', () => {
   it('are of all tenants in one request, each with its resource, id and span; tenants see nothing of it', async () => {
-    const { own, platform, registry } = await world({});
+    const { own, platform, registry } = await copyingWorld({});
     registry.platform.log.info('own');
     const traceId = registry.get('a').withSpan('work', (span) => {
       registry.get('a').log.warn('of a', { of: 'a' });
@@ -62,7 +43,7 @@ describe('copies of log records for the platform', () => {
 
   it.each(['http/json', 'grpc'] as const)('go over %s as well', async (protocol) => {
     const platform = await receiverWith({ protocol: protocol === 'grpc' ? 'grpc' : 'http' });
-    const { registry } = await world({ platform: { destination: { endpoint: platform.url, protocol } } });
+    const { registry } = await copyingWorld({ platform: { destination: { endpoint: platform.url, protocol } } });
     for (const id of ['a', 'b', 'a']) registry.get(id).log.info(`of ${id}`);
     await registry.flush();
     expect(platform.requests).toHaveLength(1);
@@ -70,7 +51,7 @@ describe('copies of log records for the platform', () => {
   });
 
   it("are only from `ERROR` up, or those of the same traces as the spans' copies, where that is asked for", async () => {
-    const errors = await world({ platformCopy: 'errors' });
+    const errors = await copyingWorld({ platformCopy: 'errors' });
     const { log } = errors.registry.get('a');
     for (const level of ['info', 'warn', 'error', 'fatal'] as const) log[level](level);
     errors.registry.get('a').withSpan('failed', (span) => {
@@ -81,7 +62,7 @@ describe('copies of log records for the platform', () => {
     expect(saidAt(errors.platform)).toEqual(['a: error', 'a: fatal']);
     expect(logsOf(errors.own.a)).toHaveLength(5);
 
-    const share = await world({ platformCopy: 0.5 });
+    const share = await copyingWorld({ platformCopy: 0.5 });
     for (let index = 0; index < 200; index += 1) {
       share.registry.get('a').withSpan(`${index}`, () => share.registry.get('a').log.info(`${index}`));
       share.registry.get('b').log.info('outside of traces');
@@ -97,7 +78,7 @@ describe('copies of log records for the platform', () => {
 
   it("show what the tenant's, then the platform's, then the destination's redaction leave", async () => {
     const [first, second] = [await receiverWith(), await receiverWith()];
-    const { own, registry } = await world({
+    const { own, registry } = await copyingWorld({
       tenant: () => ({ redact: { keys: ['a'], values: false } }),
       platform: {
         redact: { keys: ['b'], values: false },
@@ -113,7 +94,7 @@ describe('copies of log records for the platform', () => {
   });
 
   it('are made of what a tenant without destination has to tell, too, but not of what it may not send', async () => {
-    const { platform, registry } = await world({
+    const { platform, registry } = await copyingWorld({
       tenant: (id) =>
         id === 'a' ? { destination: [] } : { limits: { logsPerSecond: 1 }, logs: { minSeverity: 'info' } },
     });
@@ -127,7 +108,7 @@ describe('copies of log records for the platform', () => {
   });
 
   it('of one tenant that floods leave room for the others, and cost the tenants nothing', async () => {
-    const { own, platform, registry } = await world({
+    const { own, platform, registry } = await copyingWorld({
       platform: {
         destination: { endpoint: 'http://127.0.0.1:1' },
         limits: { maxQueueSize: 100 },
@@ -150,11 +131,11 @@ describe('copies of log records for the platform', () => {
   });
 
   it('are not made for a platform tracer without logs, nor unless they are asked for', async () => {
-    const without = await world({});
-    const silent = await world({
+    const without = await copyingWorld({});
+    const silent = await copyingWorld({
       platform: { destination: { endpoint: without.platform.url }, signals: { logs: false } },
     });
-    const unasked = await world({ platformCopy: false });
+    const unasked = await copyingWorld({ platformCopy: false });
     for (const { registry } of [silent, unasked]) {
       registry.get('a').log.error('said');
       await registry.flush();

@@ -7,7 +7,7 @@ import { startGrpcReceiver } from '../support/grpc-receiver.ts';
 import { decodeTraceRequest } from '../support/otlp-decoder.ts';
 import { decodeJsonTraceRequest } from '../support/otlp-json-decoder.ts';
 import type { OtlpReceiver } from '../support/otlp-receiver.ts';
-import { endSpans, eventually, missing, receiverWith, registryWith } from './delivery-kit.ts';
+import { copyingWorld, endSpans, eventually, missing, receiverWith, registryWith } from './delivery-kit.ts';
 
 interface Copy {
   readonly tenant: unknown;
@@ -36,27 +36,9 @@ const namesAt = (receiver: OtlpReceiver): string[] =>
     .map(({ tenant, name }) => `${String(tenant)}/${name}`)
     .sort();
 
-/** A registry whose tenants have a receiver each, and a platform tracer with one that gets copies. */
-async function world(options: Omit<RegistryOptions<Tracer>, 'configure'> & { tenant?: (id: string) => object }) {
-  const { tenant = () => ({}), ...rest } = options;
-  const platform = await receiverWith();
-  const own = { a: await receiverWith(), b: await receiverWith() };
-  const registry = registryWith({
-    platformCopy: 'all',
-    platform: { destination: { endpoint: platform.url, headers: { 'x-key': 'of the platform' } } },
-    configure: (id) => ({
-      service: { name: `service of ${id}` },
-      destination: { endpoint: own[id as 'a' | 'b']?.url ?? '', headers: { 'x-key': `of ${id}` } },
-      ...tenant(id),
-    }),
-    ...rest,
-  });
-  return { own, platform, registry };
-}
-
 describe('copies for the platform', () => {
   it('are of all tenants in one request, each with its resource and id; tenants see nothing of it', async () => {
-    const { own, platform, registry } = await world({});
+    const { own, platform, registry } = await copyingWorld({});
     registry.platform.startSpan('own').end();
     for (const id of ['a', 'b', 'a'])
       registry
@@ -90,7 +72,7 @@ describe('copies for the platform', () => {
     const grpc = await startGrpcReceiver();
     onTestFinished(() => grpc.close());
     const destination = { endpoint: protocol === 'grpc' ? grpc.url : http.url, protocol };
-    const { registry } = await world({ platform: { destination } });
+    const { registry } = await copyingWorld({ platform: { destination } });
     for (const id of ['a', 'b', 'a']) registry.get(id).startSpan(`of ${id}`).end();
     await registry.flush();
     const bodies = protocol === 'grpc' ? grpc.calls.map(({ body }) => body) : http.requests.map(({ body }) => body);
@@ -100,7 +82,7 @@ describe('copies for the platform', () => {
   });
 
   it('are only of errors, or of a share of the traces, where that is asked for', async () => {
-    const errors = await world({ platformCopy: 'errors' });
+    const errors = await copyingWorld({ platformCopy: 'errors' });
     const failed = errors.registry.get('a').startSpan('failed');
     failed.setStatus({ code: SpanStatusCode.ERROR });
     failed.end();
@@ -109,7 +91,7 @@ describe('copies for the platform', () => {
     expect(namesAt(errors.platform)).toEqual(['a/failed']);
     expect(errors.own.a.spans()).toHaveLength(2);
 
-    const share = await world({ platformCopy: 0.5 });
+    const share = await copyingWorld({ platformCopy: 0.5 });
     const traces = new Map<string, string>();
     for (let index = 0; index < 200; index += 1) {
       share.registry.get('a').withSpan(`root ${index}`, (span) => {
@@ -130,7 +112,7 @@ describe('copies for the platform', () => {
     const second = await receiverWith();
     const first = await receiverWith();
     const order: string[] = [];
-    const { own, registry } = await world({
+    const { own, registry } = await copyingWorld({
       tenant: () => ({ redact: { keys: ['a'], values: false } }),
       platform: {
         redact: {
@@ -159,10 +141,10 @@ describe('copies for the platform', () => {
   it('are not encoded again where the same bytes are there', async () => {
     const encode = vi.spyOn(PROTOBUF, 'encode');
     onTestFinished(() => encode.mockRestore());
-    const same = await world({});
+    const same = await copyingWorld({});
     same.registry.get('a').startSpan('work').end();
     expect(encode).toHaveBeenCalledTimes(1);
-    const redacted = await world({
+    const redacted = await copyingWorld({
       tenant: () => ({ redact: { keys: ['a'] } }),
       platform: { redact: { keys: ['b'] }, destination: { endpoint: same.platform.url } },
     });
@@ -179,7 +161,7 @@ describe('copies for the platform', () => {
   });
 
   it('are made of what a tenant without destination has to tell, too, but not of what it may not send', async () => {
-    const { platform, registry } = await world({
+    const { platform, registry } = await copyingWorld({
       tenant: (id) => (id === 'a' ? { destination: [] } : { limits: { spansPerSecond: 1 } }),
     });
     endSpans(registry.get('a'), 1);
@@ -192,7 +174,7 @@ describe('copies for the platform', () => {
 
   it('carry the resource that was in force, also when several are in one request', async () => {
     let version = '1';
-    const { platform, registry } = await world({ tenant: () => ({ service: { name: 'a', version } }) });
+    const { platform, registry } = await copyingWorld({ tenant: () => ({ service: { name: 'a', version } }) });
     registry.get('a').startSpan('old').end();
     version = '2';
     expect(await registry.reconfigure('a')).toBe('changed');
@@ -219,7 +201,7 @@ describe('copies for the platform', () => {
   });
 
   it('are delivered when tenants bring them in the middle of a shutdown', async () => {
-    const { own, platform, registry } = await world({});
+    const { own, platform, registry } = await copyingWorld({});
     own.b.setFault({ mode: 'hang' });
     const open = registry.get('b').startSpan('late');
     registry.get('b').startSpan('early').end();
@@ -240,7 +222,7 @@ describe('copies for the platform', () => {
   });
 
   it.each(['hang', 'refused', 'status'] as const)('that go nowhere (%s) cost tenants nothing', async (kind) => {
-    const { own, platform, registry } = await world({
+    const { own, platform, registry } = await copyingWorld({
       platform: { destination: { endpoint: 'http://127.0.0.1:9' }, limits: { maxQueueSize: 100 } },
       maxTotalBytes: 64 * 1_024,
     });
@@ -273,7 +255,7 @@ describe('copies for the platform', () => {
   }
 
   it('give way when the memory of the process is full, whoever holds more', async () => {
-    const { own, platform, registry } = await world({ maxTotalBytes: 40 * 1_024 });
+    const { own, platform, registry } = await copyingWorld({ maxTotalBytes: 40 * 1_024 });
     for (const receiver of [own.a, own.b, platform]) receiver.setFault({ mode: 'hang' });
     const note = { note: 'x'.repeat(900) };
     const end = (id: string, count: number) => {
@@ -316,7 +298,7 @@ describe('copies for the platform', () => {
   });
 
   it('that the platform cannot redact are dropped, in its own account', async () => {
-    const { own, platform, registry } = await world({});
+    const { own, platform, registry } = await copyingWorld({});
     const failing = registryWith({
       platformCopy: 'all',
       platform: {
@@ -342,7 +324,7 @@ describe('copies for the platform', () => {
   });
 
   it('are told apart in health', async () => {
-    const { platform, registry } = await world({});
+    const { platform, registry } = await copyingWorld({});
     registry.platform.startSpan('own').end();
     registry.get('a').startSpan('work').end();
     expect(registry.platform.health().destinations.map(({ destination }) => destination)).toEqual([
@@ -367,7 +349,7 @@ describe('copies for the platform', () => {
   });
 
   it('are not made unless they are asked for', async () => {
-    const { platform, registry } = await world({ platformCopy: undefined });
+    const { platform, registry } = await copyingWorld({ platformCopy: undefined });
     registry.get('a').startSpan('work').end();
     await registry.flush();
     expect(platform.requests).toHaveLength(0);

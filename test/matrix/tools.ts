@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { installNode } from '../../scripts/install-node.ts';
+import { packPackage } from '../../scripts/pack-package.ts';
 import { npm, writeManifest } from './package-manager.ts';
 
-const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** What the projects need from outside: Nodes, compilers, pnpm and isotrace, each brought when it is first asked for. */
@@ -46,12 +43,7 @@ export class Tools {
     return this.#once('isotrace', async (directory) => {
       if (!existsSync(path.join(root, 'dist'))) throw new Error('There is no build of isotrace');
       await writeManifest(directory, {});
-      const script = process.env['npm_execpath'] ?? '';
-      const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', directory];
-      await run(process.execPath, [script, ...args], { cwd: root });
-      const tarball = (await readdir(directory)).find((file) => file.endsWith('.tgz'));
-      if (tarball === undefined) throw new Error('npm pack wrote no tarball');
-      return path.join(directory, tarball);
+      return packPackage(directory);
     });
   }
 
