@@ -31,6 +31,10 @@ export interface CliHost {
   readonly cwd: string;
   /** Aborted when the user wants to stop. */
   readonly signal: AbortSignal;
+  /** From now on signals are for `listener` and stop nothing here, until what this returns is called. */
+  takeSignals(listener: (signal: NodeJS.Signals) => void): () => void;
+  /** Whether Ctrl+C reaches the programs that are started as well. */
+  readonly hasTerminal: boolean;
   startDashboard(choices: DashboardChoices): Promise<RunningDashboard>;
 }
 

@@ -21,13 +21,23 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
     await program.parseAsync([...args], { from: 'user' });
     return outcome.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.good : EXIT.usage;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.good;
+      if (asksForJson(args)) terminal.value({ error: error.message.replace(/^error: /, '') });
+      return EXIT.usage;
+    }
     const code = error instanceof CommandError ? error.exitCode : EXIT.problems;
     const message = error instanceof CommandError ? error.message : describeError(error);
     if (terminal.json) terminal.value({ error: message });
     else terminal.note(`${terminal.style('red', 'error')} ${printable(message)}`);
     return code;
   }
+}
+
+/** Whether it does, though the command line was not understood. */
+function asksForJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? undefined : end).includes('--json');
 }
 
 /** Makes a command, whose action tells by `outcome` what it came to. */
@@ -64,7 +74,8 @@ function createProgram(host: CliHost, outcome: Outcome): Command {
       .exitOverride()
       .configureOutput({
         writeOut: (text) => terminal.line(text.trimEnd()),
-        writeErr: (text) => terminal.note(text.trimEnd()),
+        // It repeats what was typed.
+        writeErr: (text) => terminal.note(text.trimEnd().split('\n').map(printable).join('\n')),
       })
       .showHelpAfterError('(see --help)');
   }

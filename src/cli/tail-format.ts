@@ -1,3 +1,4 @@
+import { cutString } from '../utils/cut-string.ts';
 import { printable, type Terminal, toJson } from './terminal.ts';
 
 /** A trace or a log record, as the dashboard's live events have it. */
@@ -52,6 +53,7 @@ export interface LiveUpdate {
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 const COLOURS = { error: 'red', fatal: 'red', warn: 'yellow', ok: 'green' } as const;
 const NANOS_PER_MILLI = 1e6;
+const MAX_PRETTY_LENGTH = 500;
 
 /** What an update tells, the oldest first. */
 export function itemsOf({ traces, logs }: LiveUpdate): TailItem[] {
@@ -104,8 +106,13 @@ function formatPretty(item: TailItem, terminal: Terminal): string {
     colour === undefined ? shown : terminal.style(colour, shown),
     terminal.style('cyan', printable(tenant)),
     printable(service),
-    `${printable(text)}${details}${traceId === '' ? '' : terminal.style('dim', `  ${printable(traceId.slice(0, 8))}`)}`,
+    `${printable(shorten(text))}${details}${traceId === '' ? '' : terminal.style('dim', `  ${printable(traceId.slice(0, 8))}`)}`,
   ].join('  ');
+}
+
+/** Somebody reads it: the other formats have all of it. */
+function shorten(text: string): string {
+  return text.length > MAX_PRETTY_LENGTH ? `${cutString(text, MAX_PRETTY_LENGTH)}…` : text;
 }
 
 function formatLogfmt(item: TailItem): string {

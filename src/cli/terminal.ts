@@ -10,6 +10,10 @@ export interface TerminalOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+const CLEAR_LINE = '\r\u001b[2K';
+/** No longer than a line: of more lines only the last would be cleared. */
+const MAX_PROGRESS_LENGTH = 70;
+
 export type Style = Parameters<typeof styleText>[0];
 
 /** What a command has to say. Results go to standard output, everything about them to standard error. */
@@ -55,6 +59,13 @@ export class Terminal {
   /** A remark that is no result. */
   note(text: string): void {
     this.#options.stderr.write(`${text}\n`);
+  }
+
+  /** What is being waited for, until the next call; nothing for those who do not sit there. */
+  progress(text = ''): void {
+    const { stderr, env } = this.#options;
+    if (this.#json || stderr.isTTY !== true || env['CI'] !== undefined || env['TERM'] === 'dumb') return;
+    stderr.write(text === '' ? CLEAR_LINE : `${CLEAR_LINE}${printable(text).slice(0, MAX_PROGRESS_LENGTH)} …`);
   }
 
   style(style: Style, text: string): string {

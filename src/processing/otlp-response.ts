@@ -15,13 +15,17 @@ export interface OtlpResponse {
 }
 
 const NOTHING_REJECTED: PartialSuccess = { rejected: 0, message: '' };
+/** A site, or the login before it, answers everything with success. */
+const WEB_PAGE: PartialSuccess = { rejected: 0, message: 'the answer is a web page, and not that of an OTLP receiver' };
 
 /**
  * Reads `partial_success` of an `Export…ServiceResponse`, protobuf or JSON, of any signal. Anything that
- * cannot be read says nothing was rejected: the status line has already said that the data arrived.
+ * cannot be read says nothing was rejected: the status line has already said that the data arrived. Of a web page the
+ * message says that it is one.
  */
 export function readPartialSuccess(response: OtlpResponse): PartialSuccess {
   try {
+    if (/^text\/html\b/i.test(contentType(response))) return WEB_PAGE;
     if (!isReadable(response)) return NOTHING_REJECTED;
     if (isJson(response)) return partialSuccessOfJson(readJson(response.body));
     if (!isProtobuf(response) && contentType(response) !== '') return NOTHING_REJECTED;

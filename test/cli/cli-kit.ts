@@ -18,7 +18,7 @@ export interface CliRun {
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly exitCode: Promise<number>;
-  /** As Ctrl+C. */
+  /** As SIGTERM. */
   stop(): void;
   /** Resolves when standard output matches, with what matched. */
   printed(pattern: RegExp): Promise<RegExpExecArray>;
@@ -34,6 +34,7 @@ export function isotrace(
   const stdout = new Sink(isTTY);
   const stderr = new Sink(isTTY);
   const controller = new AbortController();
+  const takers = new Set<(signal: NodeJS.Signals) => void>();
   const terminal = new Terminal({ stdout, stderr, env });
   const host: CliHost = {
     terminal,
@@ -42,18 +43,27 @@ export function isotrace(
     env,
     cwd,
     signal: controller.signal,
+    takeSignals: (listener) => {
+      takers.add(listener);
+      return () => void takers.delete(listener);
+    },
+    hasTerminal: false,
     startDashboard,
   };
   const exitCode = runCli(args, host);
-  onTestFinished(async () => {
+  const stop = (): void => {
     controller.abort();
+    for (const taker of takers) taker('SIGTERM');
+  };
+  onTestFinished(async () => {
+    stop();
     await exitCode;
   });
   return {
     stdout: () => stdout.text,
     stderr: () => stderr.text,
     exitCode,
-    stop: () => controller.abort(),
+    stop,
     printed: (pattern) => stdout.matches(pattern),
     noted: (pattern) => stderr.matches(pattern),
   };

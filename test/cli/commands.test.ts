@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Tracer, TracerRegistry } from '../../src/index.ts';
+import { receiverWith } from '../delivery/delivery-kit.ts';
 import { refusedUrl } from '../support/otlp-receiver.ts';
 import { isotrace, isotraceOnce } from './cli-kit.ts';
 
@@ -48,7 +49,12 @@ describe('isotrace', () => {
     [['tail', '--format', 'xml']],
     [['tail', '--lines', '0']],
     [['tail', '--url', 'not a url']],
+    [['tail', '--url', 'localhost:4318']],
+    [['tail', '--url', 'http://user:CANARY@localhost']],
     [['doctor', '--header', 'no-value']],
+    [['doctor', '--header', 'a=b']],
+    [['doctor', '--protocol', 'grpc']],
+    [['doctor', '--tenant', 'acme']],
     [['bench', '--spans', '-1']],
     [['config', '--file', '/does/not/exist.json']],
     [['run']],
@@ -57,6 +63,16 @@ describe('isotrace', () => {
     const { exitCode, stderr } = await isotraceOnce(args);
     expect(exitCode).toBe(2);
     expect(stderr).not.toBe('');
+    expect(stderr).not.toContain('CANARY');
+  });
+
+  it('tells wrong usage to programs too, and to people without what would move their cursor', async () => {
+    const { exitCode, stdout } = await isotraceOnce(['doctor', '--nonsense', '--json']);
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toEqual({ error: "unknown option '--nonsense'" });
+    expect(await isotraceOnce(['run', '--nonsense', '--', 'program', '--json'])).toMatchObject({ stdout: '' });
+    const { stderr } = await isotraceOnce(['\u001b[2J']);
+    expect(stderr).toBe("error: unknown command '\\u{1b}[2J'\n(see --help)\n");
   });
 });
 
@@ -114,6 +130,18 @@ describe('isotrace dashboard and tail', () => {
     const second = await isotraceOnce(['dashboard', '--port', port, '--json']);
     expect(second.exitCode).toBe(1);
     expect(JSON.parse(second.stdout)).toEqual({ error: expect.stringContaining(`port ${port} is in use`) });
+    const page = await receiverWith({ fault: { mode: 'web-page' } });
+    const moved = await receiverWith({ fault: { mode: 'redirect', status: 302, location: 'https://login.test/' } });
+    const gone = await receiverWith({ fault: { mode: 'reset-before-status' } });
+    for (const [url, told] of [
+      [page.url, 'what answers there is no dashboard'],
+      [moved.url, 'leads elsewhere: https://login.test/'],
+      [gone.url, 'cannot be reached'],
+      ['http://no-such-host.invalid', 'cannot be reached: Error: getaddrinfo'],
+    ] as const) {
+      const tail = await isotraceOnce(['tail', '--url', url]);
+      expect(tail).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(told) });
+    }
     const bad = await isotraceOnce(['tail', '--url', `http://127.0.0.1:${port}`, '--query', 'dur>']);
     expect(bad).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('the dashboard answers') });
   });
@@ -146,7 +174,6 @@ describe('isotrace run', () => {
     const { exitCode, stderr } = await isotraceOnce(args, { cwd, env: { PATH: process.env['PATH'] ?? '' } });
     expect(exitCode).toBe(7);
     expect(stderr).toContain('http://127.0.0.1:');
-    const { readFileSync } = await import('node:fs');
     const told = JSON.parse(readFileSync(path.join(cwd, 'told.json'), 'utf8')) as unknown;
     expect(told).toEqual({ status: 200, service: 'shop', args: ['--port', 'its own'] });
   });
@@ -154,8 +181,41 @@ describe('isotrace run', () => {
   it('passes a stop on to the program', async () => {
     const program = `console.log('ready'); setInterval(() => {}, 1000);`;
     const run = isotrace(['run', '--port', '0', '--', process.execPath, '-e', program]);
+    await run.noted(/isotrace dashboard/);
     run.stop();
     expect(await run.exitCode).toBe(143);
+  });
+
+  it('says where telemetry goes, whatever was said before, and not whether there is any', async () => {
+    const cwd = folder();
+    const before = {
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://elsewhere.test/v1/traces',
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=of-elsewhere',
+      OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'grpc',
+      OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'delta',
+      OTEL_TRACES_EXPORTER: 'none',
+      OTEL_BSP_SCHEDULE_DELAY: '77',
+      ISOTRACE_ENDPOINT: 'https://elsewhere.test',
+    };
+    const program = `require('node:fs').writeFileSync('env.json', JSON.stringify(process.env))`;
+    const run = async (env: Record<string, string>) => {
+      await isotraceOnce(['run', '--port', '0', '--', process.execPath, '-e', program], { cwd, env });
+      return JSON.parse(readFileSync(path.join(cwd, 'env.json'), 'utf8')) as Record<string, string>;
+    };
+    const env = await run(before);
+    const url = env['ISOTRACE_ENDPOINT'];
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(Object.fromEntries(Object.entries(env).filter(([name]) => /^(OTEL|ISOTRACE)_/.test(name)))).toEqual({
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+      OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'delta',
+      OTEL_TRACES_EXPORTER: 'none',
+      OTEL_BSP_SCHEDULE_DELAY: '77',
+      ISOTRACE_ENDPOINT: url,
+      ISOTRACE_PROTOCOL: 'http/protobuf',
+    });
+    const guarded = await run({ ISOTRACE_DASHBOARD_TOKEN: TOKEN });
+    expect(guarded['OTEL_EXPORTER_OTLP_HEADERS']).toBe(`authorization=Bearer%20${TOKEN}`);
   });
 });
 
@@ -194,6 +254,92 @@ describe('isotrace config', () => {
     });
   });
 
+  it('names the source that counts, where several have said something', async () => {
+    const cwd = folder();
+    const given = {
+      service: { name: 'of-file' },
+      attributes: { 'a.b': 'of-file', 'db.password': 'CANARY-3' },
+      batch: { maxSize: -1 },
+      redact: { keys: ['ssn'] },
+      maxTenants: 7,
+      destination: { endpoint: 'https://of-file.test', headers: { 'x-key': 'CANARY-4' } },
+      platform: { destination: { endpoint: 'https://of-platform.test' } },
+    };
+    writeFileSync(path.join(cwd, 'options.json'), JSON.stringify(given));
+    const env = {
+      OTEL_SERVICE_NAME: 'of-env',
+      OTEL_RESOURCE_ATTRIBUTES: 'a.b=of-env,c.d=of-env,api.token=CANARY-5',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'https://of-env.test',
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-key=CANARY-6',
+      HTTPS_PROXY: 'http://user:CANARY-7@proxy.test:3128',
+      OTEL_TRACES_SAMPLER: 'always_on',
+      OTEL_TRACES_SAMPLER_ARG: '0.5',
+    };
+    const sourcesOf = async (args: readonly string[], variables: Record<string, string>) => {
+      const { stdout } = await isotraceOnce(['config', '--json', ...args], { cwd, env: variables });
+      expect(stdout).not.toContain('CANARY');
+      const rows = JSON.parse(stdout) as Record<string, { option: string; value: string; source: string }[]>;
+      return (section: string, option: string) => {
+        const row = rows[section]?.find((candidate) => candidate.option === option);
+        return `${row?.value} ${row?.source}`;
+      };
+    };
+    const row = await sourcesOf(['--file', 'options.json'], env);
+    expect(row('registry', 'maxTenants')).toBe('7 file');
+    expect(row('registry', 'idleTimeoutMillis')).toBe('1800000 default');
+    expect(row('tenants', 'attributes.a.b')).toBe('of-file file');
+    expect(row('tenants', 'attributes.db.password')).toBe('[REDACTED] file');
+    expect(row('tenants', 'batch.maxSize')).toBe('512 default');
+    expect(row('platform', 'service.name')).toBe('of-file file');
+    expect(row('platform', 'attributes.a.b')).toBe('of-file file');
+    expect(row('platform', 'attributes.c.d')).toBe('of-env OTEL_RESOURCE_ATTRIBUTES');
+    expect(row('platform', 'attributes.api.token')).toBe('[REDACTED] OTEL_RESOURCE_ATTRIBUTES');
+    expect(row('platform', 'redact.keys')).toBe('ssn file');
+    expect(row('platform', 'destination.endpoint')).toMatch(/^https:\/\/of-platform\.test\S* file$/);
+    // Neither the registry's nor the environment's: a destination is taken as a whole.
+    expect(row('platform', 'destination.headers')).toBe('none default');
+    expect(row('platform', 'destination.proxy')).toBe('http://[REDACTED]@proxy.test:3128 HTTPS_PROXY');
+    expect(row('platform', 'sampling.ratio')).toBe('1 OTEL_TRACES_SAMPLER');
+    expect(row('platform', 'sampling.keepErrors')).toBe('false default');
+  });
+
+  it('tells the destinations of several signals apart, and which timeout counts', async () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'https://all.test',
+      OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'https://logs.test/in',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '100',
+      OTEL_BSP_EXPORT_TIMEOUT: '20000',
+    };
+    const { stdout } = await isotraceOnce(['config'], { env });
+    const rows = stdout.split('\n').map((line) => line.trim().split(/ {2,}/));
+    const row = (option: string) => rows.find(([name]) => name === option)?.slice(1);
+    expect(row('destination[0].paths.traces')).toEqual(['https://all.test/v1/traces', 'OTEL_EXPORTER_OTLP_ENDPOINT']);
+    expect(row('destination[0].paths.logs')).toEqual(['none', 'default']);
+    expect(row('destination[0].timeoutMillis')).toEqual(['100', 'OTEL_EXPORTER_OTLP_TIMEOUT']);
+    const ofLogs = rows.filter(([name]) => name?.endsWith('.paths.logs')).map(([, ...rest]) => rest);
+    expect(ofLogs).toContainEqual(['https://logs.test/in', 'OTEL_EXPORTER_OTLP_LOGS_ENDPOINT']);
+  });
+
+  it("tells what a builder's variables say", async () => {
+    const env = {
+      ISOTRACE_ENDPOINT: 'https://receiver.test/in?key=CANARY-1',
+      ISOTRACE_API_KEY_SECRET: 'CANARY-2',
+      ISOTRACE_BATCH_TIMEOUT: '2s',
+      ISOTRACE_TIMEOUT: 'late',
+    };
+    const { exitCode, stdout } = await isotraceOnce(['config', '--json'], { env });
+    expect(exitCode).toBe(1);
+    expect(stdout).not.toContain('CANARY');
+    const { builder, issues } = JSON.parse(stdout) as { builder: { source: string }[]; issues: { option: string }[] };
+    expect(builder.map(({ source }) => source).sort()).toEqual([
+      'ISOTRACE_API_KEY_SECRET',
+      'ISOTRACE_BATCH_TIMEOUT',
+      'ISOTRACE_ENDPOINT',
+    ]);
+    expect(builder).toContainEqual({ option: 'withBatchSettings', value: '2000', source: 'ISOTRACE_BATCH_TIMEOUT' });
+    expect(issues.map(({ option }) => option)).toEqual(['ISOTRACE_TIMEOUT']);
+  });
+
   it('ends with 1 when something is not acceptable', async () => {
     const { exitCode, stdout } = await isotraceOnce(['config'], { env: { OTEL_BSP_SCHEDULE_DELAY: 'soon' } });
     expect(exitCode).toBe(1);
@@ -204,6 +350,13 @@ describe('isotrace config', () => {
 });
 
 describe('isotrace bench', () => {
+  it('is stopped between two rounds', async () => {
+    const run = isotrace(['bench', '--spans', '99999999']);
+    run.stop();
+    expect(await run.exitCode).toBe(1);
+    expect(run.stderr()).toContain('stopped');
+  });
+
   it('measures and delivers what it says', async () => {
     const { exitCode, stdout } = await isotraceOnce(['bench', '--spans', '6000', '--json']);
     expect(exitCode).toBe(0);

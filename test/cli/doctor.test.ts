@@ -8,6 +8,9 @@ import type { Finding } from '../../src/cli/doctor/finding.ts';
 import { receiverWith } from '../delivery/delivery-kit.ts';
 import { allSpans, decodeTraceRequest } from '../support/otlp-decoder.ts';
 import { refusedUrl } from '../support/otlp-receiver.ts';
+import { startProxy } from '../support/proxy.ts';
+import type { ReceiverFault } from '../support/receiver-faults.ts';
+import { serverCert, serverKey } from '../support/test-certificates.ts';
 import { isotraceOnce } from './cli-kit.ts';
 
 const PEERS = {
@@ -76,7 +79,18 @@ describe('isotrace doctor', () => {
       '@opentelemetry/sdk-trace',
       { status: 'problem' },
     ],
-    ['an optional peer that is too old', { express: { version: '4.0.0' } }, 'express', { status: 'ok' }],
+    [
+      'an optional peer that is too old',
+      { express: { version: '4.0.0' } },
+      'express',
+      { status: 'warning', message: expect.stringContaining('^5.0.0') as string },
+    ],
+    [
+      'two copies of isotrace',
+      { 'other/node_modules/isotrace': { version: '0.9.0' } },
+      'isotrace',
+      { status: 'warning', message: expect.stringContaining('0.9.0 in node_modules/other') as string },
+    ],
     [
       'an instrumentation that is there twice',
       {
@@ -94,8 +108,25 @@ describe('isotrace doctor', () => {
     ],
   ])('names %s', async (_case, planted, check, expected) => {
     const { find } = await doctor([], { cwd: project({ ...GOOD, ...planted }) });
-    if (expected.status === 'ok') expect(find(check)).toEqual([]);
-    else expect(find(check)).toEqual([expect.objectContaining({ ...expected, advice: expect.any(String) })]);
+    expect(find(check)).toEqual([expect.objectContaining({ ...expected, advice: expect.any(String) })]);
+  });
+
+  it('looks at the peers that isotrace gets, and not at other copies of them', async () => {
+    const early = { 'a/node_modules/@opentelemetry/sdk-trace': { version: '2.0.0' } };
+    const good = await doctor([], { cwd: project({ ...GOOD, ...early }) });
+    expect(good.find('@opentelemetry/sdk-trace')).toEqual([]);
+    expect(good.find('peers')[0]).toMatchObject({ status: 'ok' });
+    const own = { 'isotrace/node_modules/@opentelemetry/sdk-trace': { version: '2.0.0' } };
+    const bad = await doctor([], { cwd: project({ ...GOOD, ...own }) });
+    expect(bad.find('@opentelemetry/sdk-trace')[0]).toMatchObject({ status: 'problem' });
+  });
+
+  it("says that it cannot look into Yarn's Plug'n'Play, rather than that nothing is installed", async () => {
+    const cwd = project({});
+    writeFileSync(path.join(cwd, '.pnp.cjs'), '');
+    const { exitCode, find } = await doctor([], { cwd });
+    expect(exitCode).toBe(0);
+    expect(find('packages')[0]).toMatchObject({ status: 'warning' });
   });
 
   it('sees through the links that pnpm makes, and counts each copy once', async () => {
@@ -164,6 +195,61 @@ describe('isotrace doctor', () => {
     expect(platform.requests.map((sent) => sent.path)).toEqual(['/custom']);
   });
 
+  it.each<[fault: ReceiverFault, status: Finding['status'], message: RegExp, advice: RegExp]>([
+    [{ mode: 'web-page' }, 'warning', /with success to a test span, but: .*web page/, /login/],
+    [{ mode: 'redirect', status: 308, location: 'https://x.test' }, 'problem', /HTTP 308/, /name the URL/],
+    [{ mode: 'throttle', retryAfter: 30 }, 'problem', /HTTP 429/, /throttles/],
+    [{ mode: 'status', status: 400 }, 'problem', /HTTP 400/, /does not accept/],
+    [{ mode: 'status', status: 503 }, 'problem', /HTTP 503/, /trouble/],
+    [{ mode: 'status', status: 407 }, 'problem', /HTTP 407/, /proxy/],
+    [{ mode: 'partial-success', rejected: 1, message: 'over quota' }, 'problem', /over quota/, /words of the receiver/],
+    [{ mode: 'partial-success', rejected: 0, message: 'old key' }, 'warning', /but: old key/, /words of the receiver/],
+    [{ mode: 'hang' }, 'problem', /no answer yet/, /in time/],
+    [{ mode: 'reset-before-status' }, 'problem', /./, /cut without an answer/],
+    [{ mode: 'garbage' }, 'problem', /./, /speak this protocol/],
+  ])('explains %j', async (fault, status, message, advice) => {
+    const { url } = await receiverWith({ fault });
+    const { find } = await doctor(['--endpoint', url, '--timeout', '1500']);
+    expect(find(`${new URL(url).host} (http/protobuf)`)).toEqual([
+      {
+        check: expect.any(String),
+        status,
+        message: expect.stringMatching(message),
+        advice: expect.stringMatching(advice),
+      },
+    ]);
+  });
+
+  it('explains a certificate that nobody trusts, and a receiver without TLS', async () => {
+    const secure = await receiverWith({ tls: { key: serverKey, cert: serverCert } });
+    const plain = await receiverWith();
+    for (const { host } of [new URL(secure.url), new URL(plain.url)]) {
+      const { find } = await doctor(['--endpoint', `https://${host}`]);
+      expect(find(`${host} (http/protobuf)`)[0]).toMatchObject({
+        status: 'problem',
+        advice: expect.stringContaining('destination.tls'),
+      });
+    }
+  });
+
+  it('asks destinations of other signals with what they take, and platform ones through their proxy', async () => {
+    const logs = await receiverWith();
+    const metrics = await receiverWith();
+    const proxy = await startProxy();
+    onTestFinished(() => proxy.close());
+    const env = {
+      OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `${logs.url}/logs`,
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${metrics.url}/metrics`,
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://behind.test:${new URL(metrics.url).port}/traces`,
+      HTTP_PROXY: proxy.url,
+    };
+    const { exitCode, find } = await doctor([], { env });
+    expect(exitCode).toBe(0);
+    expect(logs.requests.map(({ path: asked }) => asked)).toEqual(['/logs']);
+    expect(new Set(metrics.requests.map(({ path: asked }) => asked))).toEqual(new Set(['/metrics', '/traces']));
+    expect(proxy.requests).toHaveLength(1);
+  });
+
   it("loads a module's registry and asks for its tenants", async () => {
     const receiver = await receiverWith();
     receiver.setFault(({ path: asked }) =>
@@ -172,7 +258,10 @@ describe('isotrace doctor', () => {
     vi.stubEnv('TEST_DOCTOR_ENDPOINT', receiver.url);
     onTestFinished(() => void vi.unstubAllEnvs());
     const module = fileURLToPath(new URL('fixtures/telemetry.ts', import.meta.url));
-    const tenants = ['acme', 'refused', 'nobody', 'broken'].flatMap((tenant) => ['--tenant', tenant]);
+    const tenants = ['acme', 'refused', 'nobody', 'broken', 'sampled', 'silent'].flatMap((tenant) => [
+      '--tenant',
+      tenant,
+    ]);
     const { find } = await doctor(['--module', module, ...tenants]);
     expect(find('tenant acme')[0]).toMatchObject({ status: 'ok' });
     expect(find('tenant refused')[0]).toMatchObject({
@@ -189,6 +278,12 @@ describe('isotrace doctor', () => {
     const instrumented = project({ ...GOOD, '@opentelemetry/instrumentation-http': { version: '0.223.0' } });
     const again = await doctor(['--module', module], { cwd: instrumented });
     expect(again.find("OpenTelemetry's globals")[0]).toMatchObject({ status: 'warning', message: 'nobody owns them' });
+    // A share of the traces, of which the test span is none unless it is made one.
+    expect(find('tenant sampled')[0]).toMatchObject({ status: 'ok' });
+    expect(find('tenant silent')[0]).toMatchObject({
+      status: 'warning',
+      message: 'the test span was not recorded',
+    });
     const missing = await doctor(['--module', '/does/not/exist.mjs']);
     expect(missing.find('/does/not/exist.mjs')[0]).toMatchObject({ status: 'problem' });
   });

@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatItem, itemsOf, type LiveUpdate, TAIL_FORMATS } from '../../src/cli/tail-format.ts';
@@ -86,6 +87,44 @@ describe('what is printed', () => {
     expect(formatItem(item, 'logfmt', terminal)).toBe(
       'time=2023-11-14T22:13:20.000Z signal=log tenant="a b" service="x=\\"y\\"" text="say \\"hi\\"\\n" level=error attr.k_e_y_=1',
     );
+  });
+
+  it('for people is cut where it would fill the screen, and for programs is whole', () => {
+    const name = 'x'.repeat(9_000);
+    const trace = {
+      tenant: 'a',
+      traceId: '',
+      name,
+      service: 's',
+      startMillis: 0,
+      durationNanos: 1,
+      spans: 1,
+      errors: 0,
+    };
+    const [item] = itemsOf({ traces: [trace], logs: [], skipped: 0 });
+    if (item === undefined) throw new Error('nothing came of it');
+    expect(formatItem(item, 'pretty', terminal)).toMatch(/ x{500}… {2}/);
+    for (const format of ['json', 'logfmt', 'md'] as const) expect(formatItem(item, format, terminal)).toContain(name);
+  });
+
+  it('shows what is waited for to those who sit there alone', () => {
+    const written = (isTTY: boolean, env: Record<string, string>, json = false): string => {
+      const text: string[] = [];
+      const sink = new Writable({
+        write(chunk, _encoding, done) {
+          text.push(String(chunk));
+          done();
+        },
+      });
+      const stderr = Object.assign(sink, { isTTY });
+      const shown = new Terminal({ stdout: process.stdout, stderr, env });
+      if (json) shown.useJson();
+      shown.progress('asking \u001b[2J');
+      shown.progress();
+      return text.join('');
+    };
+    expect(written(true, {})).toBe('\r\u001b[2Kasking \\u{1b}[2J …\r\u001b[2K');
+    expect([written(false, {}), written(true, { CI: 'true' }), written(true, {}, true)]).toEqual(['', '', '']);
   });
 
   it('has colours only for a terminal that wants them', async () => {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Command } from 'commander';
 import { createTracer } from '../../core/create-tracer.ts';
-import { type CliHost, EXIT, type Outcome } from '../cli-host.ts';
+import { type CliHost, CommandError, EXIT, type Outcome } from '../cli-host.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 interface Figures {
@@ -30,12 +30,13 @@ const ATTRIBUTES = {
 };
 
 /** Measures on this machine what a span costs. */
-export function benchCommand({ terminal }: CliHost, outcome: Outcome): Command {
+export function benchCommand(host: CliHost, outcome: Outcome): Command {
   return new Command('bench')
     .description('measure what a span costs on this machine')
     .option('--spans <number>', 'how many', wholeNumber(1, 99_999_999, 'A whole number from 1 to 99,999,999.'), 100_000)
     .action(async ({ spans }: { spans: number }) => {
-      const figures = await measure(spans);
+      const { terminal } = host;
+      const figures = await measure(spans, host).finally(() => terminal.progress());
       if (figures.delivered < spans) outcome.exitCode = EXIT.problems;
       if (terminal.json) {
         terminal.value(figures);
@@ -49,7 +50,7 @@ export function benchCommand({ terminal }: CliHost, outcome: Outcome): Command {
     });
 }
 
-async function measure(spans: number): Promise<Figures> {
+async function measure(spans: number, { signal, terminal }: CliHost): Promise<Figures> {
   const server = createServer((request, response) => {
     request.resume().once('end', () => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end());
   });
@@ -67,6 +68,8 @@ async function measure(spans: number): Promise<Figures> {
     let spent = 0;
     // In rounds: between two of them what was ended is sent, as in a program that also does other things.
     for (let ended = 0; ended < spans; ended += ROUND) {
+      if (signal.aborted) throw new CommandError('stopped');
+      terminal.progress(`${Math.floor((ended / spans) * 100)} % of ${spans} spans`);
       const count = Math.min(ROUND, spans - ended);
       const roundAt = performance.now();
       for (let index = 0; index < count; index += 1) endSpan();

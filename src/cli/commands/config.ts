@@ -5,7 +5,7 @@ import { resolveRegistrySettings } from '../../core/config.ts';
 import { readEnvironment, readHostPlatform } from '../../infra/environment.ts';
 import type { ConfigIssue } from '../../utils/errors.ts';
 import { type CliHost, CommandError, EXIT, type Outcome } from '../cli-host.ts';
-import { type SettingRow, settingRows } from '../setting-rows.ts';
+import { builderRows, registryRows, type SettingRow, settingRows } from '../setting-rows.ts';
 import { printable, table } from '../terminal.ts';
 
 /** Prints what options and variables come to. */
@@ -19,31 +19,51 @@ export function configCommand(host: CliHost, outcome: Outcome): Command {
       const { settings, issues } = resolveRegistrySettings(given, readEnvironment(env), readHostPlatform(env).platform);
       const { defaults, platform } = settings;
       const own = (given as { platform?: unknown }).platform;
-      const tenants = settingRows(defaults, { given, env: {}, profile: defaults.profile });
-      const platformRows =
-        platform === false ? false : settingRows(platform, { given: own, env, profile: platform.profile });
-      outcome.exitCode = issues.length === 0 ? EXIT.good : EXIT.problems;
-      if (terminal.json) terminal.value({ tenants, platform: platformRows, issues });
-      else print(host, tenants, platformRows, issues);
+      const { rows: builder, issues: builderIssues } = builderRows(env);
+      const ofTenants = { given: [given], env: {}, profile: defaults.profile, issues };
+      const sections: Sections = {
+        registry: registryRows(settings, ofTenants),
+        tenants: settingRows(defaults, ofTenants),
+        platform:
+          platform === false
+            ? false
+            : settingRows(platform, { given: [own, given], env, profile: platform.profile, issues }),
+        builder,
+      };
+      const all = [...issues, ...builderIssues];
+      outcome.exitCode = all.length === 0 ? EXIT.good : EXIT.problems;
+      if (terminal.json) terminal.value({ ...sections, issues: all });
+      else print(host, sections, all);
     });
+}
+
+interface Sections {
+  readonly registry: readonly SettingRow[];
+  readonly tenants: readonly SettingRow[];
+  readonly platform: readonly SettingRow[] | false;
+  /** Empty when none of its variables is set. */
+  readonly builder: readonly SettingRow[];
 }
 
 function print(
   { terminal }: CliHost,
-  tenants: readonly SettingRow[],
-  platform: readonly SettingRow[] | false,
+  { registry, tenants, platform, builder }: Sections,
   issues: readonly ConfigIssue[],
 ): void {
   const section = (title: string, rows: readonly SettingRow[]): void => {
     terminal.line(terminal.style('bold', title));
-    for (const line of table(rows.map(({ option, value, source }) => ['', option, printable(value), source]))) {
+    for (const line of table(
+      rows.map(({ option, value, source }) => ['', printable(option), printable(value), source]),
+    )) {
       terminal.line(line);
     }
     terminal.line();
   };
+  section('registry', registry);
   section('tenants', tenants);
-  if (platform === false) terminal.line('platform: none');
+  if (platform === false) terminal.line('platform: none\n');
   else section('platform', platform);
+  if (builder.length > 0) section('TracerBuilder.fromEnv()', builder);
   for (const { option, accepted, received } of issues) {
     terminal.line(`${terminal.style('red', 'problem')}  ${printable(`${option}: ${accepted}; received ${received}`)}`);
   }

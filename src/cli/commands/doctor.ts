@@ -4,9 +4,10 @@ import type { DestinationOptions } from '../../core/destination-options.ts';
 import { TracerBuilder } from '../../core/tracer-builder.ts';
 import { toDestinationOptions } from '../../core/tracer-config.ts';
 import { readEnvironment } from '../../infra/environment.ts';
+import { proxyFor } from '../../infra/proxy-rules.ts';
 import type { ConfigIssue } from '../../utils/errors.ts';
-import { type CliHost, EXIT, type Outcome } from '../cli-host.ts';
-import { checkDestination } from '../doctor/check-destination.ts';
+import { type CliHost, CommandError, EXIT, type Outcome } from '../cli-host.ts';
+import { checkDestination, describeDestination } from '../doctor/check-destination.ts';
 import { checkEnvironment, checkNode } from '../doctor/check-environment.ts';
 import { checkModule } from '../doctor/check-module.ts';
 import { checkPackages, hasInstrumentations, isOfInterest } from '../doctor/check-packages.ts';
@@ -14,6 +15,7 @@ import { type Finding, problem } from '../doctor/finding.ts';
 import { findPackages } from '../doctor/installed-packages.ts';
 import { printable } from '../terminal.ts';
 import { wholeNumber } from '../whole-number.ts';
+import { stopped } from './dashboard.ts';
 
 interface DoctorFlags {
   readonly endpoint: readonly string[];
@@ -47,7 +49,11 @@ export function doctorCommand(host: CliHost, outcome: Outcome): Command {
       5_000,
     )
     .action(async (flags: DoctorFlags) => {
-      const findings = await examine(host, flags);
+      checkFlags(flags);
+      const stop = stopped(host.signal).then(() => {
+        throw new CommandError('stopped');
+      });
+      const findings = await Promise.race([examine(host, flags), stop]).finally(() => host.terminal.progress());
       const count = (status: Finding['status']): number =>
         findings.filter((finding) => finding.status === status).length;
       const [problems, warnings] = [count('problem'), count('warning')];
@@ -57,17 +63,29 @@ export function doctorCommand(host: CliHost, outcome: Outcome): Command {
     });
 }
 
-async function examine({ env, cwd }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
+/** A flag that nothing would come of is a mistake. */
+function checkFlags({ endpoint, header, protocol, module, tenant }: DoctorFlags): void {
+  if (endpoint.length === 0 && (Object.keys(header).length > 0 || protocol !== undefined)) {
+    throw new CommandError('--header and --protocol are for an --endpoint', EXIT.usage);
+  }
+  if (module === undefined && tenant.length > 0) {
+    throw new CommandError('--tenant is for the registry of a --module', EXIT.usage);
+  }
+}
+
+async function examine({ env, cwd, terminal }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
   const { endpoint, header: headers, protocol, module, tenant, timeout } = flags;
   const packages = findPackages(cwd, isOfInterest);
-  const findings = [checkNode(process.version), ...checkPackages(packages), ...checkEnvironment(env)];
+  const findings = [checkNode(process.version), ...checkPackages(packages, cwd), ...checkEnvironment(env)];
   const given = endpoint.map((url): DestinationOptions => ({ endpoint: url, headers, ...(protocol && { protocol }) }));
   const { found, wrong } = ofBuilder(env, findings);
   findings.push(...wrong);
   for (const destination of [...ofPlatform(env), ...found, ...given]) {
+    terminal.progress(`asking ${describeDestination(destination)}`);
     findings.push(await checkDestination(destination, timeout));
   }
   if (module !== undefined) {
+    terminal.progress(`loading ${module}, and asking for its tenants`);
     const instrumented = hasInstrumentations(packages);
     findings.push(
       ...(await checkModule({ file: path.resolve(cwd, module), name: module, instrumented }, tenant, timeout)),
@@ -76,10 +94,15 @@ async function examine({ env, cwd }: CliHost, flags: DoctorFlags): Promise<Findi
   return findings;
 }
 
-/** Where `OTEL_*` variables send the platform tracer's spans. */
+/** Where `OTEL_*` variables send what the platform tracer records, and through which proxy. */
 function ofPlatform(env: CliHost['env']): DestinationOptions[] {
-  const { destinations } = readEnvironment(env).options;
-  return destinations.filter(({ signals }) => signals.includes('traces')).map(toDestinationOptions);
+  const { disabled, options } = readEnvironment(env);
+  if (disabled) return [];
+  return options.destinations.map(toDestinationOptions).map((destination) => {
+    const isGrpc = destination.protocol === 'grpc';
+    const proxy = options.proxies && proxyFor(new URL(destination.endpoint), isGrpc, options.proxies);
+    return { ...destination, proxy: proxy?.reveal().href };
+  });
 }
 
 /**

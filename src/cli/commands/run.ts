@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants } from 'node:os';
 import { Command } from 'commander';
 import { type CliHost, CommandError, EXIT, type Outcome } from '../cli-host.ts';
+import { exitCodeOf } from '../process-signals.ts';
 import { printable } from '../terminal.ts';
 import { type DashboardFlags, openDashboard, withDashboardOptions } from './dashboard.ts';
 
@@ -18,40 +18,50 @@ export function runCommand(host: CliHost, outcome: Outcome): Command {
     .passThroughOptions()
     .option('--service <name>', 'OTEL_SERVICE_NAME of the program');
   return withDashboardOptions(command).action(async ([file = '', ...args]: string[], flags: RunFlags) => {
-    const { terminal, env, cwd, signal } = host;
+    const { signal, terminal } = host;
     const dashboard = await openDashboard(host, flags);
     try {
       terminal.note(`${terminal.style('bold', 'isotrace dashboard')}  ${dashboard.url}`);
-      const child = spawn(file, args, {
-        cwd,
-        env: { ...env, ...variables(dashboard.url, flags.service, env) },
-        stdio: 'inherit',
-      });
-      // The program gets Ctrl+C from the terminal itself; a signal to this process alone is passed on.
-      const stop = (): void => void child.kill('SIGTERM');
-      signal.addEventListener('abort', stop, { once: true });
-      if (signal.aborted) stop();
-      const [code, killedBy] = await ended(child, file);
-      signal.removeEventListener('abort', stop);
-      outcome.exitCode = code ?? 128 + (constants.signals[killedBy as NodeJS.Signals] ?? 0);
+      if (signal.aborted) throw new CommandError('stopped; the program was not started');
+      outcome.exitCode = await runProgram(host, file, args, programVariables(dashboard.url, flags.service, host.env));
     } finally {
       await dashboard.close();
     }
   });
 }
 
-async function ended(child: ReturnType<typeof spawn>, file: string): Promise<[number | null, string | null]> {
+/** Resolves with what a shell would say that it ended with. */
+async function runProgram(host: CliHost, file: string, args: readonly string[], env: CliHost['env']): Promise<number> {
+  const child = spawn(file, args, { cwd: host.cwd, env, stdio: 'inherit' });
+  const release = host.takeSignals((signal) => {
+    const isThereAlready = host.hasTerminal && (signal === 'SIGINT' || signal === 'SIGQUIT');
+    if (!isThereAlready) child.kill(signal);
+  });
   try {
-    return (await once(child, 'close')) as [number | null, string | null];
+    const [code, killedBy] = await ended(child, file);
+    return code ?? exitCodeOf(killedBy ?? 'SIGTERM');
+  } finally {
+    release();
+  }
+}
+
+async function ended(child: ReturnType<typeof spawn>, file: string): Promise<[number | null, NodeJS.Signals | null]> {
+  try {
+    return (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   } catch (error) {
     throw new CommandError(`${printable(file)} cannot be started: ${(error as Error).message}`, EXIT.usage);
   }
 }
 
-/** A program that sends at its end only would lose what it has when it ends sooner: batches are short here. */
-function variables(url: string, service: string | undefined, env: CliHost['env']): Record<string, string> {
+/**
+ * The variables of the program: what says where telemetry goes names the dashboard. A program that sends at its end only
+ * would lose what it has when it ends sooner: batches are short here.
+ */
+function programVariables(url: string, service: string | undefined, env: CliHost['env']): CliHost['env'] {
   const token = env['ISOTRACE_DASHBOARD_TOKEN'];
+  const kept = Object.entries(env).filter(([name]) => !ELSEWHERE.test(name));
   return {
+    ...Object.fromEntries(kept),
     OTEL_EXPORTER_OTLP_ENDPOINT: url,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
     ISOTRACE_ENDPOINT: url,
@@ -62,3 +72,7 @@ function variables(url: string, service: string | undefined, env: CliHost['env']
       token !== '' && { OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${encodeURIComponent(token)}` }),
   };
 }
+
+/** Says where a signal goes, or how it gets there; whether there is any stays as it is. */
+const ELSEWHERE =
+  /^OTEL_EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?(?:ENDPOINT|HEADERS|PROTOCOL|INSECURE|CERTIFICATE|CLIENT_KEY|CLIENT_CERTIFICATE)$/;

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, Option } from 'commander';
-import { type CliHost, CommandError } from '../cli-host.ts';
+import { describeError } from '../../utils/errors.ts';
+import { type CliHost, CommandError, EXIT } from '../cli-host.ts';
 import { readEvents } from '../event-stream.ts';
 import { formatItem, itemsOf, type LiveUpdate, TAIL_FORMATS, type TailFormat } from '../tail-format.ts';
+import { printable } from '../terminal.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 interface TailFlags {
@@ -16,6 +18,7 @@ interface TailFlags {
 }
 
 const RETRY_MILLIS = 1_000;
+const NO_DASHBOARD = 'what answers there is no dashboard';
 
 /** Follows a dashboard's live events in the terminal. */
 export function tailCommand(host: CliHost): Command {
@@ -46,7 +49,7 @@ async function follow(host: CliHost, flags: TailFlags): Promise<void> {
     try {
       for await (const { id, name, data } of await connect(host, flags, cursor)) {
         // The first event says from where on: what comes in from now is told.
-        if (!connected) terminal.note(`following ${flags.url}`);
+        if (!connected) terminal.note(`following ${printable(flags.url)}`);
         connected = true;
         cursor = id ?? cursor;
         if (name !== 'update') continue;
@@ -64,6 +67,8 @@ async function follow(host: CliHost, flags: TailFlags): Promise<void> {
       if (signal.aborted) return;
       if (error instanceof CommandError || !connected) throw error;
     }
+    if (signal.aborted) return;
+    if (!connected) throw new CommandError(NO_DASHBOARD);
     terminal.note('the dashboard is away; waiting for it');
     await pause(RETRY_MILLIS, undefined, { signal }).catch(() => undefined);
   }
@@ -74,26 +79,42 @@ async function connect({ env, signal }: CliHost, flags: TailFlags, cursor: strin
   const url = liveUrl(flags, cursor);
   const token = env['ISOTRACE_DASHBOARD_TOKEN'];
   const headers = token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
-  const response = await fetch(url, { signal, headers, redirect: 'error' }).catch((error: unknown) => {
-    const { cause } = error as { cause?: { code?: string } };
-    if (cause?.code !== 'ECONNREFUSED' || cursor !== '') throw error;
-    throw new CommandError(`no dashboard listens at ${url.origin}; "isotrace dashboard" starts one`);
+  const response = await fetch(url, { signal, headers, redirect: 'manual' }).catch((error: unknown) => {
+    // Later ones may only be away.
+    if (cursor !== '') throw error;
+    throw new CommandError(unreachable(url, error));
   });
+  if (response.status >= 300 && response.status < 400) {
+    throw new CommandError(`${url.origin} leads elsewhere: ${response.headers.get('location') ?? response.status}`);
+  }
   if (!response.ok || response.body === null) {
     const told = await problemOf(response);
+    // As a proxy does before a dashboard that is being started.
+    if (cursor !== '' && response.status >= 500) throw new Error(told);
     if (response.status !== 401) throw new CommandError(`the dashboard answers: ${told}`);
     throw new CommandError('the dashboard wants a token: set ISOTRACE_DASHBOARD_TOKEN');
   }
+  if (!/^text\/event-stream\b/.test(response.headers.get('content-type') ?? '')) throw new CommandError(NO_DASHBOARD);
   return readEvents(response.body, signal);
 }
 
+function unreachable({ origin }: URL, error: unknown): string {
+  const { cause } = error as { readonly cause?: { readonly code?: string } };
+  if (cause?.code === 'ECONNREFUSED') return `no dashboard listens at ${origin}; "isotrace dashboard" starts one`;
+  return `${origin} cannot be reached: ${describeError(cause ?? error)}`;
+}
+
 function liveUrl({ url, tenant, query, logs }: TailFlags, cursor: string): URL {
-  let live: URL;
-  try {
-    live = new URL('/api/v1/live', url);
-  } catch {
-    throw new CommandError(`${url} is not a URL`, 2);
+  const base = URL.canParse(url) ? new URL(url) : undefined;
+  if (base === undefined || !/^https?:$/.test(base.protocol))
+    throw new CommandError(`${url} is no http URL`, EXIT.usage);
+  if (base.username !== '' || base.password !== '') {
+    throw new CommandError(
+      'no user name or password in the URL: a token is taken from ISOTRACE_DASHBOARD_TOKEN',
+      EXIT.usage,
+    );
   }
+  const live = new URL('/api/v1/live', base);
   live.searchParams.set('query', query);
   live.searchParams.set('logs', logs);
   if (tenant !== undefined) live.searchParams.set('tenant', tenant);

@@ -15,6 +15,36 @@ interface ExaminedModule {
 
 /** Loads a module of the user's and looks at what it did: who owns the globals, how its registry does. Never rejects. */
 export async function checkModule(
+  module: ExaminedModule,
+  tenants: readonly string[],
+  timeoutMillis: number,
+): Promise<Finding[]> {
+  const listening = new AbortController();
+  const failed = firstUncaught(listening.signal).then((error) => [
+    problem(
+      module.name,
+      `something that it started failed: ${describeError(error)}`,
+      'give a module that exports the registry and starts nothing, such as the one that init wrote',
+    ),
+  ]);
+  try {
+    return await Promise.race([examineModule(module, tenants, timeoutMillis), failed]);
+  } finally {
+    listening.abort();
+  }
+}
+
+/** A server whose port is in use, say, fails after the module was loaded. */
+function firstUncaught(until: AbortSignal): Promise<unknown> {
+  return new Promise((resolve) => {
+    for (const event of ['uncaughtException', 'unhandledRejection']) {
+      process.on(event, resolve);
+      until.addEventListener('abort', () => process.off(event, resolve), { once: true });
+    }
+  });
+}
+
+async function examineModule(
   { file, name, instrumented }: ExaminedModule,
   tenants: readonly string[],
   timeoutMillis: number,

@@ -1,6 +1,6 @@
 import { satisfies } from 'semver';
 import { type Finding, ok, problem, warning } from './finding.ts';
-import type { InstalledPackage } from './installed-packages.ts';
+import { type InstalledPackage, isPlugAndPlay, resolvePackage } from './installed-packages.ts';
 
 const API = '@opentelemetry/api';
 const SDK_LINE = ['sdk-trace', 'sdk-trace-base', 'sdk-trace-node', 'sdk-metrics', 'resources', 'core'];
@@ -20,11 +20,14 @@ export function isOfInterest(name: string): boolean {
   return name === 'isotrace' || name.startsWith('@opentelemetry/') || OWNERS.includes(name);
 }
 
-export function checkPackages(packages: readonly InstalledPackage[]): Finding[] {
+/** Of the project in `folder`. */
+export function checkPackages(packages: readonly InstalledPackage[], folder: string): Finding[] {
+  if (packages.length === 0 && isPlugAndPlay(folder)) return [PLUG_AND_PLAY];
   return [
     checkApi(packages),
     checkLines(packages),
-    ...checkPeers(packages),
+    ...checkPeers(packages, folder),
+    ...checkCopies(packages),
     ...checkInstrumentations(packages),
     ...checkOwners(packages),
   ];
@@ -63,24 +66,39 @@ function checkLines(packages: readonly InstalledPackage[]): Finding {
   );
 }
 
-function checkPeers(packages: readonly InstalledPackage[]): Finding[] {
-  const isotrace = packages.find(({ name }) => name === 'isotrace');
+/** Of each peer the copy that isotrace gets, and of isotrace the one that the project gets. */
+function checkPeers(packages: readonly InstalledPackage[], folder: string): Finding[] {
+  const isotrace = resolvePackage(folder, 'isotrace') ?? packages.find(({ name }) => name === 'isotrace');
   if (isotrace === undefined) return [problem('isotrace', 'it is not installed here', 'npm install isotrace')];
-  const findings = Object.entries(isotrace.peers).flatMap(([name, range]) => {
-    const copy = packages.find((candidate) => candidate.name === name);
+  const findings = Object.entries(isotrace.peers).flatMap(([name, range]): Finding[] => {
+    const copy = resolvePackage(isotrace.location, name) ?? resolvePackage(folder, name);
+    const isOptional = isotrace.optionalPeers.has(name);
+    const advice = `npm install "${name}@${range}"`;
     if (copy === undefined) {
-      const missing = isOfInterest(name) && !isotrace.optionalPeers.has(name);
-      return missing
-        ? [problem(name, `it is not installed; isotrace needs ${range}`, `npm install "${name}@${range}"`)]
-        : [];
+      return isOptional ? [] : [problem(name, `it is not installed; isotrace needs ${range}`, advice)];
     }
-    const fits = satisfies(copy.version, range, { includePrerelease: true });
-    return fits
-      ? []
-      : [problem(name, `${copy.version} is installed; isotrace needs ${range}`, `npm install "${name}@${range}"`)];
+    if (satisfies(copy.version, range, { includePrerelease: true })) return [];
+    // Whether something of isotrace uses what it can do without, is not to be seen from here.
+    return isOptional && !name.startsWith('@opentelemetry/')
+      ? [warning(name, `${copy.version} is installed; what isotrace has for it is for ${range}`, advice)]
+      : [problem(name, `${copy.version} is installed; isotrace needs ${range}`, advice)];
   });
   return findings.length > 0 ? findings : [ok('peers', 'all that isotrace needs are there')];
 }
+
+function checkCopies(packages: readonly InstalledPackage[]): Finding[] {
+  const copies = packages.filter(({ name }) => name === 'isotrace');
+  if (copies.length < 2) return [];
+  const places = copies.map(({ path, version }) => `${version} in ${path}`).join(', ');
+  const message = `${copies.length} copies: ${places}`;
+  return [warning('isotrace', message, 'a registry of one has none of the tenants of the other; "npm dedupe"')];
+}
+
+const PLUG_AND_PLAY = warning(
+  'packages',
+  "Yarn's Plug'n'Play has them, which this does not look into",
+  '"yarn why --recursive @opentelemetry/api" shows copies; "yarn dedupe" joins them',
+);
 
 /** Whether there is anything that makes spans of its own through OpenTelemetry's globals. */
 export function hasInstrumentations(packages: readonly InstalledPackage[]): boolean {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 
 /** One copy of a package on the disk. */
@@ -7,6 +7,8 @@ export interface InstalledPackage {
   readonly version: string;
   /** Where it is, links followed, from the project's folder. */
   readonly path: string;
+  /** The same, from the root. */
+  readonly location: string;
   readonly peers: Readonly<Record<string, string>>;
   readonly optionalPeers: ReadonlySet<string>;
 }
@@ -45,10 +47,28 @@ export function findPackages(folder: string, wanted: (name: string) => boolean):
     if (real === undefined) return;
     if (wanted(name) && !found.has(real)) {
       const manifest = readManifest(real);
-      if (manifest !== undefined) found.set(real, { ...manifest, name, path: path.relative(folder, real) || '.' });
+      if (manifest !== undefined)
+        found.set(real, { ...manifest, name, path: path.relative(folder, real) || '.', location: real });
     }
     scan(path.join(place, 'node_modules'), depth + 1);
   }
+}
+
+/** The copy of a package that modules in `folder` get. */
+export function resolvePackage(folder: string, name: string): InstalledPackage | undefined {
+  for (const parent of parentsOf(folder)) {
+    const location = realPath(path.join(parent, 'node_modules', name));
+    const manifest = location === undefined ? undefined : readManifest(location);
+    if (location !== undefined && manifest !== undefined) {
+      return { ...manifest, name, path: path.relative(folder, location), location };
+    }
+  }
+  return undefined;
+}
+
+/** Whether Yarn keeps the packages of a project in archives, where modules find them and nobody else. */
+export function isPlugAndPlay(folder: string): boolean {
+  return parentsOf(folder).some((parent) => existsSync(path.join(parent, '.pnp.cjs')));
 }
 
 function parentsOf(folder: string): string[] {
@@ -75,7 +95,7 @@ function realPath(place: string): string | undefined {
   }
 }
 
-function readManifest(place: string): Omit<InstalledPackage, 'name' | 'path'> | undefined {
+function readManifest(place: string): Omit<InstalledPackage, 'name' | 'path' | 'location'> | undefined {
   try {
     const manifest = JSON.parse(readFileSync(path.join(place, 'package.json'), 'utf8')) as Record<string, unknown>;
     const { version, peerDependencies, peerDependenciesMeta } = manifest;
