@@ -20,7 +20,7 @@ export interface ScaffoldOptions {
 
 /**
  * Writes files below `root`, which is made if it does not exist. Nothing is written, there or elsewhere, when one of the
- * paths leads out of `root`, by itself or through a symbolic link; then it throws a {@link CommandError}. A link in the
+ * paths leads out of `root`, by itself or through a symbolic link, or is a directory; then it throws a {@link CommandError}. A link in the
  * place of a file is never followed.
  */
 export function writeScaffold(
@@ -30,6 +30,10 @@ export function writeScaffold(
 ): ScaffoldedFile[] {
   const base = realPathOf(path.resolve(root));
   const targets = files.map((file) => ({ file, target: resolveInside(base, file.path) }));
+  for (const { file, target } of targets) {
+    if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory() !== true) continue;
+    throw new CommandError(`${file.path} is a directory; nothing is written`, EXIT.usage);
+  }
   return targets.map(({ file, target }) => {
     mkdirSync(path.dirname(target), { recursive: true });
     return { path: file.path, outcome: write(resolveInside(base, file.path), file.content, options) };

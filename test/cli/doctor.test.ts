@@ -243,7 +243,7 @@ describe('isotrace doctor', () => {
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://behind.test:${new URL(metrics.url).port}/traces`,
       HTTP_PROXY: proxy.url,
     };
-    const { exitCode, find } = await doctor([], { env });
+    const { exitCode } = await doctor([], { env });
     expect(exitCode).toBe(0);
     expect(logs.requests.map(({ path: asked }) => asked)).toEqual(['/logs']);
     expect(new Set(metrics.requests.map(({ path: asked }) => asked))).toEqual(new Set(['/metrics', '/traces']));

@@ -155,6 +155,69 @@ describe('isotrace init without anybody to ask', () => {
     expect(readFileSync(path.join(cwd, 'telemetry/README.md'), 'utf8')).toContain('npx isotrace run -- npm start');
   });
 
+  it.each<[files: Record<string, string>, env: Record<string, string>, add: string, run: string]>([
+    [{ 'package-lock.json': '{}' }, { npm_config_user_agent: 'pnpm/9' }, 'npm install', 'npx'],
+    [{ 'pnpm-lock.yaml': '' }, {}, 'pnpm add', 'pnpm exec'],
+    [{ 'yarn.lock': '' }, {}, 'yarn add', 'yarn'],
+    [{}, { npm_config_user_agent: 'yarn/4.1.0 npm/? node/v20' }, 'yarn add', 'yarn'],
+    [{ 'package.json': '{ "packageManager": "pnpm@9.1.0" }', 'yarn.lock': '' }, {}, 'pnpm add', 'pnpm exec'],
+  ])('speaks of the package manager that a project with %j in %j uses', async (files, env, add, run) => {
+    const { stdout } = await isotraceOnce(['init', '--yes'], { cwd: project(files), env });
+    expect(stdout).toContain(`\n  ${add} isotrace `);
+    expect(stdout).toContain(`\n  ${run} isotrace run -- ${run} tsx app.ts`);
+    const example = await isotraceOnce(['example', 'basic'], { cwd: project(files), env });
+    expect(example.stdout).toContain(`\n  ${run} isotrace run -- ${add.split(' ')[0]} start\n`);
+  });
+
+  it('knows a package of a workspace by the root of that', async () => {
+    const root = project({
+      'package.json': '{ "devDependencies": { "typescript": "5" } }',
+      'pnpm-lock.yaml': '',
+      'packages/api/package.json': manifest('api', { koa: '3' }),
+    });
+    const { answers, install } = await init(path.join(root, 'packages/api'));
+    expect(answers).toMatchObject({ framework: 'koa', service: 'api' });
+    // The compiler is there already.
+    expect(install[1]).toBe('pnpm add --save-dev @types/node @types/koa');
+  });
+
+  it.each([
+    [
+      'node app.js',
+      'commonjs',
+      "const { telemetry, telemetryErrors } = require('./telemetry/middleware.ts');",
+      'npx tsx app.js',
+    ],
+    [
+      'node --env-file=.env src/app.js',
+      'module',
+      "import { telemetry, telemetryErrors } from './telemetry/middleware.ts';",
+      'npx tsx --env-file=.env src/app.js',
+    ],
+    [
+      'node app.mjs',
+      'commonjs',
+      "import { telemetry, telemetryErrors } from './telemetry/middleware.ts';",
+      'npx tsx app.mjs',
+    ],
+    ['tsx app.ts', 'module', "import { telemetry, telemetryErrors } from './telemetry/middleware.js';", 'npm start'],
+  ])('gives the lines for a program that "%s" starts, of kind %s', async (start, type, line, program) => {
+    const scripts = { scripts: { start }, type, dependencies: { express: '5' } };
+    const { stdout } = await isotraceOnce(['init', '--yes'], {
+      cwd: project({ 'package.json': JSON.stringify(scripts) }),
+    });
+    expect(stdout).toContain(`\n  ${line}\n`);
+    expect(stdout).toMatch(new RegExp(`isotrace run -- ${program}( #|\\n)`));
+  });
+
+  it('writes nothing where one of the files is a directory', async () => {
+    const cwd = project({ 'telemetry/README.md/a': '' });
+    const { exitCode, stderr } = await isotraceOnce(['init', '--force'], { cwd });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('README.md is a directory');
+    expect(filesIn(cwd)).toEqual(['telemetry/README.md/a']);
+  });
+
   it.each([
     ['--framework', 'rails'],
     ['--tenant', 'cookie'],
@@ -212,10 +275,36 @@ describe('isotrace init in a terminal', () => {
     expect(middleware).toContain('Fill in'); // one below the default, which is the user
   });
 
-  it('writes nothing when it is stopped', async () => {
+  it.each([0, 1, 2, 3, 4])('writes nothing when it is stopped at question %i', async (last) => {
+    const questions = [/What serves/, /Where does telemetry go/, /What names the tenant/, /service called/, /files go/];
     const cwd = project();
-    const { exitCode } = await answer(cwd, [], [[/What serves your requests/, '\u0003']]);
+    const keys = questions
+      .slice(0, last + 1)
+      .map((question, index) => [question, index === last ? '\u0003' : '\r'] as const);
+    const { exitCode, stdout } = await answer(cwd, [], keys);
     expect(exitCode).toBe(1);
+    expect(stdout).not.toContain('written');
+    expect(filesIn(cwd)).toEqual([]);
+  });
+
+  it('asks again for a directory that is outside of the project', async () => {
+    const cwd = project();
+    const args = ['--framework', 'http', '--destination', 'dashboard', '--tenant', 'path', '--service', 'a'];
+    const { exitCode } = await answer(cwd, args, [
+      [/files go/, '../out\r'],
+      [/a directory inside the project/, '\u007f'.repeat(6)],
+      [/files go/, 'inside\r'],
+    ]);
+    expect(exitCode).toBe(0);
+    expect(filesIn(cwd)).toContain('inside/server.ts');
+  });
+
+  it('takes no tenant of a request where the answer is that there are none', async () => {
+    const cwd = project();
+    // Up from the default, which is node:http, NestJS and nothing are below.
+    const down = '\u001b[B';
+    const { exitCode } = await answer(cwd, ['--tenant', 'header'], [[/What serves/, `${down}${down}\r`]]);
+    expect(exitCode).toBe(2);
     expect(filesIn(cwd)).toEqual([]);
   });
 

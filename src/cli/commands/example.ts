@@ -2,6 +2,7 @@ import path from 'node:path';
 import { Argument, Command } from 'commander';
 import type { CliHost } from '../cli-host.ts';
 import { EXAMPLES, type ExampleName, exampleFiles } from '../example-files.ts';
+import { packageManagerOf } from '../init/package-manager.ts';
 import { writeScaffold } from '../scaffold.ts';
 import { printable } from '../terminal.ts';
 import { printFiles } from './init.ts';
@@ -16,10 +17,11 @@ export function exampleCommand(host: CliHost): Command {
     .option('-f, --force', 'replace files that exist')
     .addHelpText('after', `\n${descriptions.join('\n')}`)
     .action((name: ExampleName, given: string | undefined, { force = false }: { force?: boolean }) => {
-      const { terminal, cwd } = host;
+      const { terminal, cwd, env } = host;
       const directory = given ?? `isotrace-${name}`;
       const files = writeScaffold(path.resolve(cwd, directory), exampleFiles(name), { force });
-      const next = [`cd ${shellWord(directory)}`, 'npm install', 'npx isotrace run -- npm start'];
+      const { install, run, start } = packageManagerOf(cwd, env);
+      const next = [`cd ${shellWord(directory)}`, install, `${run} isotrace run -- ${start}`];
       if (terminal.json) {
         terminal.value({ example: name, directory: path.resolve(cwd, directory), files, next });
         return;

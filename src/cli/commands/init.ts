@@ -1,10 +1,17 @@
-import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type CliHost, CommandError, EXIT } from '../cli-host.ts';
-import { DESTINATIONS, FRAMEWORKS, type GivenAnswers, SERVICE_NAME, TENANT_SOURCES } from '../init/answers.ts';
+import {
+  DESTINATIONS,
+  DIRECTORY_ACCEPTED,
+  FRAMEWORKS,
+  type GivenAnswers,
+  normalizeDirectory,
+  SERVICE_NAME,
+  TENANT_SOURCES,
+} from '../init/answers.ts';
 import { completeAnswers } from '../init/ask.ts';
 import { initFiles } from '../init/init-files.ts';
-import { applicationLines, installCommands, tryCommand } from '../init/next-steps.ts';
+import { applicationLines, installCommands, tryCommands } from '../init/next-steps.ts';
 import { readProject } from '../init/project.ts';
 import { type ScaffoldedFile, writeScaffold } from '../scaffold.ts';
 import { printable, type Terminal } from '../terminal.ts';
@@ -26,19 +33,17 @@ export function initCommand(host: CliHost): Command {
     .option('-y, --yes', 'ask nothing; take defaults for what is missing')
     .option('-f, --force', 'replace files that exist')
     .action(async ({ yes = false, force = false, ...given }: InitFlags) => {
-      const { terminal, cwd } = host;
-      if (given.framework === 'none' && given.tenant !== undefined && given.tenant !== 'function') {
-        throw new CommandError(`without a framework there is no request, and no tenant by ${given.tenant}`, EXIT.usage);
-      }
-      const project = readProject(cwd);
+      const { terminal, cwd, env } = host;
+      const project = readProject(cwd, env);
       const answers = await completeAnswers(given, project, host, host.isInteractive && !terminal.json && !yes);
       const directory = parseDirectory(answers.directory);
       const files = writeScaffold(cwd, initFiles({ ...answers, directory }, project.start), { force });
       const install = installCommands(answers.framework, project);
-      const application = applicationLines({ ...answers, directory });
-      const run = tryCommand(answers, project.start);
+      const application = applicationLines({ ...answers, directory }, project.start);
+      const show = tryCommands(answers, project.start);
+      const [run = ''] = show;
       if (terminal.json) terminal.value({ answers: { ...answers, directory }, files, install, application, run });
-      else printInit(terminal, files, { install, application, run });
+      else printInit(terminal, files, { install, application, show });
     });
 }
 
@@ -46,7 +51,7 @@ export function initCommand(host: CliHost): Command {
 interface NextSteps {
   readonly install: readonly string[];
   readonly application: readonly string[];
-  readonly run: string;
+  readonly show: readonly string[];
 }
 
 /** Which files there are now, and which of them were there before. */
@@ -61,7 +66,7 @@ export function printFiles(terminal: Terminal, files: readonly ScaffoldedFile[])
 function printInit(
   terminal: Terminal,
   files: readonly ScaffoldedFile[],
-  { install, application, run }: NextSteps,
+  { install, application, show }: NextSteps,
 ): void {
   const step = (title: string, texts: readonly string[]): void => {
     if (texts.length === 0) return;
@@ -72,7 +77,7 @@ function printInit(
   printFiles(terminal, files);
   step('Install', install);
   step('In the application', application);
-  step('See it', [run, 'npx isotrace tail      # in another terminal', 'npx isotrace doctor    # finds what is wrong']);
+  step('See it', show);
 }
 
 function choice(flags: string, description: string, choices: Readonly<Record<string, string>>): Option {
@@ -84,9 +89,8 @@ function parseService(name: string): string {
   throw new InvalidArgumentError('1 to 255 printable characters.');
 }
 
-/** In the form that import specifiers have. Whether it is inside the project, the writer sees. */
 function parseDirectory(text: string): string {
-  const directory = path.posix.normalize(text.replaceAll(path.sep, '/')).replace(/\/$/, '');
-  if (/^[\w@./ -]+$/.test(directory) && directory !== '.') return directory;
-  throw new CommandError('--directory: a directory inside the project, of letters, digits and -_@.', EXIT.usage);
+  const directory = normalizeDirectory(text);
+  if (directory !== undefined) return directory;
+  throw new CommandError(`--directory: ${DIRECTORY_ACCEPTED}`, EXIT.usage);
 }

@@ -1,3 +1,5 @@
+import path from 'node:path';
+
 /** What `isotrace init` asks for; each choice with the words that the question shows. */
 export const FRAMEWORKS = {
   express: 'Express 4 or 5',
@@ -38,6 +40,18 @@ export interface InitAnswers {
 
 /** Answers that were given by flags. */
 export type GivenAnswers = { readonly [Name in keyof InitAnswers]?: InitAnswers[Name] | undefined };
+
+/**
+ * A directory in the form that import specifiers have; `undefined` when it cannot stand in one, or is outside of the
+ * project. Whether a link leads out of it, the writer sees.
+ */
+export function normalizeDirectory(text: string): string | undefined {
+  const directory = path.posix.normalize(text.replaceAll(path.sep, '/')).replace(/\/$/, '');
+  const isInside = !/^(?:\.{0,2}$|\.\.\/|\/)/.test(directory);
+  return isInside && /^[\w@./ -]+$/.test(directory) ? directory : undefined;
+}
+
+export const DIRECTORY_ACCEPTED = 'a directory inside the project, of letters, digits and -_@.';
 
 /** What a service may be called: printable, because it stands in source code and in terminals. */
 export const SERVICE_NAME = /^[^\p{C}\p{Zl}\p{Zp}]{1,255}$/u;

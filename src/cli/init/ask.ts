@@ -1,11 +1,13 @@
 import type { Readable, Writable } from 'node:stream';
-import { type CliHost, CommandError } from '../cli-host.ts';
+import { type CliHost, CommandError, EXIT } from '../cli-host.ts';
 import {
   DESTINATIONS,
+  DIRECTORY_ACCEPTED,
   defaultTenantSource,
   FRAMEWORKS,
   type GivenAnswers,
   type InitAnswers,
+  normalizeDirectory,
   SERVICE_NAME,
   TENANT_SOURCES,
 } from './answers.ts';
@@ -33,6 +35,9 @@ export async function completeAnswers(
   const asking = isInteractive ? await openPrompts(host) : SILENT;
   const framework =
     given.framework ?? (await asking.select('What serves your requests?', FRAMEWORKS, project.framework ?? 'http'));
+  if (framework === 'none' && given.tenant !== undefined && given.tenant !== 'function') {
+    throw new CommandError(`without a framework there is no request, and no tenant by ${given.tenant}`, EXIT.usage);
+  }
   const destination = given.destination ?? (await asking.select('Where does telemetry go?', DESTINATIONS, 'dashboard'));
   const source = defaultTenantSource(framework, destination);
   const tenant =
@@ -46,7 +51,10 @@ export async function completeAnswers(
       SERVICE_NAME.test(value) ? undefined : '1 to 255 printable characters',
     ));
   const directory =
-    given.directory ?? (await asking.text('Where do the files go?', project.directory, () => undefined));
+    given.directory ??
+    (await asking.text('Where do the files go?', project.directory, (value) =>
+      normalizeDirectory(value) === undefined ? DIRECTORY_ACCEPTED : undefined,
+    ));
   return { framework, destination, tenant, service, directory };
 }
 

@@ -1,6 +1,7 @@
 import type { DestinationKind, InitAnswers } from './answers.ts';
 import { middlewareModule } from './middleware-template.ts';
-import { applicationLines, tryCommand } from './next-steps.ts';
+import { applicationLines, tryCommands } from './next-steps.ts';
+import type { Start } from './project.ts';
 import { lines } from './source-text.ts';
 
 interface Variable {
@@ -10,7 +11,7 @@ interface Variable {
 }
 
 /** `README.md` beside the modules. */
-export function renderGuide(answers: InitAnswers, start: string | undefined): string {
+export function renderGuide(answers: InitAnswers, start: Start): string {
   const { destination } = answers;
   const module = middlewareModule(answers.framework);
   return lines(
@@ -29,7 +30,7 @@ export function renderGuide(answers: InitAnswers, start: string | undefined): st
     'In the application:',
     '',
     '```ts',
-    ...applicationLines(answers),
+    ...applicationLines(answers, start),
     '```',
     '',
     'Anywhere below a request, the tenant is known:',
@@ -48,9 +49,7 @@ export function renderGuide(answers: InitAnswers, start: string | undefined): st
     'To see what is sent:',
     '',
     '```sh',
-    tryCommand(answers, start),
-    'npx isotrace tail      # in another terminal',
-    'npx isotrace doctor    # finds what is wrong',
+    ...tryCommands(answers, start),
     '```',
   );
 }

@@ -2,10 +2,11 @@ import type { ScaffoldFile } from '../scaffold.ts';
 import type { InitAnswers } from './answers.ts';
 import { renderGuide, renderVariables } from './guide-template.ts';
 import { middlewareModule, renderMiddleware } from './middleware-template.ts';
+import { type Start, UNKNOWN_START } from './project.ts';
 import { renderDirectory, renderRegistry } from './registry-template.ts';
 
-/** What `isotrace init` writes for these answers, in a project that `start` starts. */
-export function initFiles(answers: InitAnswers, start?: string): ScaffoldFile[] {
+/** What `isotrace init` writes for these answers, in a project that is started so. */
+export function initFiles(answers: InitAnswers, start: Start = UNKNOWN_START): ScaffoldFile[] {
   const { directory, destination, framework } = answers;
   return [
     { path: `${directory}/registry.ts`, content: renderRegistry(answers) },

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Framework, InitAnswers } from './answers.ts';
 import { middlewareModule } from './middleware-template.ts';
-import type { Project } from './project.ts';
+import type { Project, Start } from './project.ts';
 
 const SDK = ['resources', 'sdk-trace', 'context-async-hooks'].map((name) => `@opentelemetry/${name}`);
 
@@ -22,7 +22,7 @@ const FRAMEWORK_PACKAGES: Readonly<
 };
 
 /** The commands that install what the project does not depend on yet. */
-export function installCommands(framework: Framework, { dependencies, isTypeScript }: Project): string[] {
+export function installCommands(framework: Framework, { dependencies, isTypeScript, start }: Project): string[] {
   const { runs, types } = FRAMEWORK_PACKAGES[framework];
   // Version 3 of OpenTelemetry needs Node.js 22; two lines of it in one project do not mix.
   const has3 = [CORE, ...SDK].some((name) => /^[\^~>=]*3\./.test(dependencies.get(name) ?? ''));
@@ -32,30 +32,42 @@ export function installCommands(framework: Framework, { dependencies, isTypeScri
   // What is written is TypeScript; `tsx` starts it without more ado.
   const development = [...(isTypeScript ? [] : ['typescript', 'tsx']), ...missing(['@types/node', ...types])];
   return [
-    ...(packages.length > 0 ? [`npm install ${packages.join(' ')}`] : []),
-    ...(development.length > 0 ? [`npm install --save-dev ${development.join(' ')}`] : []),
+    ...(packages.length > 0 ? [`${start.manager.add} ${packages.join(' ')}`] : []),
+    ...(development.length > 0 ? [`${start.manager.addForDevelopment} ${development.join(' ')}`] : []),
   ];
 }
 
 /** The lines that tie the application to its telemetry. */
-export function applicationLines({ framework, directory }: InitAnswers): string[] {
+export function applicationLines({ framework, directory }: InitAnswers, { javaScript }: Start): string[] {
   const { file, exported } = middlewareModule(framework);
-  const from = path.posix.join(directory.replace(/^src\//, ''), `${file}.js`);
+  // TypeScript finds `middleware.ts` by the name that it will have; in JavaScript nothing but its own name does.
+  const name = `./${path.posix.join(directory.replace(/^src\//, ''), file)}.${javaScript === undefined ? 'js' : 'ts'}`;
   const names = framework === 'express' ? `${exported}, telemetryErrors` : exported;
-  return [`import { ${names} } from './${from}';`, ...USES[framework]];
+  const line =
+    javaScript?.isModule === false ? `const { ${names} } = require('${name}');` : `import { ${names} } from '${name}';`;
+  return [line, ...USES[framework]];
 }
 
-/** The command that shows what comes of it. `start` is what starts the project, as far as it says so. */
-export function tryCommand({ destination }: InitAnswers, start: string | undefined): string {
-  const program = start ?? 'npx tsx app.ts # or whatever starts your program';
-  switch (destination) {
-    case 'dashboard':
-      return `npx isotrace run -- ${program}`;
-    case 'collector':
-      return `npx isotrace run --tenant-header X-Scope-OrgID -- ${program}`;
-    case 'directory':
-      return 'npx isotrace dashboard # where the accounts of .env.example send to';
-  }
+/** The commands that show what comes of it. */
+export function tryCommands({ destination }: InitAnswers, start: Start): string[] {
+  const isotrace = `${start.manager.run} isotrace`;
+  const program = programOf(start);
+  const watch = {
+    dashboard: `${isotrace} run -- ${program}`,
+    collector: `${isotrace} run --tenant-header X-Scope-OrgID -- ${program}`,
+    directory: `${isotrace} dashboard # where the accounts of .env.example send to`,
+  };
+  return [
+    watch[destination],
+    `${isotrace} tail      # in another terminal`,
+    `${isotrace} doctor    # finds what is wrong`,
+  ];
+}
+
+function programOf({ manager, isKnown, javaScript }: Start): string {
+  if (!isKnown) return `${manager.run} tsx app.ts # or whatever starts your program`;
+  if (javaScript === undefined) return manager.start;
+  return `${manager.run} tsx ${javaScript.command} # tsx for node also in "start": what was written is TypeScript`;
 }
 
 const USES: Readonly<Record<Framework, readonly string[]>> = {
