@@ -1,4 +1,4 @@
-import { FRAMEWORKS, type Framework } from '../src/cli/init/answers.ts';
+import { type DestinationKind, FRAMEWORKS, type Framework } from '../src/cli/init/answers.ts';
 import { appFor } from '../test/cli/init-apps.ts';
 
 /** One project: how it is written, started and asked, and what its tenants have then sent. */
@@ -8,8 +8,10 @@ export interface Trial {
   readonly generate: readonly string[];
   /** More files; of what `init` writes, the application around it. */
   readonly files: Readonly<Record<string, string>>;
-  /** The module to start; undefined: what `npm start` starts. */
+  /** The module to start, with TypeScript translated; undefined: what `npm start` starts. */
   readonly main?: string;
+  /** To be installed beside what was told. */
+  readonly packages?: readonly string[];
   /** For a program that serves: what each tenant asks, and is told. Others run to their end. */
   readonly requests?: readonly Request[];
   /** What a program that ends has printed. */
@@ -127,33 +129,76 @@ export const EXAMPLE_TRIALS: readonly Trial[] = [
   }),
 ];
 
-/** What is served at any path, with the tenant in a header. */
-export const INIT_TRIALS: readonly Trial[] = (Object.keys(FRAMEWORKS) as Framework[]).map((framework) => ({
-  title: `init ${framework}`,
-  generate: ['init', '--yes', '--framework', framework, '--destination', 'dashboard'],
-  files: {
-    'package.json': '{ "type": "module" }',
-    'tsconfig.json': JSON.stringify({
-      compilerOptions: {
-        module: 'nodenext',
-        target: 'es2023',
-        types: ['node'],
-        strict: true,
-        noEmit: true,
-        skipLibCheck: true,
-      },
-    }),
-    'app.ts': appFor(framework),
-    'main.ts': "import { open } from './app.js';\n\nconsole.log('http://localhost:' + (await open()).port);\n",
+const TSCONFIG = {
+  compilerOptions: {
+    module: 'nodenext',
+    target: 'es2023',
+    types: ['node'],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
   },
-  main: 'main.ts',
-  requests: ['acme', 'globex'].map((tenant) => ({
-    path: '/orders',
-    headers: { 'x-tenant': tenant },
-    status: 200,
-  })),
-  spans: both([SERVER_SPANS[framework], 'work']),
-}));
+};
+
+/** What the applications of {@link appFor} need beside what `init` says that is to be installed. */
+export const APP_PACKAGES: Readonly<Partial<Record<Framework, readonly string[]>>> = {
+  hono: ['@hono/node-server@1'],
+  nestjs: ['@nestjs/platform-express', 'reflect-metadata'],
+};
+
+/** What is served at any path, with the tenant in a header: of each framework, and of each kind of destination and module. */
+export const INIT_TRIALS: readonly Trial[] = [
+  ...(Object.keys(FRAMEWORKS) as Framework[]).map((framework) => init(`init ${framework}`, framework, 'dashboard')),
+  init('init express collector', 'express', 'collector'),
+  init('init fastify directory', 'fastify', 'directory'),
+  init('init koa commonjs', 'koa', 'dashboard', { 'package.json': '{ "type": "commonjs" }' }),
+  {
+    ...init('init express javascript', 'express', 'dashboard', {
+      'package.json': '{ "scripts": { "start": "node app.js" } }',
+      'app.js': `
+const createApp = require('express');
+const { telemetry, telemetryErrors } = require('./telemetry/middleware.ts');
+const { registry } = require('./telemetry/registry.ts');
+
+const app = createApp();
+app.use(telemetry);
+app.get('/orders', (request, response) => registry.withSpan('work', () => void response.json({})));
+app.use(telemetryErrors);
+const server = app.listen(0, () => console.log('http://localhost:' + server.address().port));
+`,
+    }),
+    main: 'app.js',
+    spans: both(['GET /orders', 'work']),
+  },
+];
+
+function init(
+  title: string,
+  framework: Framework,
+  destination: DestinationKind,
+  files: Readonly<Record<string, string>> = {},
+): Trial {
+  // Without a framework the application names the tenant itself.
+  const tenant = framework === 'none' ? [] : ['--tenant', 'header'];
+  return {
+    title,
+    generate: ['init', '--json', '--framework', framework, '--destination', destination, ...tenant],
+    files: {
+      'package.json': '{ "type": "module" }',
+      'tsconfig.json': JSON.stringify(TSCONFIG),
+      ...(files['app.js'] === undefined && {
+        'app.ts': appFor(framework),
+        'main.ts':
+          "import { open } from './app.js';\n\nopen().then(({ port }) => console.log('http://localhost:' + port));\n",
+      }),
+      ...files,
+    },
+    main: 'main.ts',
+    packages: APP_PACKAGES[framework] ?? [],
+    requests: ['acme', 'globex'].map((tenant) => ({ path: '/orders', headers: { 'x-tenant': tenant }, status: 200 })),
+    spans: both([SERVER_SPANS[framework], 'work']),
+  };
+}
 
 function example(name: string, rest: Pick<Trial, 'requests' | 'printed' | 'spans'>): Trial {
   return { title: `example ${name}`, generate: ['example', name, '.'], files: {}, ...rest };

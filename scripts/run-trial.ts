@@ -14,8 +14,8 @@ interface TrialPlaces {
   readonly workspace: string;
   /** The packed command line. */
   readonly cli: string;
-  /** Installs what the written project asks for. Default: its packages are found above it. */
-  readonly install?: (project: string) => Promise<void>;
+  /** Installs what the written project asks for, or what was printed does. Default: its packages are found above it. */
+  readonly install?: (project: string, printed: string) => Promise<void>;
 }
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -28,17 +28,34 @@ const PATIENCE_MILLIS = 60_000;
 export async function runTrial(trial: Trial, { workspace, cli, install }: TrialPlaces): Promise<string> {
   const project = path.join(workspace, trial.title.replaceAll(' ', '-'));
   mkdirSync(project);
-  for (const [name, content] of Object.entries(trial.files)) writeFileSync(path.join(project, name), content);
-  execFileSync(process.execPath, [cli, ...trial.generate], { cwd: project, stdio: 'pipe' });
-  await install?.(project);
+  const { 'tsconfig.json': settings, ...files } = trial.files;
+  for (const [name, content] of Object.entries(files)) writeFileSync(path.join(project, name), content);
+  const printed = execFileSync(process.execPath, [cli, ...trial.generate], {
+    cwd: project,
+    stdio: 'pipe',
+    encoding: 'utf8',
+  });
+  await install?.(project, printed);
+  // Later: a project that has it is taken for one that has a compiler.
+  if (settings !== undefined) writeFileSync(path.join(project, 'tsconfig.json'), settings);
   const tools = install === undefined ? root : project;
   execFileSync(process.execPath, [path.join(tools, TSC), '-p', project], { stdio: 'pipe' });
   await using receiver = await startReceiver();
   const start = trial.main ?? startOf(project);
-  const loader = start.endsWith('.ts') ? ['--import', pathToFileURL(path.join(tools, TSX)).href] : [];
+  const loader =
+    trial.main !== undefined || start.endsWith('.ts') ? ['--import', pathToFileURL(path.join(tools, TSX)).href] : [];
   const child = spawn(process.execPath, [...loader, start], {
     cwd: project,
-    env: { ...process.env, ISOTRACE_ENDPOINT: receiver.url, PORT: '0', OTEL_SERVICE_NAME: undefined },
+    env: {
+      ...process.env,
+      ISOTRACE_ENDPOINT: receiver.url,
+      TELEMETRY_ACCOUNTS: JSON.stringify({
+        acme: { endpoint: receiver.url, apiKey: 'key-of-acme' },
+        globex: { endpoint: receiver.url, apiKey: 'key-of-globex' },
+      }),
+      PORT: '0',
+      OTEL_SERVICE_NAME: undefined,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: PATIENCE_MILLIS,
   });
@@ -110,10 +127,11 @@ function rounded(_key: string, value: unknown): unknown {
 
 function spansByTenant(receiver: OtlpReceiver): Record<string, string[]> {
   const names: Record<string, string[]> = {};
-  for (const { path: asked, body } of receiver.requests) {
+  for (const { path: asked, headers, body } of receiver.requests) {
     if (asked !== '/v1/traces') continue;
     for (const { resource, scopeSpans } of decodeTraceRequest(body).resourceSpans) {
-      const tenant = String(resource.attributes['tenant.id']);
+      const key = headers.authorization?.replace('Bearer key-of-', '');
+      const tenant = String(resource.attributes['tenant.id'] ?? headers['x-scope-orgid'] ?? key);
       const sent = scopeSpans.flatMap(({ spans }) => spans.map(({ name }) => name));
       names[tenant] = [...(names[tenant] ?? []), ...sent];
     }

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { checkTypes } from './check-types.ts';
 import {
   dependenciesOf,
-  EXAMPLES,
   type Manager,
   MODULE_KINDS,
   type ModuleKind,
@@ -12,6 +11,7 @@ import {
   PROJECTS,
   type Project,
   SUITE,
+  TRIALS,
   titleOf,
 } from './definition.ts';
 import { findCopies, install, writeManifest } from './package-manager.ts';
@@ -45,7 +45,7 @@ export function createChecks({ workspace, tools, filters }: CheckOptions): Check
   const projects = PROJECTS.map((project) => new InstalledProject(project, workspace, tools));
   return [
     ...projects.flatMap((project) => project.checks()),
-    ...EXAMPLES.map((name) => exampleCheck(name, projects, { workspace, tools })),
+    ...TRIALS.map((title) => trialCheck(title, projects, { workspace, tools })),
     {
       title: 'all tests',
       ...SUITE,
@@ -60,8 +60,8 @@ export function createChecks({ workspace, tools, filters }: CheckOptions): Check
   ];
 }
 
-function exampleCheck(
-  name: string,
+function trialCheck(
+  title: string,
   projects: readonly InstalledProject[],
   { workspace, tools }: Pick<CheckOptions, 'workspace' | 'tools'>,
 ): Check {
@@ -74,10 +74,10 @@ function exampleCheck(
     const manifest = JSON.parse(await readFile(path.join(directory, 'node_modules/isotrace/package.json'), 'utf8'));
     const { bin } = manifest as { readonly bin: Readonly<Record<string, string>> };
     const cli = path.join(directory, 'node_modules/isotrace', bin['isotrace'] ?? '');
-    return runExample({ name, workspace, cli, tarball: await tools.isotrace() });
+    return runExample({ title, workspace, cli, tarball: await tools.isotrace() });
   };
   return {
-    title: `example ${name}`,
+    title,
     node: major,
     otel: 'own ranges',
     manager: 'npm',

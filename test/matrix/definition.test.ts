@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import semver from 'semver';
 import { describe, expect, it } from 'vitest';
-import { EXAMPLE_TRIALS } from '../../scripts/example-trials.ts';
+import { EXAMPLES } from '../../src/cli/example-files.ts';
+import { FRAMEWORKS } from '../../src/cli/init/answers.ts';
 import { SDK_MAJOR } from '../support/host-sdk.ts';
 import { judgeDiagnostics } from './check-types.ts';
 import { createChecks } from './checks.ts';
 import {
   dependenciesOf,
   ENTRY_PEERS,
-  EXAMPLES,
   OTEL_PACKAGES,
   OTHER_PEERS,
   PROJECTS,
@@ -74,10 +74,9 @@ describe('the install matrix', () => {
       );
     }
     const titles = checks.map(({ title }) => title);
-    expect(titles).toEqual(expect.arrayContaining([...EXAMPLES.map((name) => `example ${name}`), 'all tests']));
-    expect(EXAMPLE_TRIALS.map(({ title }) => title)).toEqual(
-      expect.arrayContaining(EXAMPLES.map((name) => `example ${name}`)),
-    );
+    const examples = Object.keys(EXAMPLES).map((name) => `example ${name}`);
+    const templates = Object.keys(FRAMEWORKS).map((name) => `init ${name}`);
+    expect(titles).toEqual(expect.arrayContaining([...examples, ...templates, 'all tests']));
     expect(readFileSync(new URL('.ci/run', root), 'utf8')).toContain('npm run test:matrix -- --short');
   });
 

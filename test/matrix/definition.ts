@@ -1,3 +1,5 @@
+import { EXAMPLE_TRIALS, INIT_TRIALS } from '../../scripts/example-trials.ts';
+
 /** What the install matrix runs; README's table of supported versions says the same. */
 
 export type OtelLine = '2.12' | '3.1';
@@ -83,8 +85,11 @@ export const PROJECTS: readonly Project[] = [
   { node: '26', otel: '3.1', manager: 'npm', peers: 'all', typescript: TYPESCRIPT, short: false },
 ];
 
-/** The examples that are installed as a user would, with the ranges of their own package.json. */
-export const EXAMPLES: readonly string[] = ['express', 'worker', 'agents'];
+/**
+ * What is written, installed, compiled, started and used as a user would: the examples with the ranges of their own
+ * package.json, what `init` writes with the commands that it prints.
+ */
+export const TRIALS: readonly string[] = [...EXAMPLE_TRIALS, ...INIT_TRIALS].map(({ title }) => title);
 
 /** On what all our tests run, beside the versions that they are developed with. */
 export const SUITE = { node: '24', otel: '3.1' } as const satisfies { node: string; otel: OtelLine };

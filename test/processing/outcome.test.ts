@@ -89,6 +89,12 @@ describe('partial success', () => {
     ['a count', Buffer.from([0x0a, 2, 0x08, 5]), PROTOBUF, { rejected: 5 }],
     ['a count without a content type', Buffer.from([0x0a, 2, 0x08, 5]), {}, { rejected: 5 }],
     ['a long count', Buffer.from([0x0a, 4, 0x08, 0xe8, 0x87, 0x02]), PROTOBUF, { rejected: 33_768 }],
+    [
+      'a web page',
+      '<title>Log in</title>',
+      { 'content-type': 'text/html; charset=utf-8' },
+      { rejected: 0, message: 'the answer is a web page, and not that of an OTLP receiver' },
+    ],
     ['only a warning', Buffer.from('\x0a\x06\x12\x04beta', 'latin1'), PROTOBUF, { rejected: 0, message: 'beta' }],
     ['unknown fields', Buffer.from([0x50, 1, 0x0a, 4, 0x4d, 1, 2, 3]), PROTOBUF, { rejected: 0 }],
     [
