@@ -143,7 +143,7 @@ const TSCONFIG = {
 /** What the applications of {@link appFor} need beside what `init` says that is to be installed. */
 export const APP_PACKAGES: Readonly<Partial<Record<Framework, readonly string[]>>> = {
   hono: ['@hono/node-server@1'],
-  nestjs: ['@nestjs/platform-express', 'reflect-metadata'],
+  nestjs: ['@nestjs/platform-express@11', 'reflect-metadata'],
 };
 
 /** What is served at any path, with the tenant in a header: of each framework, and of each kind of destination and module. */

@@ -46,6 +46,9 @@ describe('isotrace', () => {
     [['nonsense']],
     [['dashboard', '--port', '70000']],
     [['dashboard', '--max-bytes', 'many']],
+    [['dashboard', '--port', '0', '--max-bytes', '1']],
+    [['dashboard', '--port', '0', '--host', '0.0.0.0']],
+    [['dashboard', '--port', '0', '--tenant-header', 'no header']],
     [['tail', '--format', 'xml']],
     [['tail', '--lines', '0']],
     [['tail', '--url', 'not a url']],
@@ -77,6 +80,16 @@ describe('isotrace', () => {
 });
 
 describe('isotrace dashboard and tail', () => {
+  it('name the flag or the variable that is wrong', async () => {
+    const { stderr } = await isotraceOnce(['dashboard', '--port', '0', '--host', '0.0.0.0']);
+    expect(stderr).toMatch(/^error ISOTRACE_DASHBOARD_TOKEN: a token, because others can reach the host/);
+    const short = await isotraceOnce(['run', '--port', '0', '--', 'true'], {
+      env: { ISOTRACE_DASHBOARD_TOKEN: 'CANARY' },
+    });
+    expect(short).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/ISOTRACE_DASHBOARD_TOKEN: 16 to 512/) });
+    expect(short.stderr).not.toContain('CANARY');
+  });
+
   it('show what tenants send, each on its line, with filters', async () => {
     const dashboard = isotrace(['dashboard', '--port', '0', '--json']);
     const [, url = ''] = await dashboard.printed(/"url":"([^"]+)"/);

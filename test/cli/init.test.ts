@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
+import semver from 'semver';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { InitAnswers } from '../../src/cli/init/answers.ts';
 import { type ScaffoldedFile, writeScaffold } from '../../src/cli/scaffold.ts';
@@ -109,8 +110,8 @@ describe('isotrace init without anybody to ask', () => {
   it('names what is missing, in the line of OpenTelemetry that the project has', async () => {
     const none = await init(project(), '--framework', 'express');
     expect(none.install).toEqual([
-      'npm install isotrace @opentelemetry/api @opentelemetry/resources@2 @opentelemetry/sdk-trace@2 @opentelemetry/context-async-hooks@2 express',
-      'npm install --save-dev typescript tsx @types/node @types/express',
+      'npm install isotrace @opentelemetry/api@1.9 @opentelemetry/resources@2 @opentelemetry/sdk-trace@2 @opentelemetry/context-async-hooks@2 express@5',
+      'npm install --save-dev typescript tsx @types/node @types/express@5',
     ]);
     const dependencies = { isotrace: '1', '@opentelemetry/api': '1', '@opentelemetry/core': '^3.1.0', hono: '4' };
     const given = { 'package.json': manifest('a', { ...dependencies, '@types/node': '20' }) };
@@ -118,6 +119,24 @@ describe('isotrace init without anybody to ask', () => {
       'npm install @opentelemetry/resources@3 @opentelemetry/sdk-trace@3 @opentelemetry/context-async-hooks@3';
     expect((await init(project(given))).install).toEqual([sdk, 'npm install --save-dev typescript tsx']);
     expect((await init(project({ ...given, 'tsconfig.json': '{}' }))).install).toEqual([sdk]);
+    const newer = await init(project({ 'package.json': manifest('a', { '@opentelemetry/core': '^3.1.0' }) }));
+    expect(newer.install[0]).toContain('@opentelemetry/api@1.10 ');
+  });
+
+  it('names versions of frameworks that it has adapters for', async () => {
+    const { peerDependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      readonly peerDependencies: Readonly<Record<string, string>>;
+    };
+    for (const framework of ['express', 'fastify', 'hono', 'nestjs']) {
+      const [install = ''] = (await init(project(), '--framework', framework)).install;
+      const named = [...install.matchAll(/ (\S+)@([\d.]+)(?= |$)/g)].filter(
+        ([, name = '']) => name in peerDependencies,
+      );
+      expect(named.length).toBeGreaterThan(4);
+      for (const [, name = '', version = ''] of named) {
+        expect(semver.intersects(version, peerDependencies[name] as string), `${name}@${version}`).toBe(true);
+      }
+    }
   });
 
   it('skips files that exist, unless it is told to replace them', async () => {
@@ -178,7 +197,7 @@ describe('isotrace init without anybody to ask', () => {
     const { answers, install } = await init(path.join(root, 'packages/api'));
     expect(answers).toMatchObject({ framework: 'koa', service: 'api' });
     // The compiler is there already.
-    expect(install[1]).toBe('pnpm add --save-dev @types/node @types/koa');
+    expect(install[1]).toBe('pnpm add --save-dev @types/node @types/koa@3');
   });
 
   it.each([

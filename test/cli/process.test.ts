@@ -27,8 +27,14 @@ const PROGRAM = `
   console.log('ready');`;
 
 /** The command line in a process of its own, which ends with the test. */
-function start(args: readonly string[], cwd = process.cwd()) {
-  return watch(spawn(CLI[0] as string, [...CLI.slice(1), ...args], { cwd, stdio: ['pipe', 'pipe', 'pipe'] }));
+function start(args: readonly string[], cwd = process.cwd(), env: Readonly<Record<string, string>> = {}) {
+  return watch(
+    spawn(CLI[0] as string, [...CLI.slice(1), ...args], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    }),
+  );
 }
 
 function watch(child: ChildProcess) {
@@ -125,6 +131,17 @@ describe('isotrace, as a process', { timeout: 60_000 }, () => {
     child.kill('SIGINT');
     expect(await exitCode).toBe(1);
     expect(text()).toContain('stopped');
+  });
+
+  it('sees who owns the globals before anything is loaded', async () => {
+    const cwd = folderWith('owner.cjs', '');
+    const owner = `
+      const { trace } = require(${JSON.stringify(fileURLToPath(import.meta.resolve('@opentelemetry/api')))});
+      trace.setGlobalTracerProvider(new (class SomeProvider { getTracer() {} })());`;
+    writeFileSync(path.join(cwd, 'owner.cjs'), owner);
+    const { exitCode, text } = start(['doctor'], cwd, { NODE_OPTIONS: '--require ./owner.cjs' });
+    await exitCode;
+    expect(text()).toContain("warning  OpenTelemetry's globals  other owns them");
   });
 
   it('ends when a module that doctor has loaded goes on', async () => {

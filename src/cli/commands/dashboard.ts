@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { type CliHost, CommandError, type DashboardChoices, type RunningDashboard } from '../cli-host.ts';
+import type { ConfigIssue } from '../../utils/errors.ts';
+import { type CliHost, CommandError, type DashboardChoices, EXIT, type RunningDashboard } from '../cli-host.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 export interface DashboardFlags {
@@ -63,9 +64,25 @@ export async function openDashboard(
   try {
     return await startDashboard(choices);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    const { code, issues = [] } = error as { readonly code?: string; readonly issues?: readonly ConfigIssue[] };
+    if (code === 'config_invalid') throw new CommandError(issues.map(describeIssue).join('; '), EXIT.usage);
+    if (code !== 'EADDRINUSE') throw error;
     throw new CommandError(`port ${port} is in use; another one can be given with --port, or 0 for any free one`);
   }
+}
+
+/** What the user calls the dashboard's options. */
+const FLAGS: Readonly<Record<string, string>> = {
+  token: 'ISOTRACE_DASHBOARD_TOKEN',
+  directory: '--data',
+  maxBytes: '--max-bytes',
+  tenantHeader: '--tenant-header',
+  tenantAttribute: '--tenant-attribute',
+};
+
+function describeIssue({ option, accepted, received }: ConfigIssue): string {
+  const [name = ''] = option.split(/[.[]/);
+  return `${FLAGS[name] ?? `--${name}`}: ${accepted} (received: ${received})`;
 }
 
 export function stopped(signal: AbortSignal): Promise<void> {

@@ -4,12 +4,13 @@ import type { DestinationOptions } from '../../core/destination-options.ts';
 import { TracerBuilder } from '../../core/tracer-builder.ts';
 import { toDestinationOptions } from '../../core/tracer-config.ts';
 import { readEnvironment } from '../../infra/environment.ts';
+import { detectGlobalSdk } from '../../infra/global-sdk.ts';
 import { proxyFor } from '../../infra/proxy-rules.ts';
 import type { ConfigIssue } from '../../utils/errors.ts';
 import { type CliHost, CommandError, EXIT, type Outcome } from '../cli-host.ts';
 import { checkDestination, describeDestination } from '../doctor/check-destination.ts';
 import { checkEnvironment, checkNode } from '../doctor/check-environment.ts';
-import { checkModule } from '../doctor/check-module.ts';
+import { checkGlobals, checkModule } from '../doctor/check-module.ts';
 import { checkPackages, hasInstrumentations, isOfInterest } from '../doctor/check-packages.ts';
 import { type Finding, problem } from '../doctor/finding.ts';
 import { findPackages } from '../doctor/installed-packages.ts';
@@ -84,7 +85,10 @@ async function examine({ env, cwd, terminal }: CliHost, flags: DoctorFlags): Pro
     terminal.progress(`asking ${describeDestination(destination)}`);
     findings.push(await checkDestination(destination, timeout));
   }
-  if (module !== undefined) {
+  if (module === undefined) {
+    // Somebody who was preloaded, as by NODE_OPTIONS.
+    if (detectGlobalSdk() !== 'none') findings.push(checkGlobals(hasInstrumentations(packages)));
+  } else {
     terminal.progress(`loading ${module}, and asking for its tenants`);
     const instrumented = hasInstrumentations(packages);
     findings.push(

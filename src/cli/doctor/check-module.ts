@@ -1,5 +1,5 @@
 import type { TracerRegistry } from '../../core/registry.ts';
-import { detectGlobalSdk } from '../../infra/global-sdk.ts';
+import { detectGlobalSdk, type GlobalSdk } from '../../infra/global-sdk.ts';
 import { describeError } from '../../utils/errors.ts';
 import { checkTracer } from './check-destination.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
@@ -81,8 +81,8 @@ function adviceForModule(error: unknown): string {
   return `give the compiled module, or have it translated: NODE_OPTIONS="--import tsx" npx isotrace doctor …`;
 }
 
-function checkGlobals(instrumented: boolean): Finding {
-  const owner = detectGlobalSdk();
+/** Whose OpenTelemetry's globals are by now. */
+export function checkGlobals(instrumented: boolean, owner: GlobalSdk = detectGlobalSdk()): Finding {
   const check = "OpenTelemetry's globals";
   if (owner === 'isotrace') return ok(check, 'isotrace owns them: instrumentation finds the tenant');
   if (owner === 'none') {

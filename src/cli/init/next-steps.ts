@@ -8,16 +8,16 @@ const SDK = ['resources', 'sdk-trace', 'context-async-hooks'].map((name) => `@op
 /** What every package of OpenTelemetry's SDK depends on; not a peer of isotrace. */
 const CORE = '@opentelemetry/core';
 
-/** What the framework and its types come from. */
+/** What the framework and its types come from, in the versions that there are adapters for. */
 const FRAMEWORK_PACKAGES: Readonly<
   Record<Framework, { readonly runs: readonly string[]; readonly types: readonly string[] }>
 > = {
-  express: { runs: ['express'], types: ['@types/express'] },
-  fastify: { runs: ['fastify'], types: [] },
-  koa: { runs: ['koa'], types: ['@types/koa'] },
-  hono: { runs: ['hono'], types: [] },
+  express: { runs: ['express@5'], types: ['@types/express@5'] },
+  fastify: { runs: ['fastify@5'], types: [] },
+  koa: { runs: ['koa@3'], types: ['@types/koa@3'] },
+  hono: { runs: ['hono@4'], types: [] },
   http: { runs: [], types: [] },
-  nestjs: { runs: ['@nestjs/common', '@nestjs/core', 'rxjs'], types: [] },
+  nestjs: { runs: ['@nestjs/common@11', '@nestjs/core@11', 'rxjs@7'], types: [] },
   none: { runs: [], types: [] },
 };
 
@@ -26,9 +26,12 @@ export function installCommands(framework: Framework, { dependencies, isTypeScri
   const { runs, types } = FRAMEWORK_PACKAGES[framework];
   // Version 3 of OpenTelemetry needs Node.js 22; two lines of it in one project do not mix.
   const has3 = [CORE, ...SDK].some((name) => /^[\^~>=]*3\./.test(dependencies.get(name) ?? ''));
-  const missing = (names: readonly string[]): string[] => names.filter((name) => !dependencies.has(name));
-  const sdk = missing(SDK).map((name) => `${name}@${has3 ? '3' : '2'}`);
-  const packages = [...missing(['isotrace', '@opentelemetry/api']), ...sdk, ...missing(runs)];
+  const missing = (wanted: readonly string[]): string[] =>
+    wanted.filter((name) => !dependencies.has(name.replace(/(?<=.)@.*$/, '')));
+  const sdk = missing(SDK.map((name) => `${name}@${has3 ? '3' : '2'}`));
+  // Each line names the API that it is for, and no later one.
+  const api = `@opentelemetry/api@${has3 ? '1.10' : '1.9'}`;
+  const packages = [...missing(['isotrace', api]), ...sdk, ...missing(runs)];
   // What is written is TypeScript; `tsx` starts it without more ado.
   const development = [...(isTypeScript ? [] : ['typescript', 'tsx']), ...missing(['@types/node', ...types])];
   return [
