@@ -258,10 +258,9 @@ describe('isotrace doctor', () => {
     vi.stubEnv('TEST_DOCTOR_ENDPOINT', receiver.url);
     onTestFinished(() => void vi.unstubAllEnvs());
     const module = fileURLToPath(new URL('fixtures/telemetry.ts', import.meta.url));
-    const tenants = ['acme', 'refused', 'nobody', 'broken', 'sampled', 'silent'].flatMap((tenant) => [
-      '--tenant',
-      tenant,
-    ]);
+    const tenants = ['acme', 'refused', 'nobody', 'broken', 'sampled', 'silent', 'half', 'nowhere'].flatMap(
+      (tenant) => ['--tenant', tenant],
+    );
     const { find } = await doctor(['--module', module, ...tenants]);
     expect(find('tenant acme')[0]).toMatchObject({ status: 'ok' });
     expect(find('tenant refused')[0]).toMatchObject({
@@ -278,6 +277,9 @@ describe('isotrace doctor', () => {
     const instrumented = project({ ...GOOD, '@opentelemetry/instrumentation-http': { version: '0.223.0' } });
     const again = await doctor(['--module', module], { cwd: instrumented });
     expect(again.find("OpenTelemetry's globals")[0]).toMatchObject({ status: 'warning', message: 'nobody owns them' });
+    // One of its destinations has the span.
+    expect(find('tenant half')[0]).toMatchObject({ status: 'problem', message: 'HTTP 403' });
+    expect(find('tenant nowhere')[0]).toMatchObject({ status: 'problem', message: 'it has no destination' });
     // A share of the traces, of which the test span is none unless it is made one.
     expect(find('tenant sampled')[0]).toMatchObject({ status: 'ok' });
     expect(find('tenant silent')[0]).toMatchObject({
