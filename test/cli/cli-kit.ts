@@ -9,6 +9,8 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly isTTY?: boolean;
+  /** Whether Ctrl+C reaches the programs that are started as well. */
+  readonly hasTerminal?: boolean;
   /** What somebody types there; only then are questions asked. */
   readonly keyboard?: PassThrough;
 }
@@ -20,6 +22,8 @@ export interface CliRun {
   readonly exitCode: Promise<number>;
   /** As SIGTERM. */
   stop(): void;
+  /** As a signal to this process, for a command that takes them. */
+  signal(name: NodeJS.Signals): void;
   /** Resolves when standard output matches, with what matched. */
   printed(pattern: RegExp): Promise<RegExpExecArray>;
   /** The same for standard error. */
@@ -29,7 +33,7 @@ export interface CliRun {
 /** Runs `isotrace` with these arguments. It is stopped with the test. */
 export function isotrace(
   args: readonly string[],
-  { env = {}, cwd = process.cwd(), isTTY = false, keyboard }: RunOptions = {},
+  { env = {}, cwd = process.cwd(), isTTY = false, hasTerminal = false, keyboard }: RunOptions = {},
 ): CliRun {
   const stdout = new Sink(isTTY);
   const stderr = new Sink(isTTY);
@@ -47,13 +51,16 @@ export function isotrace(
       takers.add(listener);
       return () => void takers.delete(listener);
     },
-    hasTerminal: false,
+    hasTerminal,
     startDashboard,
   };
   const exitCode = runCli(args, host);
+  const signal = (name: NodeJS.Signals): void => {
+    for (const taker of takers) taker(name);
+  };
   const stop = (): void => {
     controller.abort();
-    for (const taker of takers) taker('SIGTERM');
+    signal('SIGTERM');
   };
   onTestFinished(async () => {
     stop();
@@ -64,6 +71,7 @@ export function isotrace(
     stderr: () => stderr.text,
     exitCode,
     stop,
+    signal,
     printed: (pattern) => stdout.matches(pattern),
     noted: (pattern) => stderr.matches(pattern),
   };

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Tracer, TracerRegistry } from '../../src/index.ts';
-import { receiverWith } from '../delivery/delivery-kit.ts';
+import { eventually, receiverWith } from '../delivery/delivery-kit.ts';
 import { refusedUrl } from '../support/otlp-receiver.ts';
 import { isotrace, isotraceOnce } from './cli-kit.ts';
 
@@ -197,6 +197,33 @@ describe('isotrace run', () => {
     await run.noted(/isotrace dashboard/);
     run.stop();
     expect(await run.exitCode).toBe(143);
+  });
+
+  it.each([
+    [true, ['ready', 'SIGTERM']],
+    [false, ['ready', 'SIGINT', 'SIGQUIT', 'SIGTERM']],
+  ])('does not repeat what a terminal tells the program itself: %s', async (hasTerminal, expected) => {
+    const cwd = folder();
+    const log = path.join(cwd, 'log');
+    const program = `
+      const note = (text) => require('node:fs').appendFileSync('log', text + '\\n');
+      for (const name of ['SIGINT', 'SIGQUIT']) process.on(name, note);
+      process.on('SIGTERM', (name) => { note(name); process.exit(); });
+      setInterval(() => {}, 1_000);
+      note('ready');`;
+    const args = ['run', '--port', '0', '--', process.execPath, '-e', program];
+    const run = isotrace(args, { cwd, hasTerminal });
+    for (const [index, name] of (['SIGINT', 'SIGQUIT', 'SIGTERM'] as const).entries()) {
+      const before = hasTerminal ? 1 : index + 1;
+      const lines = () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []);
+      await eventually(
+        () => lines().length >= before,
+        () => lines().join(),
+      );
+      run.signal(name);
+    }
+    expect(await run.exitCode).toBe(0);
+    expect(readFileSync(log, 'utf8').trim().split('\n')).toEqual(expected);
   });
 
   it('says where telemetry goes, whatever was said before, and not whether there is any', async () => {
