@@ -53,7 +53,7 @@ export class Credentials {
     Object.freeze(this);
   }
 
-  /** Never throws. */
+  /** Checks a key and its secret by their rules: credentials, or every problem with them. Never throws. */
   static parse(options: CredentialOptions): CredentialResult {
     const issues: ConfigIssue[] = [];
     const { keyId, keySecret, rules = {} } = options ?? {};
@@ -65,7 +65,11 @@ export class Credentials {
     return { ok: true, credentials: new Credentials(id, secret, { ...rules }, headers) };
   }
 
-  /** @throws IsotraceError with code `config_invalid` and every problem in `issues` */
+  /**
+   * As {@link Credentials.parse}, for keys that have to be good.
+   *
+   * @throws IsotraceError with code `config_invalid` and every problem in `issues`
+   */
   static create(options: CredentialOptions): Credentials {
     const result = Credentials.parse(options);
     if (result.ok) return result.credentials;
@@ -78,7 +82,7 @@ export class Credentials {
     return this.#keyId;
   }
 
-  /** What a request carries; a new object each time. */
+  /** The headers that carry the key, by the rules; a new object each time. Not masked: this is what is sent. */
   headers(): HeaderRecord {
     return { ...this.#headers.reveal() };
   }
@@ -117,7 +121,7 @@ export class Credentials {
  * every attempt. What was sent before a replacement keeps its headers; what is sent again takes the new ones.
  */
 export class CredentialSource {
-  /** For `destination.headers`. */
+  /** To be given as `destination.headers`: answers the headers of the present credentials at each attempt. */
   readonly headers: () => HeaderRecord;
   #current: Credentials;
 
@@ -131,7 +135,7 @@ export class CredentialSource {
     return this.#current;
   }
 
-  /** From the next attempt on, of any request. */
+  /** Puts other credentials in place: from the next attempt on, also of requests that were tried before. */
   replace(credentials: Credentials): void {
     this.#current = credentials;
   }

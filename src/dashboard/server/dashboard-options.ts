@@ -19,7 +19,7 @@ export interface DashboardToken {
 
 /** How a dashboard is started. */
 export interface DashboardOptions {
-  /** Default 4318, where OTLP is sent by default; 0 for any free one. */
+  /** The port to listen on, 0 for any free one. Default 4318, where OTLP is sent by default. */
   readonly port?: number;
   /**
    * Where OTLP over gRPC is received too; 0 for any free port, 4317 by OpenTelemetry's default. Needs the optional peer
@@ -30,23 +30,26 @@ export interface DashboardOptions {
   readonly host?: string;
   /** Where telemetry is kept. Default: a segment ring in memory. It is closed with the dashboard. */
   readonly store?: TelemetryStore;
-  /** Of the default store: bytes of memory. Default 256 MiB. */
+  /** Of the default store: bytes of memory, 1 MiB to 1 TiB. Default 256 MiB. */
   readonly maxBytes?: number;
   /** Of the default store: the directory to keep telemetry in across restarts. Default: none. */
   readonly directory?: string;
-  /** Without tokens everybody who reaches the port sees everything. */
+  /**
+   * What has to be shown to read and to write; a text stands for a token without limits. Default: none, and everybody who
+   * reaches the port sees everything.
+   */
   readonly token?: string | readonly DashboardToken[];
   /** The header of an OTLP request that names its tenant; it goes before the attribute. Default: none. */
   readonly tenantHeader?: string;
   /** The resource attribute that names a tenant. Default `tenant.id`. */
   readonly tenantAttribute?: string;
-  /** Names besides `localhost`, the loopback addresses and `host` that requests may come for. */
+  /** Names besides `localhost`, the loopback addresses and `host` that requests may come for. Default: none. */
   readonly allowedHosts?: readonly string[];
-  /** The largest OTLP request, before and after decompression, in bytes. Default 64 MiB. */
+  /** The largest OTLP request, before and after decompression, in bytes: 1 KiB to 1 GiB. Default 64 MiB. */
   readonly maxBodyBytes?: number;
-  /** Default 1,024. */
+  /** Most connections at a time, 1 to 65,535. Default 1,024. */
   readonly maxConnections?: number;
-  /** How often live pages are told what is new, in milliseconds. Default 100. */
+  /** How often live pages are told what is new, in milliseconds: 10 to 60,000. Default 100. */
   readonly flushMillis?: number;
   /** Service level objectives. Default: none. */
   readonly slos?: readonly SloOptions[];
