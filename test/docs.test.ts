@@ -84,7 +84,13 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'enrichment-3': { spans: ['deployed'] },
   'failures-1': { printed: ['0 1'] },
   'health-1': {
-    printed: ['created acme', 'created globex', 'true 2 globex 1,acme 1', 'false globex destination.timeoutMillis', '2 2 0 0'],
+    printed: [
+      'created acme',
+      'created globex',
+      'true 2 globex 1,acme 1',
+      'false globex destination.timeoutMillis',
+      '2 2 0 0',
+    ],
     spans: ['work', 'work'],
   },
   'http-1': {
