@@ -266,7 +266,7 @@ export class TracerBuilder {
     return this.#fromEnv('DATACENTER', env, (text) => this.withDatacenter(text));
   }
 
-  /** Whether what the `withCollector…` steps and {@link withDatacenter} say is in the resource. Without this step: yes. */
+  /** Whether what the steps about the collector and the datacenter say is in the resource. Without this step: yes. */
   withEnrichResources(enrichResources = true): this {
     return this.#set({ enrichResources });
   }
