@@ -125,6 +125,7 @@ export class CredentialSource {
   readonly headers: () => HeaderRecord;
   #current: Credentials;
 
+  /** Begins with these. */
   constructor(credentials: Credentials) {
     this.#current = credentials;
     this.headers = () => this.#current.headers();
