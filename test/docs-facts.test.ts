@@ -33,6 +33,7 @@ const OPTIONS_OF_PAGES: Readonly<Record<string, Readonly<Record<string, readonly
   'dashboard.md': {
     dashboard: ['AlertRule', 'ClickHouseStoreOptions', 'DashboardOptions', 'DashboardToken', 'SegmentRingOptions'],
   },
+  'destinations.md': { isotrace: ['DestinationOptions', 'DestinationPaths', 'RetryOptions', 'TlsOptions'] },
   'enrichment.md': { isotrace: ['Enrichment', 'EventOptions', 'TraceClassOptions', 'VcsOptions'] },
   'failures.md': { isotrace: ['ContainOptions', 'ErrorHandlingOptions'] },
   'health.md': {
@@ -44,6 +45,7 @@ const OPTIONS_OF_PAGES: Readonly<Record<string, Readonly<Record<string, readonly
   'metrics.md': { isotrace: ['HistogramOptions', 'InstrumentOptions'], prometheus: ['PrometheusOptions'] },
   'outgoing.md': { grpc: ['RpcOptions'], isotrace: ['QueryOptions'] },
   'queries.md': { queries: ['AggregateMetrics', 'GetMetric', 'QueryBusOptions', 'SearchTraces', 'Searched'] },
+  'redaction.md': { isotrace: ['RedactOptions'] },
   'registry.md': { isotrace: ['FlushOptions', 'ProcessHookOptions'] },
   'testing.md': { testing: ['FakeClockOptions', 'LeakCheckOptions', 'LeakCheckTenant'] },
   'tracing.md': { isotrace: ['TraceOptions'] },

@@ -79,6 +79,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   },
   'dashboard-1': { printed: ['acme checkout 1'] },
   'dashboard-2': {},
+  'destinations-1': { printed: ['2 1'], spans: ['checkout'], others: ['checkout'] },
   'enrichment-1': { printed: ['string false'], spans: ['import', 'rank'] },
   'enrichment-2': { printed: ['paid 7 2'], spans: ['answer', 'pay'] },
   'enrichment-3': { spans: ['deployed'] },
@@ -158,6 +159,12 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'recipes-4': { printed: ['3 true'], spans: ['acme', 'acme', 'globex'].flatMap(() => ['convert', 'process files']) },
   'recipes-5': { printed: ['0'], spans: ['GET /quotes', 'GET /quotes'] },
   'recipes-6': { printed: ['2,1'], spans: ['invoice', 'try'], others: ['index'] },
+  'redaction-1': {
+    printed: [
+      ...['apiKey: [REDACTED]', 'body: {"iban":"[REDACTED]","sum":3}', 'customer.name: [REDACTED]'],
+      ...['note: sent with Bearer [REDACTED]', 'sum: 3', 'user.email: somebody@example.com'],
+    ],
+  },
   'registry-1': { printed: ['pending', 'active 1'], spans: ['early', 'work'] },
   'registry-2': { printed: ['changed'], spans: ['one', 'two'] },
   'sampling-1': { printed: ['{ sampled: 2 }'], spans: ['bad', 'inside bad'] },
