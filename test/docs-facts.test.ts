@@ -100,6 +100,13 @@ describe('the tables of the documentation', () => {
     }
   });
 
+  it('name every entry of the package in the README', () => {
+    const { exports } = JSON.parse(read('package.json')) as { readonly exports: object };
+    const entries = Object.keys(exports).filter((entry) => entry !== './package.json');
+    const names = entries.map((entry) => `\`${entry.replace(/^\./, 'isotrace')}\``);
+    expect(names.filter((name) => !read('README.md').includes(name))).toEqual([]);
+  });
+
   it('name every reason for a drop', () => {
     expect(missingIn('docs/failures.md', DROP_REASONS)).toEqual([]);
   });
