@@ -53,7 +53,7 @@ export class Credentials {
     Object.freeze(this);
   }
 
-  /** Checks a key and its secret by their rules: credentials, or every problem with them. Never throws. */
+  /** Never throws. */
   static parse(options: CredentialOptions): CredentialResult {
     const issues: ConfigIssue[] = [];
     const { keyId, keySecret, rules = {} } = options ?? {};

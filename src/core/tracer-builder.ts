@@ -46,7 +46,7 @@ export class TracerBuilder {
     return copy;
   }
 
-  /** Whose tracer {@link TracerBuilder.build} makes: 1 to 128 printable characters. Without this step: `default`. */
+  /** Whose tracer {@link TracerBuilder.build} makes. */
   withTenant(tenantId: string): this {
     return this.#set({ tenantId });
   }
@@ -56,7 +56,7 @@ export class TracerBuilder {
     return this.#set({ options: { ...this.#draft.options, ...options } });
   }
 
-  /** The credentials of the destination: fixed ones, or a source whose credentials are replaced while the process runs. */
+  /** Of a destination whose credentials stay as they are, or of one whose credentials are replaced at times. */
   withCredentials(credentials: Credentials | CredentialSource): this {
     const fits = credentials instanceof Credentials || credentials instanceof CredentialSource;
     if (fits) return this.#settle('credentials', []).#set({ credentials });
@@ -90,7 +90,7 @@ export class TracerBuilder {
     return this.#fromEnv('ENDPOINT', env, (text) => this.withEndpoint(text));
   }
 
-  /** The path for traces, with `/` in front, in place of `/v1/traces` at the end of the endpoint. Not for `grpc`. */
+  /** The path of one signal in place of what is appended to the endpoint. */
   withTracesEndpoint(path: string): this {
     return this.#path({ traces: path });
   }
@@ -120,37 +120,37 @@ export class TracerBuilder {
     return this.withProtocol('http/protobuf');
   }
 
-  /** Whether credentials may be sent without TLS, and `host:port` means `http`. Without an argument: they may. */
+  /** Whether credentials may be sent without TLS, and `host:port` means `http`. */
   withInsecure(insecure = true): this {
     return this.#set({ insecure });
   }
 
-  /** Whether requests are compressed. Without an argument: with gzip; without this step: not at all. */
+  /** Whether requests are compressed, with gzip. Default without this step: they are not. */
   withCompression(compression: boolean | 'gzip' | 'none' = true): this {
     return this.#set({ compression: typeof compression === 'boolean' ? (compression ? 'gzip' : 'none') : compression });
   }
 
-  /** Deadline of one attempt in milliseconds: 1 to 600,000. Without this step: 10,000. */
+  /** Of one request, in milliseconds. */
   withTimeout(timeoutMillis: number): this {
     return this.#set({ timeoutMillis });
   }
 
-  /** Whether, how soon and how long a request that failed is sent again. Without this step: for 5 minutes. */
+  /** When a request that failed is sent again, and whether at all. */
   withRetry(steps: RetrySteps = {}): this {
     return this.#set({ retry: retryOptions(steps ?? {}) });
   }
 
-  /** `batch.delayMillis` (0 to 3,600,000; without this step 5,000) and `batch.maxSize` (1 to 65,536; 512). */
+  /** How long a batch waits to fill, in milliseconds, and how many spans it holds at most. */
   withBatchSettings(delayMillis: number, maxSize?: number): this {
     return this.#set({ batch: { ...this.#draft.batch, delayMillis, ...(maxSize !== undefined && { maxSize }) } });
   }
 
-  /** Spans a second on average, up to 1,000,000; more are dropped and counted. `0`, or without this step: no limit. */
+  /** Spans a second that the tenant may have on average; `0`: no limit. */
   withRateLimit(spansPerSecond: number): this {
     return this.#set({ spansPerSecond: spansPerSecond === 0 ? undefined : spansPerSecond });
   }
 
-  /** The resource attributes `service.name` and `service.version`. */
+  /** What the resource says about the service. */
   withService(name: string, version?: string): this {
     return this.#service({ name, ...(version !== undefined && { version }) });
   }
@@ -181,12 +181,12 @@ export class TracerBuilder {
     return this.#fromEnv('ENVIRONMENT', env, (text) => this.withEnvironment(text));
   }
 
-  /** Adds a resource attribute; it comes over what other steps make of the same key. */
+  /** A resource attribute. */
   withCustomAttribute(key: string, value: AttributeValue): this {
     return this.withCustomAttributes({ [key]: value });
   }
 
-  /** Adds resource attributes, as {@link TracerBuilder.withCustomAttribute} adds one. */
+  /** Resource attributes. */
   withCustomAttributes(attributes: Attributes): this {
     return this.#set({ attributes: { ...this.#draft.attributes, ...attributes } });
   }
@@ -211,7 +211,7 @@ export class TracerBuilder {
     return this.withSignals({ traces: false, metrics: false, logs: true });
   }
 
-  /** Whether points of metrics name a recent span of the tenant. Without an argument: they do; without this step: not. */
+  /** Whether points of metrics name a recent span of the tenant. */
   withExemplars(exemplars = true): this {
     return this.#set({ exemplars });
   }
@@ -266,12 +266,12 @@ export class TracerBuilder {
     return this.#fromEnv('DATACENTER', env, (text) => this.withDatacenter(text));
   }
 
-  /** Whether what the steps about the collector and the datacenter say is in the resource. Without this step: yes. */
+  /** Whether what `withCollector`, its like and {@link withDatacenter} say is in the resource, and not in headers only. */
   withEnrichResources(enrichResources = true): this {
     return this.#set({ enrichResources });
   }
 
-  /** Takes each variable that is set; none has to be. One that is not acceptable is an issue. Default: the process's. */
+  /** Takes each variable that is set; none has to be. */
   withAutoConfiguration(env?: Variables): this {
     const values = this.#read(undefined, env);
     const { API_KEY_ID: id, API_KEY_SECRET: secret } = values;
@@ -279,7 +279,7 @@ export class TracerBuilder {
     return this.#set(draftOf(values, this.#draft));
   }
 
-  /** The options that the steps stand for, as `configure` of a registry may return them; or every problem. Never throws. */
+  /** What `configure` of a registry may return for a tenant. Never throws. */
   options(): OptionsResult {
     const { options, issues } = this.assemble();
     const resolved = resolveStandaloneSettings({ ...options, ...this.#tenant() }, readHostPlatform().platform);
@@ -287,7 +287,7 @@ export class TracerBuilder {
     return all.length > 0 ? { ok: false, issues: all } : { ok: true, options };
   }
 
-  /** A tracer without a registry, or every problem. Never throws. */
+  /** A tracer without a registry. Never throws. */
   build(): BuildResult {
     const result = this.options();
     if (!result.ok) return result;
