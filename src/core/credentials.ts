@@ -65,11 +65,7 @@ export class Credentials {
     return { ok: true, credentials: new Credentials(id, secret, { ...rules }, headers) };
   }
 
-  /**
-   * As {@link Credentials.parse}, for keys that have to be good.
-   *
-   * @throws IsotraceError with code `config_invalid` and every problem in `issues`
-   */
+  /** @throws IsotraceError with code `config_invalid` and every problem in `issues` */
   static create(options: CredentialOptions): Credentials {
     const result = Credentials.parse(options);
     if (result.ok) return result.credentials;
@@ -82,7 +78,7 @@ export class Credentials {
     return this.#keyId;
   }
 
-  /** The headers that carry the key, by the rules; a new object each time. Not masked: this is what is sent. */
+  /** What a request carries; a new object each time. */
   headers(): HeaderRecord {
     return { ...this.#headers.reveal() };
   }
@@ -121,11 +117,10 @@ export class Credentials {
  * every attempt. What was sent before a replacement keeps its headers; what is sent again takes the new ones.
  */
 export class CredentialSource {
-  /** To be given as `destination.headers`: answers the headers of the present credentials at each attempt. */
+  /** For `destination.headers`. */
   readonly headers: () => HeaderRecord;
   #current: Credentials;
 
-  /** Begins with these. */
   constructor(credentials: Credentials) {
     this.#current = credentials;
     this.headers = () => this.#current.headers();
@@ -136,7 +131,7 @@ export class CredentialSource {
     return this.#current;
   }
 
-  /** Puts other credentials in place: from the next attempt on, also of requests that were tried before. */
+  /** From the next attempt on, of any request. */
   replace(credentials: Credentials): void {
     this.#current = credentials;
   }
