@@ -86,7 +86,10 @@ describe('isotrace dashboard and tail', () => {
     const short = await isotraceOnce(['run', '--port', '0', '--', 'true'], {
       env: { ISOTRACE_DASHBOARD_TOKEN: 'CANARY' },
     });
-    expect(short).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/ISOTRACE_DASHBOARD_TOKEN: .*16 to 512/) });
+    expect(short).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/ISOTRACE_DASHBOARD_TOKEN: .*16 to 512/),
+    });
     expect(short.stderr).not.toContain('CANARY');
   });
 
