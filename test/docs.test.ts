@@ -11,6 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Hono } from 'hono';
 import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { HONEYHIVE_VARIABLES } from '../src/compat/honeyhive-variables.ts';
 import { BUILDER_CONVENTIONS } from '../src/core/builder-conventions.ts';
 import { BUILDER_VARIABLES } from '../src/core/builder-variables.ts';
 import { ENVIRONMENT_VARIABLES } from '../src/infra/environment-variables.ts';
@@ -260,6 +261,11 @@ describe('the documentation', () => {
     const { variablePrefix } = BUILDER_CONVENTIONS;
     const names = Object.keys(BUILDER_VARIABLES).map((name) => `\`${variablePrefix}${name}\``);
     expect(names.filter((name) => !page.includes(name))).toEqual([]);
+  });
+
+  it("names every variable of HoneyHive's that is read", () => {
+    const page = readFileSync(new URL('docs/migrating.md', root), 'utf8');
+    expect(Object.keys(HONEYHIVE_VARIABLES).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });
 
   it('shows the values of all profiles as they are', () => {

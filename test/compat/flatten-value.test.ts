@@ -20,6 +20,29 @@ describe('flattenValue', () => {
     expect(flattenValue('p', [])).toEqual({});
   });
 
+  it('shows maps, sets and objects without properties of their own', () => {
+    const value = {
+      map: new Map<unknown, unknown>([
+        ['k', { x: 1 }],
+        [{}, 'by its place'],
+      ]),
+      set: new Set(['a']),
+      url: new URL('http://localhost/a'),
+      pattern: /a/g,
+      promise: Promise.resolve(),
+      empty: {},
+    };
+    expect(flattenValue('p', value)).toEqual({
+      'p.map.k.x': 1,
+      'p.map.1': 'by its place',
+      'p.set.0': 'a',
+      'p.url': 'http://localhost/a',
+      'p.pattern': '/a/g',
+      'p.promise': '[Promise]',
+    });
+    expect(Object.keys(flattenValue('p', { a: 1, b: 2, c: 3 }, 2))).toEqual(['p.a', 'p.b']);
+  });
+
   it('ends, whatever it is given', () => {
     const cyclic: Record<string, unknown> = { a: 1 };
     cyclic['self'] = cyclic;
