@@ -119,7 +119,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'migrating-1': { printed: ['2 disabled'], spans: ['place order'], others: ['place order'] },
   'migrating-2': { printed: ['answer to hello'], spans: ['answer'] },
   'migrating-3': { printed: ['42 1 1 1'], spans: ['checkout'] },
-  'migrating-4': { printed: ['true 1 true', 'depth load seconds tasks'] },
+  'migrating-4': { printed: ['true 1 error true', 'depth load seconds tasks'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'outgoing-1': { printed: ['200'], spans: ['GET', 'POST'] },
   'outgoing-2': { spans: ['load order', 'shop.Orders/Find', 'shop.Orders/Find'] },
