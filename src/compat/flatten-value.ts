@@ -1,25 +1,25 @@
 import { types } from 'node:util';
 import type { AttributeValue } from '@opentelemetry/api';
 import { serializeValue } from '../processing/serialize-value.ts';
-import { systemClock } from '../utils/clock.ts';
 import { cutString, printBigInt } from '../utils/cut-string.ts';
 import { recordKeys } from '../utils/record-keys.ts';
 
 const MAX_DEPTH = 8;
 const MAX_ATTRIBUTES = 256;
 const MAX_ELEMENTS = 1_024;
-const DEEP_BYTES = 8_192;
+const DEEP_LIMITS = { maxBytes: 8_192 };
+const OPAQUE_LIMITS = { maxBytes: 1_024, maxCount: 100 };
 /** Of all texts together and of one, in UTF-16 units. */
 const MAX_TEXT = 4 * 1_048_576;
 const MAX_TEXT_LENGTH = 1_048_576;
-const MAX_MILLIS = 20;
+/** Deep objects that are written as JSON; further ones are only named. */
+const MAX_JSON = 16;
 
 /**
  * The attributes that HoneyHive makes of a value (typescript-sdk, `setSpanAttributes`): one for each leaf of objects and
- * arrays, under dotted keys. Other than theirs it ends: cycles and what is deeper than 8 levels become JSON, and there are
- * `maxAttributes` of them at most, with 4 MiB of text, made within 20
- * milliseconds. Nor do maps, sets, bytes and objects without properties of their own, such as a `URL`, vanish.
- * What throws when it is read is left out. Never throws.
+ * arrays, under dotted keys. Other than theirs it ends: there are `maxAttributes` at most, with 4 MiB of text, and what is
+ * deeper than 8 levels becomes JSON. Nor do maps, sets, bytes and objects without properties of their own, such as a
+ * `URL`, vanish. What throws when it is read is left out. Never throws.
  */
 export function flattenValue(
   prefix: string,
@@ -27,7 +27,7 @@ export function flattenValue(
   maxAttributes = MAX_ATTRIBUTES,
 ): Record<string, AttributeValue> {
   const found: Record<string, AttributeValue> = Object.create(null);
-  const endsAt = systemClock.monotonic() + MAX_MILLIS;
+  let jsonLeft = MAX_JSON;
   let left = maxAttributes;
   let room = MAX_TEXT;
   const put = (key: string, leaf: AttributeValue): void => {
@@ -37,10 +37,10 @@ export function flattenValue(
     left -= 1;
     if (typeof shown === 'string') room -= shown.length;
   };
-  const putJson = (key: string, current: object): void => {
-    const maxMillis = endsAt - systemClock.monotonic();
-    if (maxMillis > 0) put(key, textOfJson(serializeValue(current, { maxBytes: DEEP_BYTES, maxMillis })));
-    else left = 0;
+  const putDeep = (key: string, current: object): void => {
+    const isNamed = jsonLeft <= 0;
+    jsonLeft -= 1;
+    put(key, isNamed ? nameOf(current) : textOfJson(serializeValue(current, DEEP_LIMITS)));
   };
   const add = (key: string, current: unknown, ancestors: readonly object[]): void => {
     if (left <= 0) return;
@@ -52,15 +52,17 @@ export function flattenValue(
       put(key, String(current));
     } else if (current instanceof Date || current instanceof Error || ArrayBuffer.isView(current)) {
       put(key, textOf(current));
-    } else if (ancestors.length >= MAX_DEPTH || ancestors.includes(current)) {
-      putJson(key, current);
+    } else if (ancestors.includes(current)) {
+      put(key, '[Circular]');
+    } else if (ancestors.length >= MAX_DEPTH) {
+      putDeep(key, current);
     } else {
       const inside = [...ancestors, current];
       for (const [part, read] of partsOf(current)) {
         if (left <= 0) return;
         attempt(() => add(`${key}.${part}`, read(), inside));
       }
-      if (isOpaque(current)) putJson(key, current);
+      if (isOpaque(current)) put(key, textOfJson(serializeValue(current, OPAQUE_LIMITS)));
     }
   };
   attempt(() => add(prefix, value, []));
@@ -95,6 +97,10 @@ function isOpaque(value: object): boolean {
   if (Array.isArray(value) || value instanceof Map || value instanceof Set) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype !== null && prototype !== Object.prototype && Object.keys(value).length === 0;
+}
+
+function nameOf(value: object): string {
+  return Array.isArray(value) ? '[Array]' : '[Object]';
 }
 
 /** A text by itself, anything else as it is written. */

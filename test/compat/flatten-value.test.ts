@@ -46,7 +46,11 @@ describe('flattenValue', () => {
   it('ends, whatever it is given', () => {
     const cyclic: Record<string, unknown> = { a: 1 };
     cyclic['self'] = cyclic;
-    expect(Object.keys(flattenValue('p', cyclic))).toEqual(['p.a', 'p.self']);
+    expect(flattenValue('p', cyclic)).toEqual({ 'p.a': 1, 'p.self': '[Circular]' });
+    let tangled: unknown = 'leaf';
+    for (let level = 0; level < 64; level += 1) tangled = [tangled, tangled];
+    const leaves = Object.values(flattenValue('p', tangled));
+    expect([leaves.length, leaves.filter((leaf) => leaf === '[Array]').length]).toEqual([256, 240]);
     const wide = Array.from({ length: 10_000 }, (_, index) => index);
     expect(Object.keys(flattenValue('p', wide))).toHaveLength(256);
     let deep: unknown = 1;
