@@ -15,7 +15,7 @@ import { type OtlpReceiver, refusedUrl } from '../support/otlp-receiver.ts';
 
 const LOGGER = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** The interfaces of its specification, as docs/migrating.md maps them. */
+/** The interfaces of its specification, as docs/migrating/codomyrmex.md maps them. */
 function interfacesOf(tracer: Tracer) {
   return {
     startSpan: (name: string, attributes: Attributes = {}, parent?: Span) =>
