@@ -69,7 +69,7 @@ function folderWith(name: string, content: string): string {
 
 const RUN = ['run', '--port', '0', '--', process.execPath, '-e'];
 
-describe('isotrace run, as a process', { timeout: 60_000 }, () => {
+describe('isotrace run, as a process', { timeout: 120_000 }, () => {
   it('passes every signal on as it is, and ends as the program does', async () => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
       const { child, printed, exitCode, text } = start([...RUN, PROGRAM]);
@@ -111,7 +111,7 @@ describe('isotrace run, as a process', { timeout: 60_000 }, () => {
   });
 });
 
-describe('isotrace, as a process', { timeout: 60_000 }, () => {
+describe('isotrace, as a process', { timeout: 120_000 }, () => {
   it('ends without a complaint when its reader has had enough', async () => {
     for (const args of [['dashboard', '--port', '0'], ['config']]) {
       const { child, exitCode, text } = start(args);
