@@ -149,6 +149,10 @@ describe('isotrace doctor', () => {
     expect(exitCode).toBe(1);
     for (const check of ['isotrace', '@opentelemetry/api', 'OpenTelemetry SDK'])
       expect(find(check)[0]?.status).toBe('problem');
+    expect(find('isotrace')[0]?.advice).toBe('npm install isotrace');
+    const cwd = project({});
+    writeFileSync(path.join(cwd, 'pnpm-lock.yaml'), '');
+    expect((await doctor([], { cwd })).find('isotrace')[0]?.advice).toBe('pnpm add isotrace');
     const old = [checkNode('v20.18.9'), checkNode('v18.0.0')].map(({ status }) => status);
     expect(old).toEqual(['problem', 'problem']);
     expect([checkNode('v20.19.0'), checkNode('v26.0.0')].map(({ status }) => status)).toEqual(['ok', 'ok']);

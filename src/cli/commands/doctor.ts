@@ -14,6 +14,7 @@ import { checkGlobals, checkModule } from '../doctor/check-module.ts';
 import { checkPackages, hasInstrumentations, isOfInterest } from '../doctor/check-packages.ts';
 import { type Finding, problem } from '../doctor/finding.ts';
 import { findPackages } from '../doctor/installed-packages.ts';
+import { packageManagerOf } from '../init/package-manager.ts';
 import { printable } from '../terminal.ts';
 import { wholeNumber } from '../whole-number.ts';
 import { stopped } from './dashboard.ts';
@@ -77,7 +78,11 @@ function checkFlags({ endpoint, header, protocol, module, tenant }: DoctorFlags)
 async function examine({ env, cwd, terminal }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
   const { endpoint, header: headers, protocol, module, tenant, timeout } = flags;
   const packages = findPackages(cwd, isOfInterest);
-  const findings = [checkNode(process.version), ...checkPackages(packages, cwd), ...checkEnvironment(env)];
+  const findings = [
+    checkNode(process.version),
+    ...checkPackages(packages, cwd, packageManagerOf(cwd, env)),
+    ...checkEnvironment(env),
+  ];
   const given = endpoint.map((url): DestinationOptions => ({ endpoint: url, headers, ...(protocol && { protocol }) }));
   const { found, wrong } = ofBuilder(env, findings);
   findings.push(...wrong);

@@ -1,4 +1,5 @@
 import { satisfies } from 'semver';
+import type { PackageManager } from '../init/package-manager.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { type InstalledPackage, isPlugAndPlay, resolvePackage } from './installed-packages.ts';
 
@@ -20,34 +21,38 @@ export function isOfInterest(name: string): boolean {
   return name === 'isotrace' || name.startsWith('@opentelemetry/') || OWNERS.includes(name);
 }
 
-/** Of the project in `folder`. */
-export function checkPackages(packages: readonly InstalledPackage[], folder: string): Finding[] {
+/** Of the project in `folder`; what to do about it is told in the words of its package manager. */
+export function checkPackages(
+  packages: readonly InstalledPackage[],
+  folder: string,
+  manager: PackageManager,
+): Finding[] {
   if (packages.length === 0 && isPlugAndPlay(folder)) return [PLUG_AND_PLAY];
   return [
-    checkApi(packages),
-    checkLines(packages),
-    ...checkPeers(packages, folder),
-    ...checkCopies(packages),
+    checkApi(packages, manager),
+    checkLines(packages, manager),
+    ...checkPeers(packages, folder, manager),
+    ...checkCopies(packages, manager),
     ...checkInstrumentations(packages),
     ...checkOwners(packages),
   ];
 }
 
 /** Two copies of the API have two globals: what one of them sets, users of the other do not see. */
-function checkApi(packages: readonly InstalledPackage[]): Finding {
+function checkApi(packages: readonly InstalledPackage[], { name: manager, add }: PackageManager): Finding {
   const copies = packages.filter(({ name }) => name === API);
   const [only] = copies;
-  if (only === undefined) return problem(API, 'it is not installed', `npm install ${API}`);
+  if (only === undefined) return problem(API, 'it is not installed', `${add} ${API}`);
   if (copies.length === 1) return ok(API, `one copy, ${only.version}`);
   const places = copies.map(({ path, version }) => `${version} in ${path}`).join(', ');
   const versions = new Set(copies.map(({ version }) => version));
-  const advice = `spans of one copy may be invisible to the other; "npm dedupe", or an override for ${API}`;
+  const advice = `spans of one copy may be invisible to the other; "${manager} dedupe", or an override for ${API}`;
   const message = `${copies.length} copies: ${places}`;
   return versions.size === 1 ? warning(API, message, advice) : problem(API, message, advice);
 }
 
 /** Objects of the 2.x and the 3.x SDKs do not fit each other. */
-function checkLines(packages: readonly InstalledPackage[]): Finding {
+function checkLines(packages: readonly InstalledPackage[], { add }: PackageManager): Finding {
   const check = 'OpenTelemetry SDK';
   const lines = new Map<string, string[]>();
   for (const { name, version, path } of packages) {
@@ -55,7 +60,7 @@ function checkLines(packages: readonly InstalledPackage[]): Finding {
     const line = `${version.split('.')[0]}.x`;
     lines.set(line, [...(lines.get(line) ?? []), path]);
   }
-  if (lines.size === 0) return problem(check, 'no package of it is installed', 'npm install @opentelemetry/sdk-trace');
+  if (lines.size === 0) return problem(check, 'no package of it is installed', `${add} @opentelemetry/sdk-trace`);
   const [line = ''] = lines.keys();
   if (lines.size === 1) return ok(check, `one line, ${line}`);
   const places = [...lines].map(([name, paths]) => `${name} in ${paths.slice(0, 3).join(', ')}`).join('; ');
@@ -67,13 +72,13 @@ function checkLines(packages: readonly InstalledPackage[]): Finding {
 }
 
 /** Of each peer the copy that isotrace gets, and of isotrace the one that the project gets. */
-function checkPeers(packages: readonly InstalledPackage[], folder: string): Finding[] {
+function checkPeers(packages: readonly InstalledPackage[], folder: string, { add }: PackageManager): Finding[] {
   const isotrace = resolvePackage(folder, 'isotrace') ?? packages.find(({ name }) => name === 'isotrace');
-  if (isotrace === undefined) return [problem('isotrace', 'it is not installed here', 'npm install isotrace')];
+  if (isotrace === undefined) return [problem('isotrace', 'it is not installed here', `${add} isotrace`)];
   const findings = Object.entries(isotrace.peers).flatMap(([name, range]): Finding[] => {
     const copy = resolvePackage(isotrace.location, name) ?? resolvePackage(folder, name);
     const isOptional = isotrace.optionalPeers.has(name);
-    const advice = `npm install "${name}@${range}"`;
+    const advice = `${add} "${name}@${range}"`;
     if (copy === undefined) {
       return isOptional ? [] : [problem(name, `it is not installed; isotrace needs ${range}`, advice)];
     }
@@ -86,12 +91,12 @@ function checkPeers(packages: readonly InstalledPackage[], folder: string): Find
   return findings.length > 0 ? findings : [ok('peers', 'all that isotrace needs are there')];
 }
 
-function checkCopies(packages: readonly InstalledPackage[]): Finding[] {
+function checkCopies(packages: readonly InstalledPackage[], { name: manager }: PackageManager): Finding[] {
   const copies = packages.filter(({ name }) => name === 'isotrace');
   if (copies.length < 2) return [];
   const places = copies.map(({ path, version }) => `${version} in ${path}`).join(', ');
   const message = `${copies.length} copies: ${places}`;
-  return [warning('isotrace', message, 'a registry of one has none of the tenants of the other; "npm dedupe"')];
+  return [warning('isotrace', message, `a registry of one has none of the tenants of the other; "${manager} dedupe"`)];
 }
 
 const PLUG_AND_PLAY = warning(
