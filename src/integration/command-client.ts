@@ -4,7 +4,7 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import { readIntegers } from '../utils/read-integers.ts';
 import type { CommandDispatcher, CommandFailure, CommandResult } from './command.ts';
 import { type CommandsEndMessage, type CommandsMessage, readAnswers } from './command-message.ts';
-import { listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
+import { isTarget, listenTo, onEnd, sendTo, targetIssue, type WorkerTarget } from './worker-endpoint.ts';
 
 /** Bounds of a client's queue and of its patience. */
 export interface CommandClientOptions {
@@ -89,15 +89,17 @@ export class ChannelClient implements AsyncDisposable {
   #drained: (() => void)[] = [];
   #stopListening: (() => void) | undefined;
   readonly #stopWatching: () => void;
-  #state: 'open' | 'closing' | 'closed' = 'open';
+  #state: 'open' | 'closing' | 'closed';
 
   constructor(target: WorkerTarget, options: CommandClientOptions, clock: Clock) {
     this.#target = target;
     this.#clock = clock;
     const { values, issues } = readIntegers(options, BOUNDS);
     this.#settings = values;
-    this.issues = issues;
-    this.#stopWatching = onEnd(target, () => this.#end());
+    const isUsable = isTarget(target);
+    this.issues = isUsable ? issues : [...issues, targetIssue(target)];
+    this.#state = isUsable ? 'open' : 'closed';
+    this.#stopWatching = isUsable ? onEnd(target, () => this.#end()) : () => undefined;
   }
 
   dispatch(command: unknown): Promise<CommandResult> {
@@ -244,7 +246,8 @@ export class ChannelClient implements AsyncDisposable {
   #watch(): void {
     if (this.#timer !== undefined) return;
     for (const { deadline } of this.#sent.values()) {
-      this.#timer = this.#clock.schedule(() => this.#expire(), deadline - this.#clock.monotonic());
+      // Of a port that was closed before nobody tells, and nothing else keeps the worker: it waits for its answer.
+      this.#timer = this.#clock.schedule(() => this.#expire(), deadline - this.#clock.monotonic(), true);
       return;
     }
   }

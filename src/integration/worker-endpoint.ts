@@ -1,5 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import type { MessagePort, Worker } from 'node:worker_threads';
+import type { ConfigIssue } from '../utils/errors.ts';
+import { hasMethods } from '../utils/option-checks.ts';
+import { describeKind } from '../utils/secret.ts';
 
 /** The other side of a channel: for the parent its worker, child or a port; for those `parentPort`, `process` or a port. */
 export type WorkerTarget = MessagePort | Worker | ChildProcess | NodeJS.Process;
@@ -11,6 +14,17 @@ interface Endpoint {
   readonly connected?: boolean;
   on(event: string, listener: (message: unknown) => void): unknown;
   off(event: string, listener: (message: unknown) => void): unknown;
+}
+
+/** Whether one can listen to it; `parentPort` is `null` in the main thread. Never throws. */
+export function isTarget(value: unknown): value is WorkerTarget {
+  return hasMethods(value, ['on', 'off']);
+}
+
+/** What is wrong with a target that is none. */
+export function targetIssue(value: unknown): ConfigIssue {
+  const accepted = 'a MessagePort, a Worker, a ChildProcess, or the process that is one';
+  return { option: 'target', accepted, received: describeKind(value) };
 }
 
 /** Events after which nothing more comes: of ports, and of workers. */

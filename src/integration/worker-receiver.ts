@@ -3,6 +3,7 @@ import { type IntegrationHost, integrationHostOf, runtimeOf } from '../core/inte
 import { receiveSpan } from '../core/received-span.ts';
 import type { TracerRegistry } from '../core/registry.ts';
 import type { TracerBase } from '../core/tracer-base.ts';
+import type { TracerRuntime } from '../core/tracer-runtime.ts';
 import { listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
 import { accountOf, batchOf, kindOf, readSpans, type SpanIn, type WorkerAccount } from './worker-message.ts';
 
@@ -77,24 +78,26 @@ export class WorkerReceiver implements Disposable {
       this.close();
       return;
     }
-    for (const span of readSpans(message)) {
-      if (this.#take(span)) this.#taken += 1;
+    const { spans, more } = readSpans(message);
+    for (const span of spans) {
+      if (span !== undefined && this.#take(span)) this.#taken += 1;
       else this.#refused += 1;
     }
+    this.#refused += more;
+    const unreadable = spans.filter((span) => span === undefined).length + more;
+    if (unreadable > 0) this.#runtime().path.discard('unserializable', unreadable);
     const batch = batchOf(message);
     // A worker that is gone needs no answer.
     if (batch !== undefined) sendTo(this.#target, { isotrace: 'taken', version: 1, batch }, () => undefined);
   }
 
+  #take({ scope: { name, version }, span }: SpanIn): boolean {
+    return receiveSpan(this.#runtime(), this.#registry.routing.router.scope(name, version), span);
+  }
+
   /** The tenant may have been evicted since the last message: each asks for it again. */
-  #take(received: SpanIn | undefined): boolean {
-    const runtime = runtimeOf(this.#registry, this.#tenantId);
-    if (received === undefined) {
-      runtime.path.discard('unserializable', 1);
-      return false;
-    }
-    const { name, version } = received.scope;
-    return receiveSpan(runtime, this.#registry.routing.router.scope(name, version), received.span);
+  #runtime(): TracerRuntime {
+    return runtimeOf(this.#registry, this.#tenantId);
   }
 
   #ended(): void {

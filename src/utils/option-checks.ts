@@ -50,7 +50,12 @@ export function objectWith<T extends object>(...methods: readonly (keyof T & str
   };
 }
 
+/** Never throws; what cannot be read has no methods. */
 export function hasMethods(value: unknown, methods: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function');
+  try {
+    return methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function');
+  } catch {
+    return false;
+  }
 }

@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -30,6 +32,10 @@ async function ask(port: MessagePort, message: object): Promise<{ readonly answe
   const answered = once(port, 'message');
   port.postMessage({ isotrace: 'commands', version: 1, ...message });
   return ((await answered) as [{ answers: { result: object }[] }])[0];
+}
+
+function raise(): never {
+  throw new Error('it cannot be read');
 }
 
 describe('commands of workers', () => {
@@ -214,6 +220,37 @@ describe('the channel of commands', () => {
     expect(received.stats()).toMatchObject({ refused: 1, failed: { invalid: 10_000 } });
   });
 
+  it('looks at no more of a message than it can execute, however long that says it is', async () => {
+    const { registry, receivers } = await startTenants(TENANTS);
+    const { port1, port2 } = openChannel();
+    const received = receiveCommands(registry, 'acme', port1);
+    // A few bytes on the channel.
+    const commands: unknown[] = new Array(2 ** 32 - 1);
+    commands[0] = { type: 'emitLog', message: 'kept' };
+    const answers: { id: number; result: object }[] = [];
+    port2.on('message', (message: { answers: typeof answers }) => void answers.push(...message.answers));
+    port2.postMessage({ isotrace: 'commands', version: 1, first: 0, commands });
+    await vi.waitUntil(() => answers.length === 10_001);
+    const refused = 2 ** 32 - 1 - 10_000;
+    expect(answers.find(({ id }) => id === 10_000)?.result).toMatchObject({ ok: false, reason: 'queue_full' });
+    expect(received.stats()).toMatchObject({ refused, dispatched: 10_000, succeeded: 1, failed: { invalid: 9_999 } });
+    await registry.flush();
+    expect(logsOf(receivers.acme).map(({ body }) => body)).toEqual(['kept']);
+  });
+
+  it('of a target that is none takes nothing, and says so', async () => {
+    const { registry } = await startTenants(TENANTS);
+    const hostile = new Proxy({}, { get: () => raise(), has: () => raise() });
+    for (const target of [null, undefined, {}, 5, hostile]) {
+      const received = receiveCommands(registry, 'acme', target as never);
+      const client = createCommandClient(target as never);
+      expect([received.issues, client.issues]).toMatchObject([[{ option: 'target' }], [{ option: 'target' }]]);
+      expect(received.stats().state).toBe('closed');
+      expect(await client.dispatch({ type: 'flush' })).toMatchObject({ ok: false, reason: 'channel_closed' });
+      await client.close();
+    }
+  });
+
   it('answers commands of its own, also when the answer is no plain data', async () => {
     const { registry } = await startTenants(TENANTS);
     const { port1, port2 } = openChannel();
@@ -313,6 +350,25 @@ describe('a command client', () => {
     expect([await good, await none]).toMatchObject([{ ok: true }, { ok: false, reason: 'invalid' }]);
     expect(received.stats()).toMatchObject({ malformed: 0, succeeded: 1, failed: { invalid: 1 } });
   });
+
+  it(
+    'keeps its worker until the time for the answer is over, also when the channel was closed before',
+    async () => {
+      const source = `import { MessageChannel } from 'node:worker_threads';
+      import { createCommandClient } from './src/commands-client.ts';
+      const { port1, port2 } = new MessageChannel();
+      const alive = setInterval(() => undefined, 1_000);
+      port1.close();
+      await new Promise((resolve) => port2.once('close', resolve));
+      clearInterval(alive);
+      const client = createCommandClient(port2, { answerTimeoutMillis: 100 });
+      console.log((await client.dispatch({ type: 'flush' })).reason);`;
+      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source]);
+      const [[code], printed] = await Promise.all([once(child, 'exit'), text(child.stdout)]);
+      expect([code, printed.trim()]).toEqual([0, 'unanswered']);
+    },
+    LIMIT,
+  );
 
   it('of a parent that is gone answers what waits, and what comes after', async () => {
     const { port1, port2 } = openChannel();
