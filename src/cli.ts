@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { runCli } from './cli/program.ts';
 import { Terminal } from './cli/terminal.ts';
+import { checkCompatVariables } from './compat/check-variables.ts';
 import { processVariables } from './infra/environment.ts';
 
 const { stdin, stdout, stderr } = process;
@@ -21,4 +22,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   cwd: process.cwd(),
   signal: controller.signal,
   startDashboard: async (choices) => (await import('./dashboard/server/start-dashboard.ts')).startDashboard(choices),
+  checkVariables: checkCompatVariables,
 });

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ConfigIssue } from '../utils/errors.ts';
 import type { Terminal } from './terminal.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -32,6 +33,8 @@ export interface CliHost {
   /** Aborted when the user wants to stop. */
   readonly signal: AbortSignal;
   startDashboard(choices: DashboardChoices): Promise<RunningDashboard>;
+  /** What is wrong with the variables that other systems' names are for. */
+  checkVariables(env: Variables): readonly ConfigIssue[];
 }
 
 /** What the process ends with. */

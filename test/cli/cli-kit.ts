@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import type { CliHost } from '../../src/cli/cli-host.ts';
 import { runCli } from '../../src/cli/program.ts';
 import { Terminal, type TerminalStream } from '../../src/cli/terminal.ts';
+import { checkCompatVariables } from '../../src/compat/check-variables.ts';
 import { startDashboard } from '../../src/dashboard.ts';
 
 interface RunOptions {
@@ -43,6 +44,7 @@ export function isotrace(
     cwd,
     signal: controller.signal,
     startDashboard,
+    checkVariables: checkCompatVariables,
   };
   const exitCode = runCli(args, host);
   onTestFinished(async () => {

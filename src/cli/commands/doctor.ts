@@ -57,10 +57,14 @@ export function doctorCommand(host: CliHost, outcome: Outcome): Command {
     });
 }
 
-async function examine({ env, cwd }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
+async function examine({ checkVariables, cwd, env }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
   const { endpoint, header: headers, protocol, module, tenant, timeout } = flags;
   const packages = findPackages(cwd, isOfInterest);
-  const findings = [checkNode(process.version), ...checkPackages(packages), ...checkEnvironment(env)];
+  const findings = [
+    checkNode(process.version),
+    ...checkPackages(packages),
+    ...checkEnvironment(env, checkVariables(env)),
+  ];
   const given = endpoint.map((url): DestinationOptions => ({ endpoint: url, headers, ...(protocol && { protocol }) }));
   const { found, wrong } = ofBuilder(env, findings);
   findings.push(...wrong);
