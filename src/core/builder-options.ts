@@ -103,11 +103,11 @@ export function draftOf(values: BuilderValues, draft: BuilderDraft): BuilderDraf
 
 /** When what could not be sent is sent again, in the terms of a builder's step. */
 export interface RetrySteps {
-  /** Default: `true`. */
+  /** `false`: a request is sent once. Default: `true`. */
   enabled?: boolean | undefined;
-  /** Times `backoffMillis` it is how long a batch is tried. Default: 3. */
+  /** A request is given up so many times `backoffMillis` after its first attempt. Default: 3. */
   maxRetries?: number | undefined;
-  /** Upper end of the first delay; later ones are up to twice as long. Default: 5,000. */
+  /** Upper end of the first delay in milliseconds; later ones are up to twice as long. Default: 5,000. */
   backoffMillis?: number | undefined;
 }
 

@@ -11,4 +11,5 @@ export type BuildResult =
 /** Options, or what is wrong. */
 export type OptionsResult =
   | { readonly ok: true; readonly options: TracerOptions }
+  /** Every problem of the steps, the variables and the options; secrets are masked. */
   | { readonly ok: false; readonly issues: readonly ConfigIssue[] };

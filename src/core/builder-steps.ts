@@ -26,7 +26,7 @@ export abstract class BuilderSteps {
     this.conventions = conventions;
   }
 
-  /** Whose tracer is built. */
+  /** Whose tracer is built: 1 to 128 printable characters. Without this step: `default`. */
   withTenant(tenantId: string): this {
     return this.tell({ tenantId }, 'TENANT');
   }
@@ -40,7 +40,7 @@ export abstract class BuilderSteps {
     return this.tell({ options: { ...this.draft.options, ...copy } });
   }
 
-  /** Of a destination whose credentials stay as they are, or of one whose credentials are replaced at times. */
+  /** The credentials of the destination: fixed ones, or a source whose credentials are replaced while the process runs. */
   withCredentials(credentials: Credentials | CredentialSource): this {
     if (isCredentials(credentials)) return this.#credentials(credentials);
     const accepted = 'Credentials or CredentialSource';
@@ -58,7 +58,7 @@ export abstract class BuilderSteps {
     return this.tell({ endpoint }, 'ENDPOINT');
   }
 
-  /** The path of one signal in place of what is appended to the endpoint. */
+  /** The path for traces, with `/` in front, in place of `/v1/traces` at the end of the endpoint. Not for `grpc`. */
   withTracesEndpoint(path: string): this {
     return this.#path({ traces: path }, 'TRACES_ENDPOINT');
   }
@@ -88,23 +88,26 @@ export abstract class BuilderSteps {
     return this.withProtocol('http/protobuf');
   }
 
-  /** Whether credentials may be sent without TLS, and `host:port` means `http`. */
+  /** Whether credentials may be sent without TLS, and `host:port` means `http`. Without an argument: they may. */
   withInsecure(insecure = true): this {
     return this.tell({ insecure }, 'INSECURE');
   }
 
-  /** Whether requests are compressed, with gzip. Default without this step: they are not. */
+  /** Whether requests are compressed. Without an argument: with gzip; without this step: not at all. */
   withCompression(compression: boolean | 'gzip' | 'none' = true): this {
     const given = typeof compression === 'boolean' ? (compression ? 'gzip' : 'none') : compression;
     return this.tell({ compression: given }, 'COMPRESSION');
   }
 
-  /** Of one request, in milliseconds. */
+  /** Deadline of one attempt in milliseconds: 1 to 600,000. Without this step: 10,000. */
   withTimeout(timeoutMillis: number): this {
     return this.tell({ timeoutMillis }, 'TIMEOUT');
   }
 
-  /** When a request that failed is sent again, and whether at all; what is not named stays as it was. */
+  /**
+   * Whether, how soon and how long a request that failed is sent again; what is not named stays as it was, except that it
+   * is sent again. Without this step: for 5 minutes.
+   */
   withRetry(steps: RetrySteps = {}): this {
     const { enabled = true, ...copy } = this.#copy('withRetry', steps);
     const retry = { ...(this.draft.retry ?? DEFAULT_RETRY), ...(defined(copy) as Partial<RetryPlan>), enabled };
@@ -114,7 +117,10 @@ export abstract class BuilderSteps {
     return this.tell({ retry }, ...named);
   }
 
-  /** How long a batch waits to fill, in milliseconds, and how many spans it holds at most; `undefined` changes nothing. */
+  /**
+   * `batch.delayMillis` (0 to 3,600,000; without this step 5,000) and `batch.maxSize` (1 to 65,536; 512); `undefined`
+   * changes nothing.
+   */
   withBatchSettings(delayMillis?: number, maxSize?: number): this {
     const named: BuilderVariable[] = [];
     if (delayMillis !== undefined) named.push('BATCH_TIMEOUT');
@@ -122,12 +128,12 @@ export abstract class BuilderSteps {
     return this.tell({ batch: { ...this.draft.batch, ...defined({ delayMillis, maxSize }) } }, ...named);
   }
 
-  /** Spans a second that the tenant may have on average; `0`: no limit. */
+  /** Spans a second on average, up to 1,000,000; more are dropped and counted. `0`, or without this step: no limit. */
   withRateLimit(spansPerSecond: number): this {
     return this.tell({ spansPerSecond }, 'RATE_LIMIT');
   }
 
-  /** What the resource says about the service. */
+  /** The resource attributes `service.name` and `service.version`. */
   withService(name: string, version?: string): this {
     if (version === undefined) return this.#service({ name }, 'SERVICE_NAME');
     return this.#service({ name, version }, 'SERVICE_NAME', 'SERVICE_VERSION');
@@ -143,12 +149,12 @@ export abstract class BuilderSteps {
     return this.tell({ environment }, 'ENVIRONMENT');
   }
 
-  /** A resource attribute. */
+  /** Adds a resource attribute; it comes over what other steps make of the same key. */
   withCustomAttribute(key: string, value: AttributeValue): this {
     return this.#named('withCustomAttribute', key, () => this.withCustomAttributes({ [key]: value }));
   }
 
-  /** Resource attributes. */
+  /** Adds resource attributes, as {@link withCustomAttribute} adds one. */
   withCustomAttributes(attributes: Attributes): this {
     const copy = this.#copy('withCustomAttributes', attributes);
     return this.tell({ attributes: { ...this.draft.attributes, ...copy } });
@@ -177,7 +183,7 @@ export abstract class BuilderSteps {
     return this.withSignals({ traces: false, metrics: false, logs: true });
   }
 
-  /** Whether points of metrics name a recent span of the tenant. */
+  /** Whether points of metrics name a recent span of the tenant. Without an argument: they do; without this step: not. */
   withExemplars(exemplars = true): this {
     return this.tell({ exemplars }, 'ENABLE_EXEMPLARS');
   }
@@ -218,7 +224,7 @@ export abstract class BuilderSteps {
     return this.#identity({ datacenter }, 'DATACENTER');
   }
 
-  /** Whether what `withCollector…` and {@link withDatacenter} say is in the resource, and not in headers only. */
+  /** Whether what the `withCollector…` steps and {@link withDatacenter} say is in the resource. Without this step: yes. */
   withEnrichResources(enrichResources = true): this {
     return this.tell({ enrichResources }, 'ENRICH_RESOURCES');
   }

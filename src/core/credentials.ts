@@ -64,7 +64,7 @@ export class Credentials {
     Object.freeze(this);
   }
 
-  /** Never throws. */
+  /** Checks a key and its secret by their rules: credentials, or every problem with them. Never throws. */
   static parse(options: CredentialOptions): CredentialResult {
     const log = new IssueLog();
     const reader = OptionReader.open(options ?? {}, '', KNOWN, log);
@@ -77,7 +77,11 @@ export class Credentials {
     return { ok: true, credentials: new Credentials(id, secret, rules, headers) };
   }
 
-  /** @throws IsotraceError with code `config_invalid` and every problem in `issues` */
+  /**
+   * As {@link Credentials.parse}, for keys that have to be good.
+   *
+   * @throws IsotraceError with code `config_invalid` and every problem in `issues`
+   */
   static create(options: CredentialOptions): Credentials {
     const result = Credentials.parse(options);
     if (result.ok) return result.credentials;
@@ -90,7 +94,7 @@ export class Credentials {
     return this.#keyId;
   }
 
-  /** What a request carries; a new object each time. */
+  /** The headers that carry the key, by the rules; a new object each time. Not masked: this is what is sent. */
   headers(): HeaderRecord {
     return { ...this.#headers.reveal() };
   }
@@ -129,7 +133,7 @@ export class Credentials {
  * every attempt. What was sent before a replacement keeps its headers; what is sent again takes the new ones.
  */
 export class CredentialSource {
-  /** For `destination.headers`. */
+  /** To be given as `destination.headers`: answers the headers of the present credentials at each attempt. */
   readonly headers: () => HeaderRecord;
   #current: Credentials;
 
@@ -148,7 +152,10 @@ export class CredentialSource {
     return this.#current;
   }
 
-  /** From the next attempt on, of any request. Answers whether they are credentials: what is none changes nothing. */
+  /**
+   * Puts other credentials in place: from the next attempt on, also of requests that were tried before. Answers whether
+   * it did; what is no credentials changes nothing.
+   */
   replace(credentials: Credentials): boolean {
     if (!(credentials instanceof Credentials)) return false;
     this.#current = credentials;

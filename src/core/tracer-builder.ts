@@ -78,7 +78,7 @@ export class TracerBuilder extends BuilderSteps {
     return this.#fromEnv('DATACENTER', env, (text) => this.withDatacenter(text));
   }
 
-  /** Takes each variable that is set; none has to be. */
+  /** Takes each variable that is set; none has to be. One that is not acceptable is an issue. Default: the process's. */
   withAutoConfiguration(env?: Variables): this {
     const values = this.#read(undefined, env);
     if (values.API_KEY_ID !== undefined || values.API_KEY_SECRET !== undefined) this.#key(values);
@@ -87,7 +87,7 @@ export class TracerBuilder extends BuilderSteps {
     return this.tell(draftOf(values, this.draft));
   }
 
-  /** What `configure` of a registry may return for a tenant. Never throws. */
+  /** The options that the steps stand for, as `configure` of a registry may return them; or every problem. Never throws. */
   options(): OptionsResult {
     let assembled: ReturnType<typeof this.assemble>;
     try {
@@ -103,7 +103,7 @@ export class TracerBuilder extends BuilderSteps {
     return all.length > 0 ? { ok: false, issues: all } : { ok: true, options };
   }
 
-  /** A tracer without a registry. Never throws. */
+  /** A tracer without a registry, or every problem. Never throws. */
   build(): BuildResult {
     const result = this.options();
     if (!result.ok) return result;

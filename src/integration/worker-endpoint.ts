@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { MessagePort, Worker } from 'node:worker_threads';
 import type { ConfigIssue } from '../utils/errors.ts';
-import { hasMethods } from '../utils/option-checks.ts';
+import { providesMethods } from '../utils/option-checks.ts';
 import { describeKind } from '../utils/secret.ts';
 
 /** The other side of a channel: for the parent its worker, child or a port; for those `parentPort`, `process` or a port. */
@@ -18,7 +18,7 @@ interface Endpoint {
 
 /** Whether one can listen to it; `parentPort` is `null` in the main thread. Never throws. */
 export function isTarget(value: unknown): value is WorkerTarget {
-  return hasMethods(value, ['on', 'off']);
+  return providesMethods(value, ['on', 'off']);
 }
 
 /** What is wrong with a target that is none. */

@@ -2,7 +2,7 @@ import type { TracerRegistry } from '../../core/registry.ts';
 import type { TracerBase } from '../../core/tracer-base.ts';
 import { type Clock, systemClock } from '../../utils/clock.ts';
 import type { ConfigIssue } from '../../utils/errors.ts';
-import { hasMethods, objectWith } from '../../utils/option-checks.ts';
+import { objectWith, providesMethods } from '../../utils/option-checks.ts';
 import { elementsOf, IssueLog, OptionReader } from '../../utils/option-reader.ts';
 import { readIntegers } from '../../utils/read-integers.ts';
 import { describeKind } from '../../utils/secret.ts';
@@ -85,8 +85,8 @@ function readSource(target: unknown, scope: TenantScope, issues: ConfigIssue[]):
   const reader = OptionReader.open(target ?? {}, 'target', TARGET_KEYS, log);
   const [store, registry, url, token] = TARGET_NAMES.map((name) => reader?.get(name));
   issues.push(...log.list());
-  if (hasMethods(store, METHODS)) {
-    const isRegistry = hasMethods(registry, ['entries']);
+  if (providesMethods(store, METHODS)) {
+    const isRegistry = providesMethods(registry, ['entries']);
     if (registry !== undefined && !isRegistry)
       issues.push({ option: 'registry', accepted: 'a TracerRegistry', received: describeKind(registry) });
     return storeSource(
