@@ -117,7 +117,7 @@ export class TelemetryFlowBuilder extends TracerBuilder {
     const { options } = this.assemble();
     const { tenantId } = tracer;
     const renew = (): Tracer => createTracer({ ...options, tenantId });
-    const config = telemetryFlowConfig(options, this.#api);
+    const config = telemetryFlowConfig(options, this.draft, this.#api);
     return { ok: true, tracer, client: new TelemetryFlowClient(tracer, { config, renew }) };
   }
 

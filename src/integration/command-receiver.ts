@@ -18,6 +18,8 @@ export interface CommandReceiverStats extends CommandStats {
   readonly malformed: number;
   /** Commands that were not executed because too many were under way. */
   readonly refused: number;
+  /** Answers that were not sent because the worker reads none. */
+  readonly unanswered: number;
   /** Commands that the worker said it has dropped itself. */
   readonly droppedByWorker: number;
 }
@@ -39,6 +41,8 @@ export interface CommandReceiver<Custom extends CustomMessages = Record<never, n
 
 /** Commands whose handlers, or whose flush, have not answered yet; and commands of one message. */
 const MAX_UNDER_WAY = 10_000;
+/** Answers on their way to a child process that does not read them. */
+const MAX_LEAVING = 20_000;
 
 /**
  * In the parent: executes what a worker's command client sends for `tenantId`, whatever the worker says. `target` is the
@@ -64,6 +68,8 @@ class ChannelReceiver implements Disposable {
   #state: CommandReceiverStats['state'] = 'open';
   #malformed = 0;
   #refused = 0;
+  #unanswered = 0;
+  #leaving = 0;
   #droppedByWorker = 0;
   #underWay = 0;
   #answers: CommandAnswer[] = [];
@@ -87,8 +93,15 @@ class ChannelReceiver implements Disposable {
   }
 
   stats(): CommandReceiverStats {
-    const told = { malformed: this.#malformed, refused: this.#refused, droppedByWorker: this.#droppedByWorker };
-    return { tenantId: this.#tenantId, state: this.#state, ...told, ...this.#bus.stats() };
+    return {
+      tenantId: this.#tenantId,
+      state: this.#state,
+      malformed: this.#malformed,
+      refused: this.#refused,
+      unanswered: this.#unanswered,
+      droppedByWorker: this.#droppedByWorker,
+      ...this.#bus.stats(),
+    };
   }
 
   close(): void {
@@ -153,12 +166,21 @@ class ChannelReceiver implements Disposable {
   }
 
   #send(answers: readonly CommandAnswer[]): void {
+    const { length } = answers;
+    if (this.#leaving + length > MAX_LEAVING) {
+      this.#unanswered += length;
+      return;
+    }
     const message: AnswersMessage = { isotrace: 'answers', version: 1, answers };
-    sendTo(this.#target, message, () => {
+    const failed = (): void => {
       // A worker that is gone needs no answer.
       if (this.#state === 'lost') return;
-      if (answers.length > 1) for (const one of answers) this.#send([one]);
+      if (length > 1) for (const one of answers) this.#send([one]);
       else for (const { id, result } of answers) this.#sendInstead(id, result);
+    };
+    this.#leaving += length;
+    sendTo(this.#target, message, failed, () => {
+      this.#leaving -= length;
     });
   }
 

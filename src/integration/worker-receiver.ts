@@ -23,6 +23,9 @@ export interface WorkerStats {
   readonly unsent: number;
 }
 
+/** Answers on their way. */
+const MAX_LEAVING = 10_000;
+
 /**
  * Takes over what a worker of one tenant records. The tenant was named when this was made; nothing that the worker says
  * can change it. No method throws.
@@ -36,6 +39,7 @@ export class WorkerReceiver implements Disposable {
   #state: WorkerStats['state'] = 'open';
   #taken = 0;
   #refused = 0;
+  #leaving = 0;
   #account: WorkerAccount = { ended: 0, dropped: 0 };
 
   constructor(registry: TracerRegistry<TracerBase>, tenantId: string, target: WorkerTarget) {
@@ -87,8 +91,14 @@ export class WorkerReceiver implements Disposable {
     const unreadable = spans.filter((span) => span === undefined).length + more;
     if (unreadable > 0) this.#runtime().path.discard('unserializable', unreadable);
     const batch = batchOf(message);
+    // A child process that reads no answers gets none.
+    if (batch === undefined || this.#leaving >= MAX_LEAVING) return;
+    this.#leaving += 1;
+    const gone = (): void => {
+      this.#leaving -= 1;
+    };
     // A worker that is gone needs no answer.
-    if (batch !== undefined) sendTo(this.#target, { isotrace: 'taken', version: 1, batch }, () => undefined);
+    sendTo(this.#target, { isotrace: 'taken', version: 1, batch }, () => undefined, gone);
   }
 
   #take({ scope: { name, version }, span }: SpanIn): boolean {

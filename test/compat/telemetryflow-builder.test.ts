@@ -274,6 +274,33 @@ describe('the TelemetryFlow builder', () => {
     );
   });
 
+  it('tells what it made of its steps, and nothing of the key', () => {
+    const built = required('http://user-of-the-url.test:4318/base?key=CANARY')
+      .withHttp()
+      .withInsecure()
+      .withServiceNamespace('web')
+      .withEnvironment('qa')
+      .withCollectorId('c-1')
+      .withCollectorTag('rack', '7')
+      .withCustomAttribute('team', 'core')
+      .withRetry(true, 2, 500)
+      .withRateLimit(50)
+      .withTracesOnly();
+    const { config } = untilTheEnd(built.mustBuild());
+    expect(config).toEqual({
+      ...{ serviceName: 'shop', serviceVersion: '1.0.0', serviceNamespace: 'web', environment: 'qa' },
+      ...{ endpoint: 'http://user-of-the-url.test:4318/base', protocol: 'http/protobuf', insecure: true },
+      ...{ compression: true, timeoutMillis: 30_000, enabledSignals: ['traces'], exemplars: true },
+      ...{ useV2Api: true, v2Only: false, batchDelayMillis: 10_000, batchMaxSize: 512, rateLimit: 50 },
+      retry: { enabled: true, maxRetries: 2, backoffMillis: 500 },
+      collector: { id: 'c-1', datacenter: 'default', tags: { rack: '7' } },
+      customAttributes: { team: 'core' },
+    });
+    expect(JSON.stringify(config)).not.toContain('CANARY');
+    expect(untilTheEnd(required().mustBuild()).config).toMatchObject({ retry: undefined, rateLimit: undefined });
+    expect(() => Object.assign(config as object, { serviceName: 'other' })).toThrow(TypeError);
+  });
+
   it('keeps to what withOptions says over its defaults', () => {
     const options = optionsOf(
       newBuilder().withOptions({

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type CommandReceiver, receiveCommands } from '../../../src/commands.ts';
 import { createCommandClient } from '../../../src/commands-client.ts';
@@ -32,6 +32,13 @@ async function ask(port: MessagePort, message: object): Promise<{ readonly answe
   const answered = once(port, 'message');
   port.postMessage({ isotrace: 'commands', version: 1, ...message });
   return ((await answered) as [{ answers: { result: object }[] }])[0];
+}
+
+/** A child process with a channel to this one. */
+function spawnProgram(source: string): ChildProcess {
+  const child = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
 }
 
 function raise(): never {
@@ -106,6 +113,52 @@ describe('commands of workers', () => {
       await registry.flush();
       const [, open] = receivers.acme.spans();
       expect([open?.name, open?.attributes]).toEqual(['lost left open', { 'isotrace.abandoned': 'worker_lost' }]);
+    },
+    LIMIT,
+  );
+});
+
+describe('a child process', () => {
+  it(
+    'that reads no answers gets none, and fills no memory of its parent',
+    async () => {
+      const { registry } = await startTenants(TENANTS);
+      // Its loop never turns, so it never reads.
+      const child = spawnProgram(`
+        const commands = Array(500).fill({ type: 'endSpan', id: 'unknown' });
+        const line = Buffer.from(JSON.stringify({ isotrace: 'commands', version: 1, first: 1, commands }) + '\\n');
+        for (let at = 0; ; at = at === line.length ? 0 : at) {
+          try {
+            at += require('node:fs').writeSync(Number(process.env.NODE_CHANNEL_FD ?? 3), line, at);
+          } catch {}
+        }`);
+      const received = receiveCommands(registry, 'acme', child);
+      await vi.waitUntil(() => received.stats().unanswered > 50_000, { timeout: LIMIT });
+      child.kill('SIGKILL');
+      await once(child, 'disconnect');
+      const { failed, unanswered } = received.stats();
+      // What the pipe held, and what waited for it.
+      expect((failed.unknown_span ?? 0) - unanswered).toBeLessThan(30_000);
+    },
+    LIMIT,
+  );
+
+  it(
+    'or worker that ended before counts as lost',
+    async () => {
+      const { registry } = await startTenants(TENANTS);
+      const child = spawnProgram('0');
+      const worker = new Worker('0', { eval: true });
+      await Promise.all([once(child, 'exit'), once(child, 'disconnect'), once(worker, 'exit')]);
+      for (const target of [child, worker]) {
+        const received = receiveCommands(registry, 'acme', target);
+        await setImmediate();
+        expect(received.stats().state).toBe('lost');
+        const closed = receiveCommands(registry, 'acme', target);
+        closed.close();
+        await setImmediate();
+        expect(closed.stats().state).toBe('closed');
+      }
     },
     LIMIT,
   );
