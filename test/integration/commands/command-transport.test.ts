@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type CommandReceiver, receiveCommands } from '../../../src/commands.ts';
+import { type CommandReceiver, type CommandResult, receiveCommands } from '../../../src/commands.ts';
 import { createCommandClient } from '../../../src/commands-client.ts';
 import { ChannelClient } from '../../../src/integration/command-client.ts';
 import { createWorkerTracer, receiveSpans } from '../../../src/workers.ts';
@@ -419,6 +420,53 @@ describe('a command client', () => {
       const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source]);
       const [[code], printed] = await Promise.all([once(child, 'exit'), text(child.stdout)]);
       expect([code, printed.trim()]).toEqual([0, 'unanswered']);
+    },
+    LIMIT,
+  );
+
+  it(
+    'gives each command its own answer, whatever else is dropped, and accounts for all',
+    async () => {
+      const { registry } = await startTenants(TENANTS);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.constantFrom('ok', 'invalid', 'unknown_type', 'unserializable'), { maxLength: 40 }),
+          fc.integer({ min: 1, max: 30 }),
+          fc.integer({ min: 1, max: 5 }),
+          async (kinds, maxQueueSize, maxInFlight) => {
+            const { port1, port2 } = new MessageChannel();
+            const received = receiveCommands<{ echo(fields: { readonly turn: number }): number }>(
+              registry,
+              'acme',
+              port1,
+            );
+            received.register('echo', ({ turn }) => turn);
+            const client = createCommandClient(port2, { maxQueueSize, maxInFlight });
+            const commandOf = (kind: string, turn: number): object => {
+              if (kind === 'ok') return { type: 'echo', turn };
+              if (kind === 'invalid') return { type: 'flush', turn };
+              return kind === 'unknown_type' ? { type: 'other' } : { type: 'echo', turn: () => turn };
+            };
+            const told = kinds.map((kind, turn): readonly [unknown, Promise<CommandResult>] => {
+              const answer = client.dispatch(commandOf(kind, turn) as never);
+              return [kind === 'ok' ? turn : kind, answer];
+            });
+            for (const [expected, answer] of told) {
+              const result = await answer;
+              const got = result.ok ? result.value : result.reason;
+              expect([expected, 'queue_full']).toContain(got);
+            }
+            await client.close();
+            const { answered, dispatched, dropped, waiting } = client.stats();
+            const lost = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+            expect([dispatched, waiting, dropped.unanswered]).toEqual([told.length, 0, undefined]);
+            expect(answered + lost).toBe(dispatched);
+            expect(received.stats().dispatched).toBe(answered);
+            port2.close();
+          },
+        ),
+        { numRuns: 60 },
+      );
     },
     LIMIT,
   );
