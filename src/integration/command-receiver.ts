@@ -41,7 +41,7 @@ export interface CommandReceiver<Custom extends CustomMessages = Record<never, n
 
 /** Commands whose handlers, or whose flush, have not answered yet; and commands of one message. */
 const MAX_UNDER_WAY = 10_000;
-/** Answers on their way to a child process that does not read them. */
+/** Answers, and what they say is wrong, on their way to a child process that does not read them. */
 const MAX_LEAVING = 20_000;
 
 /**
@@ -167,7 +167,8 @@ class ChannelReceiver implements Disposable {
 
   #send(answers: readonly CommandAnswer[]): void {
     const { length } = answers;
-    if (this.#leaving + length > MAX_LEAVING) {
+    const cost = answers.reduce((sum, { result }) => sum + 1 + (result.ok ? 0 : result.issues.length), 0);
+    if (this.#leaving > 0 && this.#leaving + cost > MAX_LEAVING) {
       this.#unanswered += length;
       return;
     }
@@ -178,9 +179,9 @@ class ChannelReceiver implements Disposable {
       if (length > 1) for (const one of answers) this.#send([one]);
       else for (const { id, result } of answers) this.#sendInstead(id, result);
     };
-    this.#leaving += length;
+    this.#leaving += cost;
     sendTo(this.#target, message, failed, () => {
-      this.#leaving -= length;
+      this.#leaving -= cost;
     });
   }
 
