@@ -4,7 +4,8 @@ import { receiveSpan } from '../core/received-span.ts';
 import type { TracerRegistry } from '../core/registry.ts';
 import type { TracerBase } from '../core/tracer-base.ts';
 import type { TracerRuntime } from '../core/tracer-runtime.ts';
-import { listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
+import { describeIssues } from '../utils/message-fields.ts';
+import { isTarget, listenTo, onEnd, sendTo, targetIssue, type WorkerTarget } from './worker-endpoint.ts';
 import { accountOf, batchOf, kindOf, readSpans, type SpanIn, type WorkerAccount } from './worker-message.ts';
 
 /** What came from a worker. */
@@ -47,9 +48,16 @@ export class WorkerReceiver implements Disposable {
     this.#tenantId = tenantId;
     this.#target = target;
     this.#host = integrationHostOf(registry);
+    const isUsable = isTarget(target);
+    this.#stops = isUsable
+      ? [listenTo(target, (message) => this.#receive(message)), onEnd(target, () => this.#ended())]
+      : [];
+    if (!isUsable) {
+      this.close();
+      this.#host?.guard.report('host', 'worker', new TypeError(describeIssues([targetIssue(target)])));
+    }
     // A port of its own is no reason for the process to stay; a worker or child is one by itself.
-    this.#stops = [listenTo(target, (message) => this.#receive(message)), onEnd(target, () => this.#ended())];
-    if (target instanceof MessagePort) target.unref();
+    else if (target instanceof MessagePort) target.unref();
   }
 
   /** What came from the worker, and what became of it. */

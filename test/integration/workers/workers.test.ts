@@ -218,6 +218,21 @@ describe('the channel between a worker and its parent', () => {
     expect((await world.spans('acme')).map(({ name }) => name)).toEqual(['by hand']);
   });
 
+  it('of a channel that is none throws at nobody, and is told', async () => {
+    const world = await startWorld();
+    for (const target of [null, {}, 5]) {
+      const received = receiveSpans(world.registry, 'acme', target as never);
+      expect(received.stats().state).toBe('closed');
+      received.close();
+      const tracer = createWorkerTracer(target as never, { logger: SILENT });
+      tracer.startSpan('nowhere').end();
+      await tracer.shutdown({ timeoutMillis: 0 });
+      const { created, dropped, exported } = tracer.stats().traces;
+      expect([created, exported, Object.values(dropped)]).toEqual([1, 0, [1]]);
+    }
+    expect(world.registry.health().errors).toMatchObject({ host: 3 });
+  });
+
   it("meets the tenant's own sampling, processors and redaction", async () => {
     const receiver = await startReceiver();
     const ended: string[] = [];
