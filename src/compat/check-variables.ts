@@ -10,6 +10,7 @@ export function checkCompatVariables(env: TelemetryFlowVariables): readonly Conf
     issues.push(...found);
   });
   issues.push(...readSwitches(env).issues.flatMap(([, found]) => found));
-  // A key may also be given in code.
-  return [...issues, ...resolveHoneyHive({ apiKey: 'any' }, env).issues];
+  // A key may also be given in code; variables of OpenTelemetry are not HoneyHive's to judge.
+  const { issues: found } = resolveHoneyHive({ apiKey: 'any' }, env);
+  return [...issues, ...found.filter(({ option }) => option.startsWith('HH_'))];
 }
