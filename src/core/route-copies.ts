@@ -1,11 +1,9 @@
 import { tenantResource } from '../infra/resources.ts';
 import { CopyOutlet } from '../processing/copy-outlet.ts';
 import type { LaneSettings, OutletTenant } from '../processing/destination-lane.ts';
-import type { EndedSpan } from '../processing/ended-span.ts';
-import type { LogRecord } from '../processing/log-record.ts';
 import type { Pipeline } from '../processing/pipeline.ts';
+import type { RecordKind } from '../processing/record-kind.ts';
 import type { SpanCopier } from '../processing/span-copier.ts';
-import { logFormatOf, wireFormatOf } from '../processing/span-sender.ts';
 import { TenantCopier } from '../processing/tenant-copier.ts';
 import { WireParts } from '../processing/wire-parts.ts';
 import type { CopiedSignal, PlatformCopies } from './platform-copies.ts';
@@ -13,28 +11,20 @@ import type { RouteDestinations } from './route-destinations.ts';
 import type { TracerDefaults } from './settings.ts';
 import type { SpanRouteOptions } from './span-route-options.ts';
 
-/** The way of copies of all tenants' spans to the destinations of the platform tracer. */
-export function openSpanCopies(
+/** The way of copies of all tenants' spans, or log records, to the destinations of the platform tracer. */
+export function openCopies<Item>(
+  kind: RecordKind<Item>,
   pipeline: Pipeline,
   platform: OutletTenant,
   settings: LaneSettings,
   destinations: RouteDestinations,
-): CopyOutlet<EndedSpan> {
-  const redact = destinations.redaction?.span;
-  const own = { ...settings, destinations: destinations.of('traces'), redact, format: wireFormatOf };
-  return new CopyOutlet(pipeline, platform, own);
-}
-
-/** That of copies of their log records. */
-export function openLogCopies(
-  pipeline: Pipeline,
-  platform: OutletTenant,
-  settings: LaneSettings,
-  destinations: RouteDestinations,
-): CopyOutlet<LogRecord> {
-  const given = destinations.of('logs').map((destination) => ({ ...destination, redact: destination.redaction?.log }));
-  const redact = destinations.redaction?.log;
-  return new CopyOutlet(pipeline, platform, { ...settings, destinations: given, redact, format: logFormatOf });
+): CopyOutlet<Item> {
+  const { redaction } = destinations;
+  return new CopyOutlet(kind, pipeline, platform, {
+    ...settings,
+    destinations: destinations.of(kind.signal),
+    redaction,
+  });
 }
 
 /** What copies a tenant's records to the platform, if anything does. */

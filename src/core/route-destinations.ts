@@ -11,8 +11,6 @@ export interface RouteDestination extends LaneDestination {
   readonly index: number;
   /** What is hidden there, beside what the tenant hides everywhere. */
   readonly redaction: Redaction | undefined;
-  /** That for spans. */
-  readonly redact: Redaction['span'] | undefined;
 }
 
 /** What all signals of one destination have in common. */
@@ -74,7 +72,6 @@ export class RouteDestinations {
       timeoutMillis,
       headers,
       redaction,
-      redact: redaction?.span,
       group,
     };
   }

@@ -9,6 +9,7 @@ import type { DropReason } from '../processing/ledger.ts';
 import { LogOutlet } from '../processing/log-outlet.ts';
 import { type LogRecord, SEVERITIES } from '../processing/log-record.ts';
 import { MetricOutlet, type MetricSource } from '../processing/metric-outlet.ts';
+import { LOG_RECORDS, type RecordKind, SPANS } from '../processing/record-kind.ts';
 import type { RecordingSpan } from '../processing/span.ts';
 import { SpanHooks } from '../processing/span-hooks.ts';
 import { type OutletSettings, SpanOutlet } from '../processing/span-outlet.ts';
@@ -17,7 +18,7 @@ import type { OutletSpool } from '../processing/spool-lane.ts';
 import type { SpoolSegment } from '../processing/spool-segment.ts';
 import { WireParts } from '../processing/wire-parts.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
-import { copierOf, openLogCopies, openSpanCopies } from './route-copies.ts';
+import { copierOf, openCopies } from './route-copies.ts';
 import { RouteDestinations } from './route-destinations.ts';
 import { closeIdle, deliverLane } from './route-lanes.ts';
 import type { TracerDefaults } from './settings.ts';
@@ -142,21 +143,13 @@ export class SpanRoute {
 
   /** Where copies of all tenants' spans go; of the platform tracer only. */
   copyOutlet(): CopyOutlet<EndedSpan> {
-    if (this.#copies === undefined) {
-      const { pipeline } = this.#options;
-      this.#copies = openSpanCopies(pipeline, this.#tenant('traces'), this.#laneSettings, this.#destinations);
-      this.#opened(this.#copies);
-    }
+    this.#copies ??= this.#openCopies(SPANS);
     return this.#copies;
   }
 
   /** The same for log records. */
   logCopyOutlet(): CopyOutlet<LogRecord> {
-    if (this.#logCopies === undefined) {
-      const { pipeline } = this.#options;
-      this.#logCopies = openLogCopies(pipeline, this.#tenant('logs'), this.#laneSettings, this.#destinations);
-      this.#opened(this.#logCopies);
-    }
+    this.#logCopies ??= this.#openCopies(LOG_RECORDS);
     return this.#logCopies;
   }
 
@@ -283,6 +276,13 @@ export class SpanRoute {
     });
     this.#opened(outlet);
     return outlet;
+  }
+
+  #openCopies<Item>(kind: RecordKind<Item>): CopyOutlet<Item> {
+    const platform = this.#tenant(kind.signal);
+    const copies = openCopies(kind, this.#options.pipeline, platform, this.#laneSettings, this.#destinations);
+    this.#opened(copies);
+    return copies;
   }
 
   #tenant(signal: TelemetrySignal): OutletTenant {

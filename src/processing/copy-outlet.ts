@@ -1,26 +1,23 @@
 import { SpanByteQueue } from './byte-queue.ts';
 import { CopyIndex } from './copy-index.ts';
-import type { LaneDestination, LaneSettings, OutletTenant } from './destination-lane.ts';
+import type { LaneSettings, OutletTenant } from './destination-lane.ts';
 import { Lane } from './lane.ts';
 import { type DropReason, recordDrop } from './ledger.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { ProtoWriter } from './proto-writer.ts';
 import { recordLength } from './record-chunk.ts';
+import type { RecordKind } from './record-kind.ts';
+import type { RecordDestination } from './record-lanes.ts';
+import type { Redaction } from './redaction.ts';
 import { SpanCargo } from './span-cargo.ts';
 import type { CopySource, Encoded } from './span-copier.ts';
 import type { SpanScope } from './span-host.ts';
-import type { OtlpProtocol } from './span-sender.ts';
 import type { WireFormat } from './wire-format.ts';
 
-export interface CopyDestination<Item> extends LaneDestination {
-  /** Applied to what the platform's own redaction leaves. */
-  readonly redact: ((item: Item) => Item) | undefined;
-}
-
-export interface CopyOutletSettings<Item> extends LaneSettings {
-  readonly destinations: readonly CopyDestination<Item>[];
-  readonly redact: ((item: Item) => Item) | undefined;
-  readonly format: (protocol: OtlpProtocol) => WireFormat<Item>;
+export interface CopyOutletSettings extends LaneSettings {
+  readonly destinations: readonly RecordDestination[];
+  /** The platform's own. */
+  readonly redaction: Redaction | undefined;
 }
 
 interface CopyLane<Item> {
@@ -32,21 +29,25 @@ interface CopyLane<Item> {
 }
 
 /**
- * The way of copies of tenants' spans, or log records, to the platform tracer's destinations: one lane for each destination, which all
- * tenants share, and so their requests, with a resource for each tenant. What happens to copies counts in the platform
+ * The way of copies of tenants' spans, or log records, to the platform tracer's destinations: one lane for each
+ * destination, which all tenants share, and so their requests, with a resource for each tenant. What happens to copies counts in the platform
  * tracer's account. They have a queue of their own, never make anybody else give up anything, and give way first.
  */
 export class CopyOutlet<Item> {
   readonly lanes: readonly Lane[];
   readonly #pipeline: Pipeline;
   readonly #platform: OutletTenant;
-  readonly #settings: CopyOutletSettings<Item>;
+  readonly #kind: RecordKind<Item>;
+  readonly #settings: CopyOutletSettings;
+  readonly #redact: ((item: Item) => Item) | undefined;
   readonly #lanes: readonly CopyLane<Item>[];
 
-  constructor(pipeline: Pipeline, platform: OutletTenant, settings: CopyOutletSettings<Item>) {
+  constructor(kind: RecordKind<Item>, pipeline: Pipeline, platform: OutletTenant, settings: CopyOutletSettings) {
+    this.#kind = kind;
     this.#pipeline = pipeline;
     this.#platform = platform;
     this.#settings = settings;
+    this.#redact = settings.redaction && kind.redactorOf(settings.redaction);
     this.#lanes = settings.destinations.map((destination) => this.#lane(destination));
     this.lanes = this.#lanes.map(({ lane }) => lane);
   }
@@ -84,7 +85,7 @@ export class CopyOutlet<Item> {
     encoded: Encoded<Item> | undefined,
     writer: ProtoWriter,
   ): void {
-    const { redact } = this.#settings;
+    const redact = this.#redact;
     const shown = redact === undefined ? item : this.#guarded(() => redact(item));
     let known = encoded;
     for (const lane of this.#lanes) {
@@ -133,10 +134,10 @@ export class CopyOutlet<Item> {
     recordDrop(this.#platform.ledger, this.#platform.tenantId, reason, 1);
   }
 
-  #lane(destination: CopyDestination<Item>): CopyLane<Item> {
+  #lane(destination: RecordDestination): CopyLane<Item> {
     const { agenda, budget, chunks, clock, dispatcher, recorder } = this.#pipeline;
     const { batch, limits, retry } = this.#settings;
-    const format = this.#settings.format(destination.protocol);
+    const format = this.#kind.formatOf(destination.protocol);
     const bounds = { maxSize: limits.maxQueueSize, maxBytes: limits.maxQueueBytes };
     const index = new CopyIndex(bounds);
     const removed = (at: number, count: number, bytes: number): void => index.removed(at, count, bytes);
@@ -155,6 +156,7 @@ export class CopyOutlet<Item> {
     const { delayMillis } = batch;
     const retryPolicy = this.#pipeline.retryPolicy(retry);
     const lane = new Lane({ ...this.#platform, cargo, delayMillis, clock, agenda, dispatcher, retryPolicy, recorder });
-    return { cargo, lane, index, format, redact: destination.redact };
+    const redact = destination.redaction && this.#kind.redactorOf(destination.redaction);
+    return { cargo, lane, index, format, redact };
   }
 }

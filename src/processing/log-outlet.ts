@@ -1,29 +1,16 @@
-import { createMemoryLane, type LaneDestination, type LaneSettings, type OutletTenant } from './destination-lane.ts';
+import type { LaneSettings, OutletTenant } from './destination-lane.ts';
 import type { Lane } from './lane.ts';
 import { type DropReason, recordDrop } from './ledger.ts';
 import type { LogRecord } from './log-record.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { ProtoWriter } from './proto-writer.ts';
+import { LOG_RECORDS } from './record-kind.ts';
+import { RecordLanes, type RecordLanesSettings } from './record-lanes.ts';
 import type { Redaction } from './redaction.ts';
-import type { SpanCargo } from './span-cargo.ts';
-import type { SpanCopier } from './span-copier.ts';
 import type { SpanScope } from './span-host.ts';
-import { logFormatOf } from './span-sender.ts';
-import { SpanWire } from './span-wire.ts';
-import type { SpoolCargo } from './spool-cargo.ts';
-import { claimSegment, createSpoolLane, type OutletSpool } from './spool-lane.ts';
 import type { SpoolSegment } from './spool-segment.ts';
 import { TokenBucket } from './token-bucket.ts';
-import { PROTOBUF_LOGS, type WireFormat } from './wire-format.ts';
-import type { WireParts } from './wire-parts.ts';
 
-export interface LogDestination extends LaneDestination {
-  /** Applied to what the tenant's own redaction leaves. */
-  readonly redaction: Redaction | undefined;
-}
-
-export interface LogOutletSettings extends LaneSettings {
-  readonly destinations: readonly LogDestination[];
+export interface LogOutletSettings extends RecordLanesSettings<LogRecord> {
   readonly redaction: Redaction | undefined;
   /** Records below it are not wanted, and not counted. */
   readonly minSeverityNumber: number;
@@ -31,35 +18,23 @@ export interface LogOutletSettings extends LaneSettings {
     /** `Infinity`: no limit. */
     readonly logsPerSecond: number;
   };
-  readonly parts: WireParts;
-  readonly spool?: OutletSpool | undefined;
-  /** Where copies go, if they are made. */
-  readonly copier?: SpanCopier<LogRecord> | undefined;
-}
-
-interface LogLane {
-  readonly cargo: SpanCargo | SpoolCargo;
-  readonly lane: Lane;
-  readonly wire: SpanWire<LogRecord>;
-  readonly redaction: Redaction | undefined;
 }
 
 /** The way out for one tenant's log records under one configuration: a lane for each destination that takes logs. */
 export class LogOutlet {
   readonly lanes: readonly Lane[];
-  readonly #pipeline: Pipeline;
   readonly #tenant: OutletTenant;
-  readonly #settings: LogOutletSettings;
-  readonly #logLanes: readonly LogLane[];
-  #wires: readonly SpanWire<LogRecord>[] = [];
+  readonly #redaction: Redaction | undefined;
+  readonly #minSeverityNumber: number;
+  readonly #records: RecordLanes<LogRecord>;
   readonly #rate: TokenBucket | undefined;
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: LogOutletSettings) {
-    this.#pipeline = pipeline;
     this.#tenant = tenant;
-    this.#settings = settings;
-    this.#logLanes = settings.destinations.map((destination, position) => this.#open(destination, position));
-    this.lanes = this.#logLanes.map(({ lane }) => lane);
+    this.#redaction = settings.redaction;
+    this.#minSeverityNumber = settings.minSeverityNumber;
+    this.#records = new RecordLanes(LOG_RECORDS, pipeline, tenant, settings);
+    this.lanes = this.#records.lanes;
     const { logsPerSecond } = settings.limits;
     if (Number.isFinite(logsPerSecond)) this.#rate = new TokenBucket(logsPerSecond, pipeline.clock);
   }
@@ -76,74 +51,23 @@ export class LogOutlet {
 
   /** Takes over log records of this tenant from the disk; false when they cannot be. */
   claim(segment: SpoolSegment): boolean {
-    const cargos = this.#logLanes.map(({ cargo }) => cargo);
-    return claimSegment(segment, this.#settings.destinations, cargos, this.#tenant, this.#settings.spool);
+    return this.#records.claim(segment);
   }
 
-  /** Takes a record: redacted, encoded once for each format and redaction, copied into each destination's queue. */
+  /** Takes a record: redacted, and into the queue of each destination. */
   push(record: LogRecord, scope: SpanScope): void {
-    const { minSeverityNumber, redaction } = this.#settings;
     // One without severity is not known to be below.
-    if (record.severityNumber > 0 && record.severityNumber < minSeverityNumber) return;
+    if (record.severityNumber > 0 && record.severityNumber < this.#minSeverityNumber) return;
     const copies = this.lanes.length;
     this.#tenant.ledger.countCreated(Math.max(copies, 1));
     if (copies === 0) this.#drop('no_destination', 1);
     // Without a destination it is only copied and listened to.
-    const isSeen = this.#settings.copier !== undefined || this.#pipeline.tap.current !== undefined;
-    if (copies === 0 && !isSeen) return;
+    if (copies === 0 && !this.#records.isSeen) return;
     if (this.#rate?.take() === false) this.#drop('rate_limited', copies);
     else {
-      const shown = redaction === undefined ? record : this.#shown(redaction, record);
+      const shown = this.#redaction === undefined ? record : this.#shown(this.#redaction, record);
       if (shown === undefined) this.#drop('unserializable', copies);
-      else this.#pushShown(shown, scope);
-    }
-  }
-
-  #pushShown(shown: LogRecord, scope: SpanScope): void {
-    const { scratch } = this.#pipeline;
-    const writer = scratch.borrow();
-    try {
-      this.#pushEncoded(shown, scope, writer);
-    } finally {
-      scratch.giveBack(writer);
-    }
-  }
-
-  #pushEncoded(shown: LogRecord, scope: SpanScope, writer: ProtoWriter): void {
-    let source: LogRecord | undefined;
-    let sourceWire: SpanWire<LogRecord> | undefined;
-    let isEncoded = false;
-    for (const { cargo, lane, redaction, wire } of this.#logLanes) {
-      const own = redaction === undefined ? shown : this.#shown(redaction, shown);
-      if (own !== undefined && (own !== source || wire !== sourceWire)) {
-        source = own;
-        sourceWire = wire;
-        isEncoded = this.#encode(writer, wire, own);
-      }
-      if (own === undefined || !isEncoded) {
-        this.#drop('unserializable', 1);
-        continue;
-      }
-      wire.noteScope(scope);
-      if (cargo.push(writer.written, 0, writer.position, scope.index)) lane.added();
-      else this.#drop(cargo.refusal, 1);
-    }
-    const { copier } = this.#settings;
-    const tap = this.#pipeline.tap.current;
-    if (copier === undefined && tap === undefined) return;
-    const encoded = isEncoded && source && sourceWire ? { item: source, format: sourceWire.format, writer } : undefined;
-    copier?.take(scope, shown, encoded);
-    tap?.take(this.#tenant, this.#wire(PROTOBUF_LOGS), scope, shown, encoded);
-  }
-
-  #encode(writer: ProtoWriter, { format }: SpanWire<LogRecord>, record: LogRecord): boolean {
-    writer.reset();
-    try {
-      format.encode(writer, record);
-      return true;
-    } catch (error) {
-      this.#tenant.guard.report('encoder', 'encodeLog', error);
-      return false;
+      else this.#records.push(shown, scope);
     }
   }
 
@@ -153,26 +77,5 @@ export class LogOutlet {
 
   #drop(reason: DropReason, count: number): void {
     recordDrop(this.#tenant.ledger, this.#tenant.tenantId, reason, count);
-  }
-
-  #open(destination: LogDestination, position: number): LogLane {
-    const wire = this.#wire(logFormatOf(destination.protocol));
-    const { redaction } = destination;
-    const { spool } = this.#settings;
-    const lane =
-      spool === undefined
-        ? createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, wire)
-        : createSpoolLane(this.#pipeline, this.#tenant, this.#settings, spool, 'logs', position, wire);
-    return { ...lane, wire, redaction };
-  }
-
-  #wire(format: WireFormat<LogRecord>): SpanWire<LogRecord> {
-    let wire = this.#wires.find((known) => known.format === format);
-    if (wire === undefined) {
-      wire = new SpanWire(format, this.#settings.parts);
-      // Unlike a spread, this reserves nothing.
-      this.#wires = this.#wires.concat(wire);
-    }
-    return wire;
   }
 }

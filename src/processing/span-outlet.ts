@@ -1,58 +1,28 @@
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { HookSwitch } from '../utils/guard.ts';
-import {
-  createLane,
-  createMemoryLane,
-  type LaneDestination,
-  type LaneSettings,
-  type OutletTenant,
-} from './destination-lane.ts';
+import { createLane, type LaneSettings, type OutletTenant } from './destination-lane.ts';
 import type { EndedSpan } from './ended-span.ts';
 import type { Lane } from './lane.ts';
 import { type DropReason, recordDrop } from './ledger.ts';
 import { ObjectCargo } from './object-cargo.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { ProtoWriter } from './proto-writer.ts';
+import { SPANS } from './record-kind.ts';
+import { RecordLanes, type RecordLanesSettings } from './record-lanes.ts';
 import { viewRedacted } from './redacted-view.ts';
 import type { RecordingSpan } from './span.ts';
-import type { SpanCargo } from './span-cargo.ts';
-import type { SpanCopier } from './span-copier.ts';
-import { wireFormatOf } from './span-sender.ts';
-import { SpanWire } from './span-wire.ts';
-import type { SpoolCargo } from './spool-cargo.ts';
-import { claimSegment, createSpoolLane, type OutletSpool } from './spool-lane.ts';
 import type { SpoolSegment } from './spool-segment.ts';
 import { TokenBucket } from './token-bucket.ts';
-import { PROTOBUF, type WireFormat } from './wire-format.ts';
-import type { WireParts } from './wire-parts.ts';
 
 /** Answers what may be shown of a span; the span itself when that is all of it. */
 export type Redactor = (span: EndedSpan) => EndedSpan;
 
-export interface OutletDestination extends LaneDestination {
-  /** Applied to what the tenant's own redaction leaves. */
-  readonly redact: Redactor | undefined;
-}
-
-export interface OutletSettings extends LaneSettings {
-  readonly destinations: readonly OutletDestination[];
+export interface OutletSettings extends RecordLanesSettings<EndedSpan> {
   readonly exporter: { readonly exporter: SpanExporter; readonly hook: HookSwitch } | undefined;
   readonly redact: Redactor | undefined;
   readonly limits: LaneSettings['limits'] & {
     /** `Infinity`: no limit. */
     readonly spansPerSecond: number;
   };
-  readonly parts: WireParts;
-  readonly spool?: OutletSpool | undefined;
-  /** Where copies go, if they are made. */
-  readonly copier?: SpanCopier | undefined;
-}
-
-interface ByteLane {
-  readonly cargo: SpanCargo | SpoolCargo;
-  readonly lane: Lane;
-  readonly wire: SpanWire;
-  readonly redact: Redactor | undefined;
 }
 
 interface ObjectLane {
@@ -72,18 +42,18 @@ export class SpanOutlet {
   readonly #pipeline: Pipeline;
   readonly #tenant: OutletTenant;
   readonly #settings: OutletSettings;
-  readonly #byteLanes: readonly ByteLane[];
+  readonly #records: RecordLanes<EndedSpan>;
   readonly #objectLane: ObjectLane | undefined;
-  #wires: readonly SpanWire[] = [];
   readonly #rate: TokenBucket | undefined;
 
   constructor(pipeline: Pipeline, tenant: OutletTenant, settings: OutletSettings) {
     this.#pipeline = pipeline;
     this.#tenant = tenant;
     this.#settings = settings;
-    this.#byteLanes = settings.destinations.map((destination, position) => this.#byteLane(destination, position));
+    this.#records = new RecordLanes(SPANS, pipeline, tenant, settings);
     this.#objectLane = settings.exporter && this.#exporterLane(settings.exporter);
-    this.lanes = [...this.#byteLanes, ...(this.#objectLane ? [this.#objectLane] : [])].map(({ lane }) => lane);
+    const { lanes } = this.#records;
+    this.lanes = this.#objectLane === undefined ? lanes : [...lanes, this.#objectLane.lane];
     const { spansPerSecond } = settings.limits;
     if (Number.isFinite(spansPerSecond)) this.#rate = new TokenBucket(spansPerSecond, pipeline.clock);
   }
@@ -102,7 +72,7 @@ export class SpanOutlet {
     return this.lanes.reduce((sum, lane) => sum + lane.bytes, 0);
   }
 
-  /** Takes an ended span: redacted, encoded once for each format and redaction, copied into each destination's queue. */
+  /** Takes an ended span: redacted, and into the queue of each destination. */
   push(span: RecordingSpan): void {
     const copies = this.lanes.length;
     this.#tenant.ledger.countCreated(Math.max(copies, 1));
@@ -113,8 +83,7 @@ export class SpanOutlet {
 
   /** Takes over spans of this tenant from the disk; false when they cannot be. */
   claim(segment: SpoolSegment): boolean {
-    const cargos = this.#byteLanes.map(({ cargo }) => cargo);
-    return claimSegment(segment, this.#settings.destinations, cargos, this.#tenant, this.#settings.spool);
+    return this.#records.claim(segment);
   }
 
   /** Stops all lanes and counts what is left under `reason`. Resolves when their requests have ended. */
@@ -125,25 +94,13 @@ export class SpanOutlet {
   /** Without a destination it is only copied and listened to. */
   #pushNowhere(span: RecordingSpan): void {
     this.#drop('no_destination', 1);
-    const isSeen = this.#settings.copier !== undefined || this.#pipeline.tap.current !== undefined;
-    if (isSeen && this.#rate?.take() !== false) this.#pushShown(span, 0);
+    if (this.#records.isSeen && this.#rate?.take() !== false) this.#pushShown(span, 0);
   }
 
   /** What the tenant's redaction leaves of a span, also of one that is open; `undefined` when that fails. */
   show(span: EndedSpan): EndedSpan | undefined {
     const { redact } = this.#settings;
-    return redact === undefined ? span : this.#guarded('redact', () => redact(span));
-  }
-
-  /** The tenant's resource and scopes in a format. */
-  wire(format: WireFormat): SpanWire {
-    let wire = this.#wires.find((known) => known.format === format);
-    if (wire === undefined) {
-      wire = new SpanWire(format, this.#settings.parts);
-      // Unlike a spread, this reserves nothing.
-      this.#wires = this.#wires.concat(wire);
-    }
-    return wire;
+    return redact === undefined ? span : this.#tenant.guard.run('encoder', 'redact', () => redact(span), undefined);
   }
 
   #pushShown(span: RecordingSpan, copies: number): void {
@@ -152,7 +109,7 @@ export class SpanOutlet {
       this.#drop('unserializable', copies);
       return;
     }
-    this.#pushBytes(span, shown);
+    this.#records.push(shown, span.scope);
     if (this.#objectLane !== undefined) this.#pushObject(this.#objectLane, span, shown);
   }
 
@@ -163,72 +120,8 @@ export class SpanOutlet {
     else this.#drop('queue_full', 1);
   }
 
-  #pushBytes(span: RecordingSpan, shown: EndedSpan): void {
-    const { scratch } = this.#pipeline;
-    const writer = scratch.borrow();
-    try {
-      this.#pushEncoded(span, shown, writer);
-    } finally {
-      scratch.giveBack(writer);
-    }
-  }
-
-  #pushEncoded(span: RecordingSpan, shown: EndedSpan, writer: ProtoWriter): void {
-    let source: EndedSpan | undefined;
-    let sourceWire: SpanWire | undefined;
-    let isEncoded = false;
-    for (const { cargo, lane, redact, wire } of this.#byteLanes) {
-      const own = redact === undefined ? shown : this.#guarded('redact', () => redact(shown));
-      if (own !== undefined && (own !== source || wire !== sourceWire)) {
-        source = own;
-        sourceWire = wire;
-        isEncoded = this.#encode(writer, wire, own);
-      }
-      if (own === undefined || !isEncoded) {
-        this.#drop('unserializable', 1);
-        continue;
-      }
-      wire.noteScope(span.scope);
-      if (cargo.push(writer.written, 0, writer.position, span.scope.index)) lane.added();
-      else this.#drop(cargo.refusal, 1);
-    }
-    const { copier } = this.#settings;
-    const tap = this.#pipeline.tap.current;
-    if (copier === undefined && tap === undefined) return;
-    const encoded = isEncoded && source && sourceWire ? { item: source, format: sourceWire.format, writer } : undefined;
-    copier?.take(span.scope, shown, encoded);
-    tap?.take(this.#tenant, this.wire(PROTOBUF), span.scope, shown, encoded);
-  }
-
-  #encode(writer: ProtoWriter, { format }: SpanWire, span: EndedSpan): boolean {
-    writer.reset();
-    try {
-      format.encode(writer, span);
-      return true;
-    } catch (error) {
-      this.#tenant.guard.report('encoder', 'encodeSpan', error);
-      return false;
-    }
-  }
-
-  #guarded<T>(operation: string, run: () => T): T | undefined {
-    return this.#tenant.guard.run('encoder', operation, run, undefined);
-  }
-
   #drop(reason: DropReason, count: number): void {
     recordDrop(this.#tenant.ledger, this.#tenant.tenantId, reason, count);
-  }
-
-  #byteLane(destination: OutletDestination, position: number): ByteLane {
-    const wire = this.wire(wireFormatOf(destination.protocol));
-    const { redact } = destination;
-    const { spool } = this.#settings;
-    if (spool === undefined) {
-      const { cargo, lane } = createMemoryLane(this.#pipeline, this.#tenant, this.#settings, destination, wire);
-      return { cargo, lane, wire, redact };
-    }
-    const lane = createSpoolLane(this.#pipeline, this.#tenant, this.#settings, spool, 'traces', position, wire);
-    return { ...lane, wire, redact };
   }
 
   #exporterLane({ exporter, hook }: NonNullable<OutletSettings['exporter']>): ObjectLane {

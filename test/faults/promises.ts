@@ -383,7 +383,7 @@ export const PROMISES: readonly FaultPromise[] = [
         "of a host with an SDK of its own keeps its spans apart: neither takes the other's parent or sampling",
       ],
       'routing/api-versions.test.ts': [
-        'as old as %s is routed: its spans go to the tenant, below its span',
+        'that takes what ours registers, %s, is routed: its spans go to the tenant, below its span',
         'that does not take what older or other ones register, %s, changes nothing for the tenants',
         'that was the first to register something, %s, leaves the tenants their spans, and is named',
         'that has a provider of its own, %s, keeps it, also when isotrace is told to take the globals',

@@ -2,7 +2,8 @@ import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/processing/ledger.ts';
 import { createPipeline } from '../../src/processing/pipeline.ts';
-import { type OutletDestination, SpanOutlet } from '../../src/processing/span-outlet.ts';
+import type { RecordDestination } from '../../src/processing/record-lanes.ts';
+import { SpanOutlet } from '../../src/processing/span-outlet.ts';
 import { WireParts } from '../../src/processing/wire-parts.ts';
 import { Guard } from '../../src/utils/guard.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
@@ -25,12 +26,12 @@ function outletWith({ urls = [], exporter, maxQueueSize = 100, maxTotalBytes = 1
   const ledger = new Ledger();
   let progressed = 0;
   let resources = 0;
-  const destination = (url: string): OutletDestination => ({
+  const destination = (url: string): RecordDestination => ({
     ...PLAIN_WIRE,
     url: new URL(url),
     timeoutMillis: 10_000,
     headers: () => ({}),
-    redact: undefined,
+    redaction: undefined,
   });
   const outlet = new SpanOutlet(
     pipeline,

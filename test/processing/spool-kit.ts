@@ -5,7 +5,8 @@ import { onTestFinished } from 'vitest';
 import { createSpoolFiles, type SpoolFiles } from '../../src/infra/spool-files.ts';
 import { type Ledger, type LedgerSnapshot, Ledgers } from '../../src/processing/ledger.ts';
 import { createPipeline, type Pipeline } from '../../src/processing/pipeline.ts';
-import { type OutletDestination, SpanOutlet } from '../../src/processing/span-outlet.ts';
+import type { RecordDestination } from '../../src/processing/record-lanes.ts';
+import { SpanOutlet } from '../../src/processing/span-outlet.ts';
 import type { Spool } from '../../src/processing/spool.ts';
 import { WireParts } from '../../src/processing/wire-parts.ts';
 import { Guard } from '../../src/utils/guard.ts';
@@ -107,7 +108,7 @@ export interface KitOptions {
   readonly maxQueueSize?: number;
   readonly maxSize?: number;
   readonly maxTotalBytes?: number;
-  readonly protocol?: OutletDestination['protocol'];
+  readonly protocol?: RecordDestination['protocol'];
   readonly urls?: readonly string[];
   readonly version?: string;
   /** When it starts, on the clock that all share. */
@@ -217,7 +218,7 @@ export class SpoolKit {
           url: new URL(url),
           timeoutMillis: 600_000,
           headers: () => ({ authorization: 'Bearer canary-credential' }),
-          redact: undefined,
+          redaction: undefined,
         })),
         exporter: undefined,
         redact: undefined,
