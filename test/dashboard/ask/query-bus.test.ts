@@ -270,6 +270,19 @@ describe('a query bus for a dashboard elsewhere', () => {
     expect(result).toMatchObject({ ok: false, reason });
     expect(JSON.stringify(result)).not.toContain(TOKEN);
   });
+
+  it.each<[string, object]>([
+    ['a series without points', { series: [{ labels: {} }] }],
+    ['no series', { series: [null] }],
+  ])('says of %s that this is none of its answers', async (_case, answer) => {
+    const bus = createQueryBus(
+      { url: await serve((_, response) => response.end(JSON.stringify(answer))) },
+      { tenants: 'all' },
+    );
+    expect(await bus.ask({ type: 'getMetric', name: 'm' })).toMatchObject({
+      ...{ ok: false, reason: 'failed', message: 'the dashboard answered something else than its API says' },
+    });
+  });
 });
 
 describe('a store that fails', () => {
