@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Hono } from 'hono';
 import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { listPages } from '../scripts/doc-links.ts';
 import { BUILDER_CONVENTIONS } from '../src/core/builder-conventions.ts';
 import { BUILDER_VARIABLES } from '../src/core/builder-variables.ts';
 import { ENVIRONMENT_VARIABLES } from '../src/infra/environment-variables.ts';
@@ -28,13 +29,16 @@ interface Snippet {
   readonly code: string;
 }
 
-/** The TypeScript blocks of the README and of every page, in order. */
+/** The TypeScript blocks of the README and of every page but the API reference's, in order. */
 function readSnippets(): Snippet[] {
-  const pages = readdirSync(new URL('docs/', root)).filter((file) => file.endsWith('.md'));
-  return ['README.md', ...pages.map((page) => `docs/${page}`)].flatMap((file) => {
+  const pages = listPages(fileURLToPath(root)).filter((page) => page === 'README.md' || /^docs\/(?!api\/)/.test(page));
+  return pages.flatMap((file) => {
     const text = readFileSync(new URL(file, root), 'utf8');
     const blocks = [...text.matchAll(/^```ts\n(.*?)^```$/gms)];
-    const name = file.replace(/^docs\//, '').replace(/\.md$/, '');
+    const name = file
+      .replace(/^docs\//, '')
+      .replace(/\.md$/, '')
+      .replaceAll('/', '-');
     return blocks.map(([, code = ''], index) => ({ id: `${name}-${index + 1}`, code }));
   });
 }
@@ -115,10 +119,10 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'metrics-2': { printed: ['done 3'] },
   'metrics-3': { printed: ['2'], spans: ['work'] },
   'metrics-4': { printed: ['true'] },
-  'migrating-1': { printed: ['2 disabled'], spans: ['place order'], others: ['place order'] },
-  'migrating-2': { printed: ['answer to hello'], spans: ['answer'] },
-  'migrating-3': { printed: ['42 1 1 1'], spans: ['checkout'] },
-  'migrating-4': { printed: ['true 1 true', 'depth load seconds tasks'] },
+  'migrating-providers-1': { printed: ['2 disabled'], spans: ['place order'], others: ['place order'] },
+  'migrating-honeyhive-1': { printed: ['answer to hello'], spans: ['answer'] },
+  'migrating-telemetryflow-1': { printed: ['42 1 1 1'], spans: ['checkout'] },
+  'migrating-codomyrmex-1': { printed: ['true 1 true', 'depth load seconds tasks'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'outgoing-1': { printed: ['200'], spans: ['GET', 'POST'] },
   'outgoing-2': { spans: ['load order', 'shop.Orders/Find', 'shop.Orders/Find'] },

@@ -35,8 +35,8 @@ const SUMMARIES: Readonly<Record<string, readonly [guide: string, summary: strin
     'instrumentation.md',
     "For `node --import`: instrumentations see the application's modules. It exports nothing.",
   ],
-  './honeyhive': ['migrating.md', 'The tracer of HoneyHive, over isotrace.'],
-  './telemetryflow': ['migrating.md', 'The builder and the client of TelemetryFlow, over isotrace.'],
+  './honeyhive': ['migrating/honeyhive.md', 'The tracer of HoneyHive, over isotrace.'],
+  './telemetryflow': ['migrating/telemetryflow.md', 'The builder and the client of TelemetryFlow, over isotrace.'],
   './testing': ['testing.md', 'Tracers in memory, expectations on spans, a leak check, a fake clock.'],
 };
 
