@@ -112,7 +112,7 @@ function traceRequests(registry: TracerRegistry) {
   };
 }
 
-/** In earnest this comes from the session or the API key, never from a header that the caller is free to set. */
+/** In production this comes from the session or the API key, never from a header that the caller is free to set. */
 function customerOf(req: Request): string {
   return req.get('x-customer') ?? '';
 }

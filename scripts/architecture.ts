@@ -31,7 +31,7 @@ interface ArchitectureOptions {
  * The layer table: a file may import its own folder and the folders of lower numbers. The files directly in
  * `src` are the public entries: above everything, imported by nothing, not even by one another.
  */
-const LAYERS: Readonly<Record<string, number>> = {
+export const LAYERS: Readonly<Record<string, number>> = {
   utils: 1,
   infra: 2,
   lifecycle: 2,
@@ -44,7 +44,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   compat: 7,
   testing: 7,
 };
-const ENTRY_LAYER = 8;
+export const ENTRY_LAYER = 8;
 
 /** What runs in a browser. It is built into files that are served: nothing imports it, and it brings its own packages. */
 const PAGE = 'src/dashboard/page/';

@@ -19,13 +19,16 @@ const REQUIRED_FILES = [
   'LICENSE',
   'CHANGELOG.md',
   'SECURITY.md',
+  'docs/README.md',
+  'docs/api/isotrace.md',
+  'docs/migrating/README.md',
   'dist/index.js',
   'dist/testing.js',
   'dist/dashboard/page/index.html',
   'examples/basic/package.json',
 ];
 const ALLOWED_FILE =
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|examples\/[a-z]+\/(package\.json|tsconfig\.json|README\.md|src\/[a-z-]+\.ts)|dist\/.+\.(js|d\.ts)(\.map)?|dist\/dashboard\/page\/(index\.html|assets\/[\w-]+\.(js|css|svg)))$/;
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|src\/.+\.ts|docs\/([a-z]+\/)?[\w-]+\.md|docs\/images\/architecture\.svg|examples\/[a-z]+\/(package\.json|tsconfig\.json|README\.md|src\/[a-z-]+\.ts)|dist\/.+\.(js|d\.ts)(\.map)?|dist\/dashboard\/page\/(index\.html|assets\/[\w-]+\.(js|css|svg)))$/;
 const DECLARATION = /\.d\.ts(\.map)?$/;
 
 interface Manifest {

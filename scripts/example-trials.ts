@@ -58,11 +58,19 @@ export const EXAMPLE_TRIALS: readonly Trial[] = [
         status: 201,
         answer: { id: '1', item: 'bread' },
       },
+      {
+        path: '/orders',
+        method: 'POST',
+        headers: { 'x-api-key': 'key-of-acme', ...JSON_TYPE },
+        body: { item: 'bread' },
+        status: 400,
+        answer: { error: 'an order has an item and a card' },
+      },
       { path: '/orders/1', headers: { 'x-api-key': 'key-of-acme' }, status: 200, answer: { id: '1', item: 'bread' } },
       { path: '/orders/1', headers: { 'x-api-key': 'key-of-globex' }, status: 404, answer: { error: 'no order 1' } },
     ],
     spans: {
-      acme: ['GET /orders/:id', 'POST /orders', 'orders.add', 'orders.find'],
+      acme: ['GET /orders/:id', 'POST /orders', 'POST /orders', 'orders.add', 'orders.find'],
       globex: ['GET /orders/:id', 'orders.find'],
     },
   }),
@@ -97,6 +105,7 @@ export const EXAMPLE_TRIALS: readonly Trial[] = [
   example('agents', {
     requests: [
       { path: '/ask', method: 'POST', headers: {}, body: {}, status: 401 },
+      { path: '/ask', method: 'POST', headers: { authorization: 'Bearer key-of-acme' }, body: {}, status: 400 },
       {
         path: '/ask',
         method: 'POST',
@@ -121,7 +130,10 @@ export const EXAMPLE_TRIALS: readonly Trial[] = [
       },
     ],
     spans: {
-      acme: ['POST /ask', 'chat small-model', 'chat small-model', 'execute_tool find_order', 'invoke_agent support'],
+      acme: [
+        ...['POST /ask', 'POST /ask', 'chat small-model', 'chat small-model', 'execute_tool find_order'],
+        'invoke_agent support',
+      ],
       globex: ['POST /ask', 'chat small-model', 'invoke_agent support'],
     },
   }),

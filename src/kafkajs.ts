@@ -10,6 +10,7 @@ import { interceptProperty } from './processing/intercept-property.ts';
 export type { RunAsMessage } from './integration/consuming.ts';
 export type { MessagingOptions } from './integration/messaging-options.ts';
 
+/** A header's value, as kafkajs has it. */
 type KafkaHeader = Buffer | string | (Buffer | string)[] | undefined;
 
 /** What isotrace uses of a message that kafkajs delivers. */

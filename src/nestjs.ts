@@ -102,6 +102,7 @@ export class IsotraceModule implements NestModule {
   readonly #interceptor: IsotraceInterceptor;
   readonly #platform: HttpAdapterHost;
 
+  /** Called by Nest; see {@link IsotraceModule.forRoot}. */
   constructor(interceptor: IsotraceInterceptor, platform: HttpAdapterHost) {
     this.#interceptor = interceptor;
     this.#platform = platform;

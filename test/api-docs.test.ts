@@ -107,6 +107,25 @@ describe('the pages of the reference', () => {
     expect(page).toContain('### Hidden\n\n- `size: number`');
   });
 
+  it('give a comment of one member of a union to no member of the next union', () => {
+    const unions = readDeclarations(
+      new Map([
+        [
+          'index.ts',
+          `/** First. */
+          export type First = 'a' | /** Of b. */ 'b';
+          /** Second. */
+          export type Second = 'c'
+          /** Of d. */
+           | 'd';`,
+        ],
+      ]),
+    );
+    const page = renderPages(unions, shown.slice(0, 1)).get('isotrace.md') ?? '';
+    expect(page).toContain("- `'a'`\n- `'b'`: Of b.\n");
+    expect(page).toContain("- `'c'`\n- `'d'`: Of d.\n");
+  });
+
   it('describe what several entries export once, and link to it', () => {
     const pages = renderPages(declarations, shown);
     expect(pages.get('http.md')).toContain('**Also exported here**: [`MakeOptions`](isotrace.md#makeoptions)');

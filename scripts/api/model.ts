@@ -263,10 +263,12 @@ function valuesOf(all: Declarations, module: DeclarationModule, nodes: readonly 
   if (keyed !== undefined) return keysOf(keyed);
   if (type.type !== 'TSUnionType') return [];
   const parts = type['types'] as readonly AnyNode[];
-  const values = parts.map(({ start, end }) => ({
-    text: textOf(module, start, end),
-    doc: commentBefore(module, start) || commentBefore(module, module.source.lastIndexOf('|', start)),
-  }));
+  const values = parts.map(({ start, end }) => {
+    const bar = module.source.lastIndexOf('|', start);
+    // The bar before the first member, where it has one, is not that of a union further up.
+    const doc = commentBefore(module, start) || (bar < type.start ? '' : commentBefore(module, bar));
+    return { text: textOf(module, start, end), doc };
+  });
   return values.some(({ doc }) => doc !== '') ? values : [];
 }
 

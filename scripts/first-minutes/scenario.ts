@@ -149,7 +149,7 @@ export async function firstMinutes({ workspace, session, linked, ports }: Minute
   say(await session.run(`${endpoint} NODE_OPTIONS='--import tsx' ${doctor}`));
   say(
     '## From here',
-    '[Concepts](concepts.md) has the words, [HTTP servers](http.md) whose request it is in earnest, [Configuration](configuration.md) where telemetry goes: `configure` in `telemetry/registry.ts` may answer an endpoint and a key for each tenant.',
+    '[Concepts](concepts.md) has the words, [HTTP servers](http.md) whose request it is in production, [Configuration](configuration.md) where telemetry goes: `configure` in `telemetry/registry.ts` may answer an endpoint and a key for each tenant.',
   );
   return `${page.join('\n\n')}\n`;
 }

@@ -44,7 +44,7 @@ export interface InstallOptions {
    * enabled, and send to the tenant of the code that they watch. Default: none beside those of `isotrace/register`.
    */
   readonly instrumentations?: readonly (InstrumentationLike | readonly InstrumentationLike[])[] | undefined;
-  /** Default: `'auto'`. */
+  /** Whether OpenTelemetry's globals become the registry's. Default: `'auto'`, by who has them. */
   readonly strategy?: InstallStrategy | undefined;
   /**
    * What an inbound trace context is good for, with the strategy `'own'`. At public endpoints prefer `'link'`.

@@ -26,6 +26,7 @@ export type TenantLog = { readonly [Level in LogLevel]: LogFunction };
  * session. They go to its destinations as spans do. No method throws.
  */
 export interface Logs {
+  /** A function for each level: `tracer.log.info('paid', { amount: 5 })`. Always the same object. */
   readonly log: TenantLog;
   /**
    * For libraries that take a `LoggerProvider` of `@opentelemetry/api-logs`: all their records are this tenant's.

@@ -35,6 +35,7 @@ export class TenantMeter implements Meter {
   readonly #metrics: TenantMetrics;
   readonly #scope: MetricScope;
 
+  /** Made by `tracer.meterProvider.getMeter`. */
   constructor(metrics: TenantMetrics, scope: MetricScope) {
     this.#metrics = metrics;
     this.#scope = scope;
@@ -136,6 +137,7 @@ export class TenantMeterProvider implements MeterProvider {
   /** A few. */
   #meters: readonly { readonly scope: MetricScope; readonly meter: TenantMeter }[] = [];
 
+  /** Made by the tracer: `tracer.meterProvider`. */
   constructor(metrics: TenantMetrics) {
     this.#metrics = metrics;
   }

@@ -43,15 +43,15 @@ export interface HistogramOptions extends InstrumentOptions {
  * OpenTelemetry's rules gives an instrument that does nothing and an entry in `health()`. No method throws.
  */
 export interface TenantInstruments {
-  /** A sum that only grows. */
+  /** A sum that only grows; what is below 0 is left out. */
   counter(name: string, options?: InstrumentOptions): Counter;
   /** A sum that goes up and down, such as the requests under way. */
   upDownCounter(name: string, options?: InstrumentOptions): UpDownCounter;
   /** A value that is what was recorded last, such as a temperature. */
   gauge(name: string, options?: InstrumentOptions): Gauge;
-  /** A distribution. */
+  /** A distribution: counts of values by buckets, and their sum. */
   histogram(name: string, options?: HistogramOptions): Histogram;
-  /** A histogram of durations, in seconds, with the unit `s`. */
+  /** Measures durations into a histogram with the unit `s`. */
   timer(name: string, options?: Omit<HistogramOptions, 'unit' | 'integer'>): MetricTimer;
   /**
    * The observable forms: `observe` is called when metrics are collected, as this tenant, and may be asynchronous; what it
@@ -70,6 +70,7 @@ export interface TenantInstruments {
 
 /** What a tenant measures. */
 export interface Metrics {
+  /** The tenant's instruments, by name. Always the same object. */
   readonly metrics: TenantInstruments;
   /** OpenTelemetry's meters of this tenant, for libraries that take a `MeterProvider`. */
   readonly meterProvider: TenantMeterProvider;

@@ -44,7 +44,8 @@ export interface RegistryOptions<T extends object = object> extends TracerOption
   platformCopy?: 'all' | 'errors' | number | false | undefined;
   /**
    * Where isotrace measures itself: OpenTelemetry's `otel.sdk.*` metrics, and `isotrace.*` for what those do not have.
-   * Not shut down with the registry. Default: none.
+   * Not shut down with the registry. Default: the platform tracer's own metrics, where it has a destination of its own
+   * (`platform.destination` or the `OTEL_*` variables); else none.
    */
   meterProvider?: MeterProvider | undefined;
   /** What is measured beside totals. */

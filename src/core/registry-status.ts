@@ -20,7 +20,9 @@ export interface RegistryStats {
   /** Evicted tenants that still deliver. */
   readonly draining: number;
   readonly maxTenants: number;
+  /** Tenants that came into use, and were not there or forgotten. */
   readonly created: number;
+  /** Tenants that were evicted: for want of room, because they were idle, or by `delete`. */
   readonly evicted: number;
   /** Evicted tenants that were used again. */
   readonly revived: number;
@@ -32,12 +34,15 @@ export interface RegistryStats {
   readonly bytes: number;
   /** Requests under way, not counting overdue ones. */
   readonly requests: number;
+  /** Open connections to receivers. */
   readonly sockets: number;
   /** Spans that started before their tenant was known. */
   readonly lateBinding: LateBindingCounts;
   /** The account of all tenants together, evicted ones included. */
   readonly traces: LedgerSnapshot;
+  /** The same in log records. */
   readonly logs: LedgerSnapshot;
+  /** The same in data points. */
   readonly metrics: LedgerSnapshot;
 }
 
@@ -53,6 +58,7 @@ export interface RegistryHealth {
   readonly issues: readonly ConfigIssue[];
   /** Contained failures of the registry and all tenants, by component. */
   readonly errors: Readonly<Partial<Record<GuardedComponent, number>>>;
+  /** The latest 20 of them, the newest last. */
   readonly recentErrors: readonly ContainedError[];
   /** The tenants that are not well. */
   readonly tenants: readonly TracerHealth[];

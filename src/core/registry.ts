@@ -244,6 +244,7 @@ export class TracerRegistry<T extends TracerBase = Tracer> implements AsyncDispo
     return readMetrics(this.#platform.made, this.#table.runtimes(), wanted);
   }
 
+  /** As `shutdown()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }

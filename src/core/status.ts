@@ -33,12 +33,13 @@ export interface DestinationHealth {
   /** Origin and path; never the query or credentials. */
   readonly destination: string;
   readonly condition: LaneCondition;
+  /** Spans, log records or data points that wait in memory or are in a request. */
   readonly queued: number;
   /** Spans, or log records, that are only on disk. */
   readonly spooled: number;
   /** Attempts that failed since the last that did not. */
   readonly failures: number;
-  /** What the last attempt that failed did so with. */
+  /** Why the last attempt failed: a status, or the code of a network error; never credentials. Absent while all is well. */
   readonly lastError?: string;
 }
 
@@ -58,10 +59,11 @@ export interface TracerHealth {
   readonly issues: readonly ConfigIssue[];
   /** Contained failures, by component, since the tracer was made. */
   readonly errors: Readonly<Partial<Record<GuardedComponent, number>>>;
-  /** The latest of them. */
+  /** The latest 20 of them, the newest last. */
   readonly recentErrors: readonly ContainedError[];
   /** Hooks of the user's that were switched off because they failed again and again. */
   readonly switchedOff: readonly string[];
+  /** Its ways out, one for each destination and signal that has been used. */
   readonly destinations: readonly DestinationHealth[];
   /** What is wrong with the disk under the spool; spans wait in memory meanwhile. Absent while all is well. */
   readonly spoolProblem?: string;

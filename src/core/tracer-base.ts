@@ -17,6 +17,7 @@ export class TracerBase implements AsyncDisposable {
   /** The engine that the mixins of a tracer share. For authors of mixins; not for callers. */
   protected readonly runtime: TracerRuntime;
 
+  /** Called by the registry and `createTracer`; a class of one's own passes on what it is given. */
   constructor(init: TracerInit) {
     this.runtime = init.runtime;
   }
@@ -62,6 +63,7 @@ export class TracerBase implements AsyncDisposable {
     return tracerHealth(this.runtime);
   }
 
+  /** As `shutdown()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }

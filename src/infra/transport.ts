@@ -6,13 +6,13 @@ import type { StopSignal } from '../utils/stop-signal.ts';
  * Certificates are always verified. Treat the object as immutable: it may be remembered by reference.
  */
 export interface TlsOptions {
-  /** PEM of the authorities to trust instead of Node's own list. */
+  /** PEM of the authorities to trust instead of Node's own list. Default: that list. */
   readonly ca?: string | Buffer | undefined;
-  /** PEM of the client certificate, for mutual TLS. */
+  /** PEM of the client certificate, for mutual TLS; with `key`. Default: none. */
   readonly cert?: string | Buffer | undefined;
-  /** PEM of the client certificate's private key. */
+  /** PEM of the client certificate's private key; with `cert`. Default: none. */
   readonly key?: string | Buffer | undefined;
-  /** Name to ask for (SNI) and to verify instead of the URL's host. */
+  /** Name to ask for (SNI) and to verify. Default: the URL's host. */
   readonly serverName?: string | undefined;
 }
 

@@ -27,6 +27,7 @@ export interface AnswersMessage extends Envelope<'answers'> {
   readonly answers: readonly CommandAnswer[];
 }
 
+/** What came of one command; `id` is its number, counted from `first`. */
 export interface CommandAnswer {
   readonly id: number;
   readonly result: CommandResult;

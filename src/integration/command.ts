@@ -32,7 +32,7 @@ export interface InitializeCommand {
 /** Delivers what waits and stops. What it stops is an option of the bus. */
 export interface ShutdownCommand {
   readonly type: 'shutdown';
-  /** Default: the tenant's profile says, 10,000 in the default one. */
+  /** How long delivering may take, in milliseconds. Default: the tenant's profile says, 10,000 in the default one. */
   readonly timeoutMillis?: number | undefined;
 }
 
@@ -43,12 +43,15 @@ export interface FlushCommand {
   readonly timeoutMillis?: number | undefined;
 }
 
+/** A value of one metric. */
 interface Measurement {
   /** A letter, then up to 254 letters, digits, `_`, `.`, `-` and `/`. */
   readonly name: string;
+  /** A finite number; of a histogram not below 0. */
   readonly value: number;
-  /** Up to 63 ASCII characters; that of the first command with this name counts. */
+  /** Up to 63 ASCII characters; that of the first command with this name counts. Default: none. */
   readonly unit?: string | undefined;
+  /** Tell series apart. Default: none. */
   readonly attributes?: CommandAttributes | undefined;
 }
 
@@ -107,9 +110,9 @@ export interface StartSpanCommand {
   readonly name: string;
   /** What later commands name the span by, up to 128 characters. Default: its span id, which is answered. */
   readonly id?: string | undefined;
-  /** The id of an open span that was started through the same bus. */
+  /** The id of an open span that was started through the same bus. Default: the tenant's active span. */
   readonly parentId?: string | undefined;
-  /** W3C Trace Context: continues a trace of the tenant's. Not with `parentId`. */
+  /** W3C Trace Context: continues a trace of the tenant's. Not with `parentId`. Default: none. */
   readonly traceparent?: string | undefined;
   /** Default: `internal`. */
   readonly kind?: CommandSpanKind | undefined;
@@ -124,7 +127,7 @@ export interface EndSpanCommand {
   readonly type: 'endSpan';
   /** The span, by the id that `startSpan` gave or answered. */
   readonly id: string;
-  /** Why the span failed: recorded as an exception and as its status. */
+  /** Why the span failed: recorded as an exception and as its status. Default: it did not. */
   readonly error?: string | CommandError | undefined;
   /** When it ended, in milliseconds since the epoch. Default: now. */
   readonly timeMillis?: number | undefined;
@@ -134,7 +137,7 @@ export interface EndSpanCommand {
 export interface CommandError {
   /** What is recorded as the exception's message. */
   readonly message: string;
-  /** Such as `TypeError`. */
+  /** Such as `TypeError`. Default: none. */
   readonly type?: string | undefined;
   /** The stack trace, as text. Default: none. */
   readonly stack?: string | undefined;
@@ -211,6 +214,7 @@ export interface StartedSpan {
 export type CommandFailure =
   /** A field is missing or not acceptable, as `issues` says. */
   | 'invalid'
+  /** There is no such command, and none of one's own was registered. */
   | 'unknown_type'
   /** No span of that id is open in this bus. */
   | 'unknown_span'

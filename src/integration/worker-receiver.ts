@@ -43,6 +43,7 @@ export class WorkerReceiver implements Disposable {
   #leaving = 0;
   #account: WorkerAccount = { ended: 0, dropped: 0 };
 
+  /** Made by `receiveSpans`. */
   constructor(registry: TracerRegistry<TracerBase>, tenantId: string, target: WorkerTarget) {
     this.#registry = registry;
     this.#tenantId = tenantId;
@@ -74,6 +75,7 @@ export class WorkerReceiver implements Disposable {
     for (const stop of this.#stops) stop();
   }
 
+  /** As `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

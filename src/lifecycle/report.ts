@@ -1,13 +1,13 @@
 /** What a flush or a shutdown of one tenant came to. */
 export interface TenantReport {
   readonly tenantId: string;
-  /** Items that destinations accepted meanwhile. */
+  /** Spans, log records and data points that destinations accepted meanwhile. */
   readonly delivered: number;
-  /** Items that still wait in memory. Spans of open traces that sampling has still to decide do not count. */
+  /** Those that still wait in memory. Spans of open traces that sampling has still to decide do not count. */
   readonly pending: number;
-  /** Items that still wait on disk only: not delivered, and not lost when the process ends. */
+  /** Those that still wait on disk only: not delivered, and not lost when the process ends. */
   readonly spooled: number;
-  /** Items given up meanwhile, by reason. */
+  /** Those that were given up meanwhile, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
   /** Why something is pending or was dropped, when that is known. */
   readonly error?: string;
@@ -20,9 +20,13 @@ export interface FlushReport {
    * which has not been delivered either.
    */
   readonly ok: boolean;
+  /** Spans, log records and data points that destinations accepted meanwhile, of all tenants. */
   readonly delivered: number;
+  /** Those that still wait in memory. */
   readonly pending: number;
+  /** Those that still wait on disk only. */
   readonly spooled: number;
+  /** Those that were given up meanwhile, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
   /** One entry for each tenant that had something to deliver, or lost something. */
   readonly tenants: readonly TenantReport[];

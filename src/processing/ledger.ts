@@ -36,6 +36,7 @@ export const DROP_REASONS = [
 /** Why telemetry was not delivered. */
 export type DropReason = (typeof DROP_REASONS)[number];
 
+/** How much was not delivered, by reason. */
 export type DropCounts = { readonly [Reason in DropReason]?: number };
 
 /** The account of one signal: `created = exported + queued + spooled + sum of dropped`, at any time. */

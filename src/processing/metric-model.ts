@@ -12,7 +12,7 @@ export const METRIC_KINDS = [
 
 export type MetricKind = (typeof METRIC_KINDS)[number];
 
-/** Whether a point says what came since the last one, or since the series began. */
+/** Whether a point says what there was since the series began (`'cumulative'`), or since the last point (`'delta'`). */
 export type Temporality = 'cumulative' | 'delta';
 
 /** What an instrument is, to those who read its points. */

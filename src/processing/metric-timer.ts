@@ -17,6 +17,7 @@ export class MetricTimer {
   readonly #histogram: Histogram;
   readonly #clock: Clock;
 
+  /** Made by `tracer.metrics.timer`. */
   constructor(histogram: Histogram, clock: Clock) {
     this.#histogram = histogram;
     this.#clock = clock;

@@ -13,9 +13,9 @@ const MAX_ATTRIBUTES = 128;
 
 /** What all presets take. */
 export interface PresetOptions {
-  /** Attributes of the span beside those of the preset, or a function of the call's arguments that returns them. */
+  /** Attributes of the span beside those of the preset, or a function of the call's arguments that returns them. Default: none. */
   readonly attributes?: TraceOptions['attributes'];
-  /** As in {@link TraceOptions}. */
+  /** As in {@link TraceOptions}. Default: as the tenant's. */
   readonly capture?: boolean | CaptureOptions | undefined;
 }
 
@@ -25,9 +25,9 @@ export interface ModelCallOptions extends PresetOptions {
   readonly model: string;
   /** `gen_ai.operation.name`. Default: `chat`. */
   readonly operation?: 'chat' | 'text_completion' | 'generate_content' | 'embeddings' | (string & {}) | undefined;
-  /** `gen_ai.provider.name`, such as `openai`, `anthropic`, `aws.bedrock`. */
+  /** `gen_ai.provider.name`, such as `openai`, `anthropic`, `aws.bedrock`. Default: none. */
   readonly provider?: string | undefined;
-  /** The tokens that a call used, by its result, or by the list of what it yielded. */
+  /** The tokens that a call used, by its result, or by the list of what it yielded. Default: not told. */
   readonly usage?: ((result: never) => TokenUsage | undefined) | undefined;
 }
 
@@ -35,9 +35,9 @@ export interface ModelCallOptions extends PresetOptions {
 export interface ToolCallOptions extends PresetOptions {
   /** `gen_ai.tool.name` */
   readonly tool: string;
-  /** `gen_ai.tool.type`, such as `function`, `extension`, `datastore`. */
+  /** `gen_ai.tool.type`, such as `function`, `extension`, `datastore`. Default: none. */
   readonly type?: string | undefined;
-  /** `gen_ai.tool.description` */
+  /** `gen_ai.tool.description`. Default: none. */
   readonly description?: string | undefined;
 }
 
@@ -51,13 +51,13 @@ export interface ChainOptions extends PresetOptions {
 export interface AgentCallOptions extends PresetOptions {
   /** `gen_ai.agent.name` */
   readonly agent: string;
-  /** `gen_ai.agent.id` */
+  /** `gen_ai.agent.id`. Default: none. */
   readonly id?: string | undefined;
-  /** `gen_ai.agent.description` */
+  /** `gen_ai.agent.description`. Default: none. */
   readonly description?: string | undefined;
-  /** `gen_ai.provider.name` */
+  /** `gen_ai.provider.name`. Default: none. */
   readonly provider?: string | undefined;
-  /** `gen_ai.request.model` */
+  /** `gen_ai.request.model`. Default: none. */
   readonly model?: string | undefined;
   /** Whether the agent runs elsewhere. Default: `false`. */
   readonly remote?: boolean | undefined;

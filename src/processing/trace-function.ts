@@ -10,7 +10,7 @@ export interface TraceOptions {
   readonly name?: string | undefined;
   /** Default: `SpanKind.INTERNAL`. */
   readonly kind?: SpanKind | undefined;
-  /** Attributes of the span, or a function of the call's arguments that returns them. */
+  /** Attributes of the span, or a function of the call's arguments that returns them. Default: none. */
   readonly attributes?: Attributes | ((...args: never[]) => Attributes) | undefined;
   /** Links of each span. Default: none. */
   readonly links?: Link[] | undefined;

@@ -4,6 +4,7 @@ import type { Attributes } from '@opentelemetry/api';
 export interface ModelPrice {
   /** Of input that was not read from a cache. */
   readonly input: number;
+  /** Of what the model wrote. */
   readonly output: number;
   /** Of input read from the provider's cache. Default: `input`. */
   readonly cacheRead?: number | undefined;
@@ -41,7 +42,7 @@ export interface AgentSettings {
 
 /** Tokens of one call, as the semantic conventions count: what was read from or written to a cache is part of the input. */
 export interface TokenUsage {
-  /** What went into the model. */
+  /** What went into the model. Default: 0, as of the three below. */
   readonly inputTokens?: number | undefined;
   /** What the model wrote. */
   readonly outputTokens?: number | undefined;
@@ -49,9 +50,9 @@ export interface TokenUsage {
   readonly cacheReadTokens?: number | undefined;
   /** Of the input: what was written into a cache. */
   readonly cacheWriteTokens?: number | undefined;
-  /** The model that answered, where it is not the one that was asked. */
+  /** The model that answered, where it is not the one that was asked. Default: by the span's attributes. */
   readonly model?: string | undefined;
-  /** What the call cost, where the provider says so; it comes over the price table. */
+  /** What the call cost, where the provider says so, in the table's currency; it comes over that. Default: by the table. */
   readonly cost?: number | undefined;
 }
 
@@ -59,6 +60,7 @@ export interface TokenUsage {
 export interface UsageTotals {
   /** Calls that told their tokens or cost. */
   readonly calls: number;
+  /** What was read from or written to a cache is part of it. */
   readonly inputTokens: number;
   readonly outputTokens: number;
   /** In `currency`, of the calls whose price is known. */

@@ -16,6 +16,7 @@ export class SpanExpectation {
   readonly #all: readonly RecordedSpan[];
   #fitting: readonly RecordedSpan[];
 
+  /** Made by `expectSpan` of a record; or by hand, for spans that came from elsewhere. */
   constructor(name: string, all: readonly RecordedSpan[], hint = '') {
     this.#name = name;
     this.#all = all;

@@ -15,21 +15,37 @@ export type ResilienceLevel =
 
 /** Who failed: a part of isotrace or a hook that the user supplied. */
 export type GuardedComponent =
+  /** A call that was given something it cannot work with. */
   | 'api'
+  /** The registry's `configure`. */
   | 'configure'
+  /** Entering or reading an asynchronous context. */
   | 'context'
+  /** Sending, and reading answers. */
   | 'delivery'
+  /** Encoding one span, log record or data point. */
   | 'encoder'
+  /** The option `exporter`. */
   | 'exporter'
+  /** The `headers` function of a destination. */
   | 'headers'
+  /** A callback of the host's: `tenant`, `attributes`, `route`, `capture` and their like. */
   | 'host'
+  /** The option `idGenerator`. */
   | 'idGenerator'
+  /** The option `logger`. */
   | 'logger'
+  /** An instrument, a callback that observes, or a meter of the host's. */
   | 'metrics'
+  /** One of `spanProcessors`. */
   | 'processor'
+  /** Reading or writing a carrier, or one of the functions in `propagation`. */
   | 'propagation'
+  /** A function or expression in `redact`. */
   | 'redactor'
+  /** The option `sampling`, where it is a sampler. */
   | 'sampler'
+  /** The disk under the spool. */
   | 'spool';
 
 /** A contained failure, as `health()` lists it. */

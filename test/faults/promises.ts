@@ -169,10 +169,13 @@ export const PROMISES: readonly FaultPromise[] = [
   },
   {
     fault: '401, 403',
-    promise: 'Credentials are read again once, then one probe a minute; the spans are kept',
+    promise: 'Credentials are read again once, then one probe a minute; the spans are kept, each batch for 5 minutes',
     tests: {
       'delivery/credentials.test.ts': ['that are refused twice are probed only, and lose nothing'],
-      'processing/lane.test.ts': ['that refuses the credentials leads to one attempt at once, then one a minute'],
+      'processing/lane.test.ts': [
+        'that refuses the credentials leads to one attempt at once, then one a minute',
+        'that refuses the credentials for five minutes loses the batch, not the queue',
+      ],
     },
   },
   {

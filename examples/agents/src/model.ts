@@ -1,4 +1,4 @@
-/** What a model answers: words, or the wish for a tool. In earnest the SDK of your provider. */
+/** What a model answers: words, or the wish for a tool. In production the SDK of your provider. */
 export interface Reply {
   readonly text?: string;
   readonly tool?: { readonly name: 'findOrder'; readonly id: string };

@@ -1,7 +1,7 @@
 import createApp, { type ErrorRequestHandler } from 'express';
 import { recordErrors } from 'isotrace/express';
 import { Orders } from './orders.ts';
-import { telemetry } from './telemetry.ts';
+import { registry, telemetry } from './telemetry.ts';
 import { findByKey, type Tenant } from './tenants.ts';
 
 const app = createApp();
@@ -21,7 +21,11 @@ app.use(createApp.json());
 
 app.get('/health', (_request, response) => void response.json({ ok: true }));
 app.post('/orders', async (request, response) => {
-  const { item, card } = request.body as { item: string; card: string };
+  const { item, card } = (request.body ?? {}) as { item?: unknown; card?: unknown };
+  if (typeof item !== 'string' || typeof card !== 'string') {
+    response.status(400).json({ error: 'an order has an item and a card' });
+    return;
+  }
   const tenant = response.locals['tenant'] as Tenant;
   response.status(201).json(await orders.add(tenant.id, item, card));
 });
@@ -40,3 +44,5 @@ const server = app.listen(Number(process.env['PORT'] ?? 3000), () => {
   const address = server.address();
   console.log(`listening on http://localhost:${typeof address === 'object' ? address?.port : address}`);
 });
+// What is under way is answered first; then everything that waits is delivered.
+process.once('SIGTERM', () => server.close(() => void registry.shutdown()));

@@ -18,8 +18,6 @@ export const registry = new TracerRegistry({
   },
 });
 
-registry.installProcessHooks();
-
 /** Each request runs as the tenant of its key, in a SERVER span. */
 export const telemetry = express(registry, {
   tenant: (request: Request) => findByKey(request.get('x-api-key'))?.id,

@@ -1,4 +1,4 @@
-/** A customer of the shop. In earnest a table of your database. */
+/** A customer of the shop. In production a table of your database. */
 export interface Tenant {
   readonly id: string;
   readonly plan: 'free' | 'pro';

@@ -1,4 +1,4 @@
-/** A customer with a backend of its own. In earnest a table of your database. */
+/** A customer with a backend of its own. In production a table of your database. */
 export interface Tenant {
   readonly id: string;
   readonly endpoint: string;

@@ -18,7 +18,12 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   response.writeHead(statusCode, { 'content-type': 'application/json' }).end(body);
 }
 
-const server = createServer((request, response) => void serve(request, response));
+const server = createServer((request, response) => {
+  serve(request, response).catch((error: unknown) => {
+    console.error(error);
+    response.writeHead(500).end();
+  });
+});
 server.listen(Number(process.env['PORT'] ?? 3000), () => {
   const address = server.address();
   console.log(`listening on http://localhost:${typeof address === 'object' ? address?.port : address}`);

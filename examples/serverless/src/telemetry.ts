@@ -1,4 +1,4 @@
-import { SpanKind } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { TracerRegistry } from 'isotrace';
 import type { Handler } from './events.ts';
 
@@ -14,12 +14,14 @@ export const registry = new TracerRegistry({
 export function withTelemetry(handle: Handler): Handler {
   return async (event) => {
     const tracer = registry.get(event.requestContext.authorizer.jwt.claims.tenant);
-    const options = { kind: SpanKind.SERVER, attributes: { 'http.route': event.routeKey.replace(/^\w+ /, '') } };
+    const [method = '', route = ''] = event.routeKey.split(' ');
+    const options = { kind: SpanKind.SERVER, attributes: { 'http.request.method': method, 'http.route': route } };
     try {
       return await tracer.continueFrom(event.headers, { incoming: 'link' }, () =>
         tracer.withSpan(event.routeKey, options, async (span) => {
           const result = await handle(event);
           span.setAttribute('http.response.status_code', result.statusCode);
+          if (result.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
           return result;
         }),
       );

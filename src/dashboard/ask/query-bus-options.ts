@@ -22,6 +22,7 @@ export type QueryTarget =
   | {
       /** Of a dashboard, such as `https://dashboard.example`. */
       readonly url: string;
+      /** For `Authorization: Bearer`: 1 to 512 printable ASCII characters. Default: none. */
       readonly token?: string | undefined;
     };
 

@@ -9,29 +9,33 @@ import type { Plain } from './plain.ts';
  * times in nanoseconds, are texts, bytes base64. Which tenants is said once, when the bus is made.
  */
 
+/** What is looked for, and when. */
 export interface Searched {
   /** In the search language of the dashboard. Default: everything. */
   readonly query?: string | undefined;
   /** Milliseconds since the epoch. Default: an hour before the end, or before now. */
   readonly startMillis?: number | undefined;
-  /** Not included. Default: no end. */
+  /** Milliseconds since the epoch, not included. Default: no end. */
   readonly endMillis?: number | undefined;
-  /** Default: 100. */
+  /** How many are answered at most, up to what the question says. Default: 100. */
   readonly limit?: number | undefined;
 }
 
 /** The values of a metric over time, every series by itself, put together by step as suits the metric. */
 export interface GetMetric extends Searched {
   readonly type: 'getMetric';
+  /** Of the metric: 1 to 1,024 characters. */
   readonly name: string;
-  /** Default: so that there are about 60. At most 2,000 steps. */
+  /** The distance of values, in milliseconds; at most 2,000 steps. Default: so that there are about 60. */
   readonly stepMillis?: number | undefined;
 }
 
 /** The values of a metric over time, put together by step and by tenant, service or attributes. Up to 1,000 series. */
 export interface AggregateMetrics extends Searched {
   readonly type: 'aggregateMetrics';
+  /** Of the metric: 1 to 1,024 characters. */
   readonly name: string;
+  /** What is made of the values of a step and a group. */
   readonly aggregation: MetricAggregation;
   /** Up to 100 of `tenant`, `service`, or names of attributes. Default: `['tenant']`. */
   readonly groupBy?: readonly string[] | undefined;
@@ -47,6 +51,7 @@ export interface GetLogs extends Searched {
 /** The spans of a trace by start; none when there is no such trace. */
 export interface GetTrace {
   readonly type: 'getTrace';
+  /** 32 hex digits, in either case. */
   readonly traceId: string;
   /** Spans at most, up to 100,000. Default: 10,000. */
   readonly limit?: number | undefined;
@@ -62,14 +67,14 @@ export interface SearchTraces extends Searched {
 /** Whether the source answers and its tenants do well. Answered also when the source does not answer. */
 export interface GetHealth {
   readonly type: 'getHealth';
-  /** Tenants at most, those that are not well first. Up to 10,000. */
+  /** Tenants at most, those that are not well first. Up to 10,000. Default: 100. */
   readonly limit?: number | undefined;
 }
 
 /** What is kept, and what the tenants have recorded and exported so far. */
 export interface GetStatus {
   readonly type: 'getStatus';
-  /** Tenants at most. */
+  /** Tenants at most, up to 10,000. Default: 100. */
   readonly limit?: number | undefined;
 }
 
@@ -132,10 +137,13 @@ export interface AnswerValues {
 export type QueryFailure =
   /** A field is missing or not acceptable, as `issues` says. */
   | 'invalid'
+  /** There is no such question, and none of one's own was registered. */
   | 'unknown_type'
   /** The source does not let one see this: a token is missing, wrong, or for other tenants. */
   | 'refused'
+  /** The dashboard cannot be reached. */
   | 'unreachable'
+  /** There was no answer within `timeoutMillis`. */
   | 'timeout'
   /** Too many questions are under way. */
   | 'overloaded'

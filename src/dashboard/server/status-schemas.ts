@@ -1,4 +1,5 @@
 import type { DropCounts, LedgerSnapshot } from '../../processing/ledger.ts';
+import { PROFILES } from '../../processing/profiles.ts';
 import type { ConfigIssue } from '../../utils/errors.ts';
 import type { ContainedError } from '../../utils/guard.ts';
 import { ALERT_SEVERITIES, type Alert } from '../objectives/alert-rule.ts';
@@ -39,7 +40,7 @@ const tenantHealth = object<TenantHealth>('TenantHealth', {
   state: oneOf<TenantHealth['state']>([
     ...(['pending', 'active', 'degraded', 'disabled', 'draining', 'dormant', 'closed'] as const),
   ]),
-  profile: text as Schema<TenantHealth['profile']>,
+  profile: oneOf<TenantHealth['profile']>(Object.keys(PROFILES) as TenantHealth['profile'][]),
   ...{ started: count, open: count, bytes: count, lost: count },
   signals: object<TenantHealth['signals']>('Accounts', {
     ...{ traces: optional(ledger), metrics: optional(ledger), logs: optional(ledger) },

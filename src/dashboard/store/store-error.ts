@@ -4,6 +4,7 @@ export class StoreError extends Error {
   /** Whether the same question may be answered later. */
   readonly retryable: boolean;
 
+  /** For stores of one's own to reject with. */
   constructor(message: string, retryable: boolean, cause?: unknown) {
     super(message, { cause });
     this.retryable = retryable;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { TracerRegistry } from 'isotrace';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -130,6 +131,16 @@ describe('the description of the API', () => {
     const found = present.split('.').reduce<unknown>((part, key) => (part as Record<string, unknown>)?.[key], value);
     expect(found, `${present} in ${JSON.stringify(value)}`).toBeDefined();
     expectValid(compile(contentOf(path, 200).schema), value, address);
+  });
+
+  it('fits the answers that docs/dashboard.md shows', async () => {
+    const { compile, contentOf, expectValid } = await readDescription(await openDashboard());
+    const page = readFileSync(new URL('../../../docs/dashboard.md', import.meta.url), 'utf8');
+    const examples = [...page.matchAll(/^```json\n(.*?)^```$/gms)].map(([, text = '']) => JSON.parse(text) as object);
+    const paths = examples.map((example) => ('pending' in example ? 'pending' : 'health'));
+    expect(paths).toEqual(['health', 'pending']);
+    for (const [index, path] of paths.entries())
+      expectValid(compile(contentOf(path, 200).schema), examples[index], path);
   });
 
   it('fits every problem', async () => {

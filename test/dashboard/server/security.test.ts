@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Dashboard, startDashboard } from '../../../src/dashboard.ts';
+import { type Dashboard, type DashboardOptions, startDashboard } from '../../../src/dashboard.ts';
+import type { IsotraceError } from '../../../src/utils/errors.ts';
 import { logsJson, metricsJson, nanos, spanId, traceId, tracesJson } from '../otlp-requests.ts';
 import { getJson, openDashboard, postOtlp, send } from './dashboard-kit.ts';
 
@@ -101,6 +102,50 @@ describe('the dashboard', () => {
     const dashboard = await openDashboard({ host: '0.0.0.0', token: ADMIN });
     expect((await send(dashboard, 'GET', '/api/v1/stats')).status).toBe(401);
     expect((await send(dashboard, 'GET', '/api/v1/stats', bearer(ADMIN))).status).toBe(200);
+  });
+
+  it('names all at once that is wrong with its options, whatever they are, and shows no token', async () => {
+    const secret = 'a-secret';
+    const wrong: unknown = {
+      ...{
+        port: 'any',
+        maxBytes: 5,
+        flushMillis: 1.5,
+        host: 7,
+        store: {},
+        clock: {},
+        directory: '',
+        allowedHosts: 'all',
+      },
+      ...{ tenantHeader: 'no header', alertHandlers: [1], slos: {}, tokens: secret },
+      token: [{ token: secret, tenants: 'acme', readOnly: 'yes' }, secret, { tokn: secret }],
+    };
+    const error = (await startDashboard(wrong as DashboardOptions).catch((reason: unknown) => reason)) as IsotraceError;
+    expect(error).toMatchObject({ name: 'IsotraceError', code: 'config_invalid' });
+    expect(error.issues.map(({ option }) => option).sort()).toEqual(
+      [
+        ...[
+          'alertHandlers[0]',
+          'allowedHosts',
+          'clock',
+          'directory',
+          'flushMillis',
+          'host',
+          'maxBytes',
+          'port',
+          'slos',
+        ],
+        ...['store', 'tenantHeader', 'token[0].readOnly', 'token[0].tenants', 'token[0].token', 'token[1]'],
+        ...['token[2].tokn', 'token[2].token', 'tokens'],
+      ].sort(),
+    );
+    expect(`${error.message} ${JSON.stringify(error.issues)}`).not.toContain(secret);
+    for (const options of [null, 'all', []] as unknown as DashboardOptions[]) {
+      await expect(startDashboard(options)).rejects.toMatchObject({ issues: [{ option: 'options' }] });
+    }
+    for (const token of [[], {}, 5, ''] as unknown as string[]) {
+      await expect(startDashboard({ port: 0, token })).rejects.toMatchObject({ issues: [{ option: 'token' }] });
+    }
   });
 
   it('answers nobody without a token that it knows', async () => {

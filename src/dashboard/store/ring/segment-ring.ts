@@ -89,6 +89,7 @@ export class SegmentRing implements TelemetryStore {
   #full = false;
   #closed = false;
 
+  /** Reads the `directory` again, if there is one. Throws what the disk says when it cannot be used. */
   constructor(options: SegmentRingOptions = {}) {
     this.#maxBytes = Math.max(options.maxBytes ?? DEFAULT_MAX_BYTES, MIN_MAX_BYTES);
     this.#maxTenants = options.maxTenants ?? DEFAULT_MAX_TENANTS;
