@@ -16,6 +16,8 @@ export interface BuilderDraft {
   readonly options?: TracerOptions | undefined;
   readonly credentials?: Credentials | CredentialSource | undefined;
   readonly endpoint?: string | undefined;
+  /** Where neither a step nor an option names one. */
+  readonly defaultEndpoint?: string | undefined;
   readonly protocol?: OtlpProtocol | undefined;
   readonly insecure?: boolean | undefined;
   readonly compression?: 'gzip' | 'none' | undefined;
@@ -148,8 +150,9 @@ function assembleDestination(
   draft: BuilderDraft,
   conventions: BuilderConventions,
 ): { readonly destination: TracerOptions['destination']; readonly issues: readonly ConfigIssue[] } {
-  const { credentials, endpoint, protocol, insecure, compression, timeoutMillis, paths } = draft;
+  const { credentials, protocol, insecure, compression, timeoutMillis, paths } = draft;
   const given = draft.options?.destination;
+  const endpoint = draft.endpoint ?? (given === undefined ? draft.defaultEndpoint : undefined);
   const steps = {
     ...(protocol !== undefined && { protocol }),
     ...(insecure !== undefined && { insecure }),

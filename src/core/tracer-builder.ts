@@ -44,7 +44,8 @@ export class TracerBuilder extends BuilderSteps {
 
   /** By `ENDPOINT`, after the prefix of the conventions. An issue where it is not set. */
   withEndpointFromEnv(env?: Variables): this {
-    return this.#fromEnv('ENDPOINT', env, (text) => this.withEndpoint(text));
+    const fallback = (defaultEndpoint: string): this => this.tell({ defaultEndpoint });
+    return this.#fromEnv('ENDPOINT', env, (text) => this.withEndpoint(text), fallback);
   }
 
   /** By `SERVICE_NAME` and `SERVICE_VERSION`, after the prefix of the conventions. An issue where there is no name. */
@@ -82,9 +83,8 @@ export class TracerBuilder extends BuilderSteps {
   withAutoConfiguration(env?: Variables): this {
     const values = this.#read(undefined, env);
     if (values.API_KEY_ID !== undefined || values.API_KEY_SECRET !== undefined) this.#key(values);
-    const { ENDPOINT: endpoint } = this.conventions.variableDefaults ?? {};
-    if (endpoint !== undefined && this.draft.endpoint === undefined) this.tell({ endpoint });
-    return this.tell(draftOf(values, this.draft));
+    const { ENDPOINT: defaultEndpoint } = this.conventions.variableDefaults ?? {};
+    return this.tell({ defaultEndpoint, ...draftOf(values, this.draft) });
   }
 
   /** The options that the steps stand for, as `configure` of a registry may return them; or every problem. Never throws. */
@@ -145,12 +145,17 @@ export class TracerBuilder extends BuilderSteps {
     return this.settle('credentials', named);
   }
 
-  #fromEnv(name: BuilderVariable, env: Variables | undefined, use: (text: string) => this): this {
+  #fromEnv(
+    name: BuilderVariable,
+    env: Variables | undefined,
+    use: (text: string) => this,
+    useDefault: (text: string) => this = use,
+  ): this {
     const value = this.#read([name], env)[name];
     if (value !== undefined) return use(String(value));
     const fallback = this.conventions.variableDefaults?.[name];
     if (fallback === undefined) return this.#missing(name);
-    return fallback === '' ? this : use(fallback);
+    return fallback === '' ? this : useDefault(fallback);
   }
 
   /** One that was refused is told already. */
