@@ -265,10 +265,15 @@ describe('the TelemetryFlow builder', () => {
       });
       expect(optionsOf(builder).attributes).not.toHaveProperty('collector.id');
     }
-    const own = newBuilder()
-      .withEndpoint('https://mine.test')
-      .withAutoConfiguration({ ...key });
-    expect(optionsOf(own.withService('shop')).destination).toMatchObject({ endpoint: 'https://mine.test' });
+    const mine = { endpoint: 'https://mine.test' };
+    for (const own of [
+      newBuilder().withEndpoint(mine.endpoint).withAutoConfiguration(key),
+      newBuilder().withEndpoint(mine.endpoint).withAutoConfiguration(key).withEndpointFromEnv({}),
+      newBuilder().withOptions({ destination: mine }).withAutoConfiguration(key),
+      newBuilder().withAutoConfiguration(key).withEndpointFromEnv({}).withOptions({ destination: mine }),
+      newBuilder().withAutoConfiguration(key).withEndpoint(mine.endpoint),
+    ])
+      expect(optionsOf(own.withService('shop')).destination).toMatchObject(mine);
     expect(issuesOf(newBuilder().withApiKeyFromEnv({}).withServiceFromEnv({}).withEndpointFromEnv({}).build())).toEqual(
       ['TELEMETRYFLOW_API_KEY_ID', 'TELEMETRYFLOW_API_KEY_SECRET', 'TELEMETRYFLOW_SERVICE_NAME', 'withService'],
     );
