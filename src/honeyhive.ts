@@ -18,22 +18,22 @@ export function traceFunction(options: TraceFunctionOptions = {}): <F extends Tr
 
 /** As {@link traceFunction}, for calls of models. */
 export function traceModel<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
-  return traceFunction({ ...options, eventType: 'model' })(fn);
+  return traceCalls(current, options, 'model')(fn);
 }
 
 /** As {@link traceFunction}, for tools. */
 export function traceTool<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
-  return traceFunction({ ...options, eventType: 'tool' })(fn);
+  return traceCalls(current, options, 'tool')(fn);
 }
 
 /** As {@link traceFunction}, for steps of a chain. */
 export function traceChain<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
-  return traceFunction({ ...options, eventType: 'chain' })(fn);
+  return traceCalls(current, options, 'chain')(fn);
 }
 
 /** Adds to the active span of the tracer whose code is running. Answers whether there was one. */
 export function enrichSpan(params: EnrichSpanParams = {}): boolean {
-  return current()?.enrichSpan(params) ?? false;
+  return HoneyHiveTracer.enrichSpan(params);
 }
 
 /** Adds to a session of the tracer whose code is running. Answers whether HoneyHive took it. */

@@ -12,6 +12,7 @@ import type { Hono } from 'hono';
 import type { TracerRegistry } from 'isotrace';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { listPages } from '../scripts/doc-links.ts';
+import { HONEYHIVE_VARIABLES } from '../src/compat/honeyhive-variables.ts';
 import { BUILDER_CONVENTIONS } from '../src/core/builder-conventions.ts';
 import { BUILDER_VARIABLES } from '../src/core/builder-variables.ts';
 import { ENVIRONMENT_VARIABLES } from '../src/infra/environment-variables.ts';
@@ -152,7 +153,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'migrating-providers-2': { printed: ['2 disabled'], spans: ['place order'], others: ['place order'] },
   'migrating-honeyhive-1': { printed: ['answer to hello'], spans: ['answer'] },
   'migrating-telemetryflow-1': { printed: ['42 1 1 1'], spans: ['checkout'] },
-  'migrating-codomyrmex-1': { printed: ['true 1 true', 'depth load seconds tasks'] },
+  'migrating-codomyrmex-1': { printed: ['true 1 error true', 'depth load seconds tasks'] },
   'mixins-1': { printed: ['planned'], spans: ['step plan'] },
   'outgoing-1': { printed: ['200'], spans: ['GET', 'POST'] },
   'outgoing-2': { spans: ['load order', 'shop.Orders/Find', 'shop.Orders/Find'] },
@@ -320,6 +321,11 @@ describe('the documentation', () => {
     const { variablePrefix } = BUILDER_CONVENTIONS;
     const names = Object.keys(BUILDER_VARIABLES).map((name) => `\`${variablePrefix}${name}\``);
     expect(names.filter((name) => !page.includes(name))).toEqual([]);
+  });
+
+  it("names every variable of HoneyHive's that is read", () => {
+    const page = readFileSync(new URL('docs/migrating/honeyhive.md', root), 'utf8');
+    expect(Object.keys(HONEYHIVE_VARIABLES).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });
 
   it('shows the values of all profiles as they are', () => {

@@ -6,6 +6,7 @@ import type { CallFailure, CallScope } from '../processing/call-scope.ts';
 import { wrapFunction } from '../processing/wrap-function.ts';
 import { describeError } from '../utils/errors.ts';
 import { flattenValue } from './flatten-value.ts';
+import { readFields } from './honeyhive-params.ts';
 import { parameterNames } from './parameter-names.ts';
 
 /** How the calls of a function are traced. */
@@ -30,6 +31,9 @@ export interface CallOwner {
 
 const EVENT_TYPES: ReadonlySet<string> = new Set(['model', 'tool', 'chain']);
 const MAX_ERROR_LENGTH = 8_192;
+/** Attributes of one argument, and of all of them: a span has room for 1,024, and its result comes last. */
+const MAX_INPUT = 256;
+const MAX_INPUTS = 512;
 /** Under which the running context knows whose calls it is in. */
 const OWNER = Symbol('isotrace honeyhive');
 
@@ -46,17 +50,29 @@ export function runAs<T>(owner: CallOwner, fn: () => T): T {
 /** Wraps functions so that each call is a span of whom `find` answers; of nobody, the function runs as if not wrapped. */
 export function traceCalls(
   find: () => CallOwner | undefined,
-  options: TraceFunctionOptions,
+  given: TraceFunctionOptions,
+  eventType?: 'model' | 'tool' | 'chain',
 ): <F extends TracedFunction>(fn: F) => F {
+  // What cannot be read is left out: there is nobody to tell yet.
+  const read = readFields(given, () => undefined);
+  const options = eventType === undefined ? read : { ...read, eventType };
   return (fn) => {
     if (typeof fn !== 'function') return fn;
-    const name = options.eventName || fn.name || defaultName(options.eventType);
+    const name = options.eventName || nameOf(fn) || defaultName(options.eventType);
     const names = parameterNames(fn);
     return wrapFunction(fn, (_self, args) => {
       const owner = find();
       return owner && beginHoneyHiveCall(owner, name, options, names, args);
     });
   };
+}
+
+function nameOf(fn: TracedFunction): string {
+  try {
+    return typeof fn.name === 'string' ? fn.name : '';
+  } catch {
+    return '';
+  }
 }
 
 export function defaultName(eventType: string | undefined): string {
@@ -73,8 +89,15 @@ function beginHoneyHiveCall(
   const type = typeof eventType === 'string' ? eventType.toLowerCase() : '';
   const attributes = (): Attributes => {
     const found: Attributes = {};
+    let left = MAX_INPUTS;
     for (const [index, value] of args.entries()) {
-      Object.assign(found, flattenValue(`honeyhive_inputs._params_.${names[index] ?? index}`, value));
+      const input = flattenValue(
+        `honeyhive_inputs._params_.${names[index] ?? index}`,
+        value,
+        Math.min(left, MAX_INPUT),
+      );
+      Object.assign(found, input);
+      left -= Object.keys(input).length;
     }
     if (EVENT_TYPES.has(type)) found['honeyhive_event_type'] = type;
     if (config) Object.assign(found, flattenValue('honeyhive_config', config));

@@ -1,41 +1,38 @@
-import { randomUUID } from 'node:crypto';
 import { type Attributes, type Context, context as contextApi, type Span, type SpanOptions } from '@opentelemetry/api';
-import { createTracer } from '../core/create-tracer.ts';
+import { createTracerWith } from '../core/create-tracer.ts';
 import type { DisposableSpan } from '../core/operations.ts';
-import type { CreateTracerOptions } from '../core/registry-options.ts';
 import type { Tracer } from '../core/tracer.ts';
 import { TracerBase } from '../core/tracer-base.ts';
-import type { FlushOptions, FlushReport } from '../lifecycle/report.ts';
+import { type FlushOptions, type FlushReport, resolveTimeout } from '../lifecycle/report.ts';
+import { PROFILES } from '../processing/profiles.ts';
+import { createRedaction } from '../processing/redaction.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
-import { flattenValue } from './flatten-value.ts';
-import { HoneyHiveApi } from './honeyhive-api.ts';
-import { defaultName, runAs, type TracedFunction, type TraceFunctionOptions, traceCalls } from './honeyhive-call.ts';
+import type { Guard } from '../utils/guard.ts';
 import {
-  type HoneyHiveSettings,
-  type HoneyHiveTracerProperties,
-  honeyHiveHeaders,
-  resolveHoneyHive,
-} from './honeyhive-options.ts';
-import type { EnrichSessionParams, EnrichSpanParams, SessionParams } from './honeyhive-params.ts';
-import { type HoneyHiveSession, HoneyHiveSpanProcessor } from './honeyhive-span-processor.ts';
+  defaultName,
+  ownerOf,
+  runAs,
+  type TracedFunction,
+  type TraceFunctionOptions,
+  traceCalls,
+} from './honeyhive-call.ts';
+import { type HoneyHiveSettings, type HoneyHiveTracerProperties, resolveHoneyHive } from './honeyhive-options.ts';
+import {
+  type EnrichSessionParams,
+  type EnrichSpanParams,
+  readFields,
+  type SessionParams,
+  spanAttributes,
+} from './honeyhive-params.ts';
+import { HoneyHiveSessions } from './honeyhive-sessions.ts';
+import { HoneyHiveSpanProcessor } from './honeyhive-span-processor.ts';
+import { honeyHiveTracerOptions } from './honeyhive-tracer-options.ts';
 import { LiveTracers } from './live-tracers.ts';
-
-const SPAN_FIELDS = {
-  config: 'honeyhive_config',
-  metadata: 'honeyhive_metadata',
-  metrics: 'honeyhive_metrics',
-  feedback: 'honeyhive_feedback',
-  inputs: 'honeyhive_inputs',
-  outputs: 'honeyhive_outputs',
-  userProperties: 'honeyhive_user_properties',
-  error: 'honeyhive_error',
-  eventName: 'honeyhive_event_name',
-} as const satisfies Record<keyof EnrichSpanParams, string>;
 
 /**
  * HoneyHive's tracer over ours: its names, its attributes, its endpoints. Each has a key, a session and a queue of its own,
  * and nothing of one reaches another. Making one calls nobody; no method throws or rejects, and what a function that was
- * handed in throws comes out as it is.
+ * handed in throws comes out as it is. Only with `options.strict` does the constructor throw, and tell all issues.
  */
 export class HoneyHiveTracer implements AsyncDisposable {
   static readonly #live = new LiveTracers<HoneyHiveTracer>();
@@ -43,27 +40,21 @@ export class HoneyHiveTracer implements AsyncDisposable {
   /** For all that HoneyHive's tracer cannot do, and for libraries that take an OpenTelemetry tracer. */
   readonly tracer: Tracer;
   readonly #settings: HoneyHiveSettings;
-  readonly #issues: readonly ConfigIssue[];
-  readonly #api: HoneyHiveApi;
-  /** Under which a context knows this tracer's session. */
-  readonly #sessionKey = Symbol('isotrace honeyhive session');
-  #session: HoneyHiveSession;
-  #started: Promise<boolean> | undefined;
+  readonly #sessions: HoneyHiveSessions;
+  readonly #guard: Guard;
 
   constructor(properties: HoneyHiveTracerProperties = {}) {
-    const given = properties ?? {};
-    const { issues, settings } = resolveHoneyHive(given);
-    const { isNewSession, serverUrl, sessionId, sessionName } = settings;
+    const { issues, settings } = resolveHoneyHive(properties);
     this.#settings = settings;
-    this.#issues = issues;
-    this.#session = { id: sessionId, name: sessionName, isNew: isNewSession };
-    const processor = new HoneyHiveSpanProcessor(settings, (context) => this.#sessionIn(context));
-    this.tracer = createTracer(tracerOptions(settings, given.options ?? {}, processor));
-    const { guard } = TracerBase.runtimeOf(this.tracer);
-    this.#api = new HoneyHiveApi({
-      serverUrl,
-      headers: honeyHiveHeaders(settings),
-      failed: (operation, error) => guard.report('delivery', operation, error),
+    const processor = new HoneyHiveSpanProcessor(settings, (context) => this.#sessions.of(context));
+    this.tracer = createTracerWith(honeyHiveTracerOptions(settings, processor), issues);
+    const { clock, guard, path } = TracerBase.runtimeOf(this.tracer);
+    const { redact } = path.settings;
+    this.#guard = guard;
+    this.#sessions = new HoneyHiveSessions(settings, {
+      clock,
+      redaction: redact && createRedaction(redact, guard.hook('redactor', 'redact of sessions'), clock),
+      failed: (component, operation, error) => guard.report(component, operation, error),
     });
     HoneyHiveTracer.#live.add(this);
   }
@@ -78,7 +69,13 @@ export class HoneyHiveTracer implements AsyncDisposable {
     await Promise.all([...HoneyHiveTracer.#live].map((tracer) => tracer.flush()));
   }
 
-  /** The project that spans go to, as it was given or by `HH_PROJECT`. */
+  /** As the function `enrichSpan`. */
+  static enrichSpan(params: EnrichSpanParams = {}): boolean {
+    const owner = ownerOf(contextApi.active());
+    return owner instanceof HoneyHiveTracer && owner.enrichSpan(params);
+  }
+
+  /** The name of the project, as it was given or by `HH_PROJECT`. */
   get project(): string | undefined {
     return this.#settings.project;
   }
@@ -88,31 +85,59 @@ export class HoneyHiveTracer implements AsyncDisposable {
     return this.#settings.source;
   }
 
-  /** Where spans and sessions go. */
-  get serverUrl(): string {
+  /** Where spans and sessions go; `undefined` when nothing may be sent to the address that was given. */
+  get serverUrl(): string | undefined {
     return this.#settings.serverUrl;
+  }
+
+  /** What the tracer's own session begins with. */
+  get inputs(): Readonly<Record<string, unknown>> {
+    return this.#settings.inputs;
+  }
+
+  /** Anything about the tracer's own session. */
+  get metadata(): Readonly<Record<string, unknown>> {
+    return this.#settings.metadata;
+  }
+
+  /** Whether the spans are part of an evaluation. */
+  get isEvaluation(): boolean {
+    return this.#settings.isEvaluation;
+  }
+
+  /** Of an evaluation: its run. */
+  get runId(): string | undefined {
+    return this.#settings.runId;
+  }
+
+  /** Of an evaluation: its data set. */
+  get datasetId(): string | undefined {
+    return this.#settings.datasetId;
+  }
+
+  /** Of an evaluation: the point of its data set. */
+  get datapointId(): string | undefined {
+    return this.#settings.datapointId;
   }
 
   /** Of the session of the running code, else of the tracer's own. */
   get sessionName(): string | undefined {
-    return this.#sessionIn(contextApi.active()).name;
+    return this.#sessions.of(contextApi.active()).name;
   }
 
   /** Of the running code, else the tracer's own. */
   get sessionId(): string {
-    return this.#sessionIn(contextApi.active()).id;
+    return this.#sessions.of(contextApi.active()).id;
   }
 
   /** Another session of the tracer's own, which exists. */
   set sessionId(id: string) {
-    if (typeof id !== 'string' || id === '') return;
-    this.#session = { id, name: undefined, isNew: false };
-    this.#started = undefined;
+    this.#sessions.replaceOwn(id);
   }
 
-  /** What is wrong with the options and variables. */
+  /** What is wrong with the options and variables; also in `tracer.health()`. */
   get issues(): readonly ConfigIssue[] {
-    return [...this.#issues, ...this.tracer.health().issues];
+    return this.tracer.health().issues;
   }
 
   /** An OpenTelemetry tracer, whose spans carry the session. */
@@ -127,7 +152,10 @@ export class HoneyHiveTracer implements AsyncDisposable {
 
   /** Runs `fn` in a span with these attributes, which ends when the result is over. */
   withSpan<T>(name: string, options: EnrichSpanParams, fn: (span: Span) => T): T {
-    return this.tracer.withSpan(name, { attributes: spanAttributes(options) }, (span) => runAs(this, () => fn(span)));
+    const run: unknown = typeof options === 'function' ? options : fn;
+    if (typeof run !== 'function') return undefined as T;
+    const attributes = this.#attributes('withSpan', options);
+    return this.tracer.withSpan(name, { attributes }, (span) => runAs(this, () => (run as typeof fn)(span)));
   }
 
   /** Runs `fn` now as code of this tracer: functions wrapped by those of this entry that name no tracer find it. */
@@ -143,45 +171,50 @@ export class HoneyHiveTracer implements AsyncDisposable {
 
   /** As {@link HoneyHiveTracer.traceFunction}, for calls of models. */
   traceModel<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
-    return this.traceFunction({ ...options, eventType: 'model' })(fn);
+    return traceCalls(() => this, options, 'model')(fn);
   }
 
   /** As {@link HoneyHiveTracer.traceFunction}, for tools. */
   traceTool<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
-    return this.traceFunction({ ...options, eventType: 'tool' })(fn);
+    return traceCalls(() => this, options, 'tool')(fn);
   }
 
   /** As {@link HoneyHiveTracer.traceFunction}, for steps of a chain. */
   traceChain<F extends TracedFunction>(fn: F, options: Omit<TraceFunctionOptions, 'eventType'> = {}): F {
-    return this.traceFunction({ ...options, eventType: 'chain' })(fn);
+    return traceCalls(() => this, options, 'chain')(fn);
   }
 
   /** A call of a model that is over already, as a span. */
   logModel(params: EnrichSpanParams = {}): void {
-    const attributes = { ...spanAttributes(params), honeyhive_event_type: 'model' };
-    this.tracer.startSpan(params?.eventName || defaultName('model'), { attributes }).end();
+    const attributes = { ...this.#attributes('logModel', params), honeyhive_event_type: 'model' };
+    const { eventName } = readFields(params, () => undefined);
+    this.tracer
+      .startSpan(typeof eventName === 'string' && eventName ? eventName : defaultName('model'), { attributes })
+      .end();
   }
 
   /** Adds to this tracer's active span. Answers whether there was one that records. */
   enrichSpan(params: EnrichSpanParams = {}): boolean {
     const span = this.tracer.activeSpan();
     if (span === undefined || !span.isRecording()) return false;
-    span.setAttributes(spanAttributes(params));
+    span.setAttributes(this.#attributes('enrichSpan', params));
     return true;
   }
 
-  /** Tells HoneyHive of the tracer's own session, once; spans tell of it as well. Answers its id. */
+  /**
+   * Tells HoneyHive of the tracer's own session, once; spans tell of it as well. One that exists, by the `sessionId` that
+   * was given, is just continued. Answers its id.
+   */
   async startSession(): Promise<string> {
-    const { id, name } = this.#session;
-    await this.#start({ id, name });
-    return id;
+    return this.#sessions.start();
   }
 
-  /** A session beside the tracer's own, for {@link withSession}. Answers its id. */
+  /**
+   * A session beside the tracer's own, for {@link withSession}. Answers its id; when HoneyHive's API did not take it, the
+   * spans in it tell of it.
+   */
   async createSession(params: SessionParams = {}): Promise<string> {
-    const session = this.#newSession(params);
-    if (params?.skipApiCall !== true) await this.#post(session, params);
-    return session.id;
+    return this.#sessions.create(params);
   }
 
   /**
@@ -189,43 +222,29 @@ export class HoneyHiveTracer implements AsyncDisposable {
    * around it comes back afterwards.
    */
   withSession<T>(session: string | SessionParams, fn: () => T): T {
-    const isKnown = typeof session === 'string' && session !== '';
-    const params: SessionParams = typeof session === 'object' && session !== null ? session : {};
-    const entered: HoneyHiveSession = isKnown
-      ? { id: session, name: undefined, isNew: false }
-      : this.#newSession(params);
-    if (!isKnown && params.skipApiCall !== true) void this.#post(entered, params);
+    if (typeof fn !== 'function') return undefined as T;
     return this.tracer.run(() =>
-      contextApi.with(contextApi.active().setValue(this.#sessionKey, entered), () => runAs(this, fn)),
+      contextApi.with(this.#sessions.enter(contextApi.active(), session), () => runAs(this, fn)),
     );
   }
 
   /** Adds to a session, through HoneyHive's API. Answers whether HoneyHive took it. */
   async enrichSession(params: EnrichSessionParams = {}): Promise<boolean> {
-    const { config, feedback, inputs, metadata, metrics, outputs, sessionId, userProperties } = params ?? {};
-    if (!this.#isOnline) return false;
-    const id = sessionId ?? this.sessionId;
-    if (id === this.#session.id && this.#session.isNew) await this.#start(this.#session);
-    return this.#api.updateEvent({
-      event_id: id,
-      ...((metadata ?? inputs) && { metadata: { ...metadata, ...(inputs && { inputs }) } }),
-      ...(feedback && { feedback }),
-      ...(metrics && { metrics }),
-      ...(config && { config }),
-      ...(outputs && { outputs }),
-      ...(userProperties && { user_properties: userProperties }),
-    });
+    return this.#sessions.enrich(params, this.sessionId);
   }
 
   /** Sends what waits, and waits for the calls of the API that are under way. */
   async flush(options?: FlushOptions): Promise<void> {
-    await Promise.all([this.tracer.flush(options), this.#api.settled()]);
+    await Promise.all([this.tracer.flush(options), this.#sessions.settled(this.#timeout(options))]);
   }
 
   /** Delivers what waits and stops; later calls do nothing. */
   async shutdown(options?: FlushOptions): Promise<FlushReport> {
     HoneyHiveTracer.#live.delete(this);
-    const [report] = await Promise.all([this.tracer.shutdown(options), this.#api.settled()]);
+    const [report] = await Promise.all([
+      this.tracer.shutdown(options),
+      this.#sessions.settled(this.#timeout(options)).finally(() => this.#sessions.close()),
+    ]);
     return report;
   }
 
@@ -233,73 +252,12 @@ export class HoneyHiveTracer implements AsyncDisposable {
     await this.shutdown();
   }
 
-  get #isOnline(): boolean {
-    const { apiKey, disableTracing, testMode } = this.#settings;
-    return apiKey !== undefined && !testMode && !disableTracing;
+  #timeout(options: FlushOptions | undefined): number {
+    const { profile } = TracerBase.runtimeOf(this.tracer).path.settings;
+    return resolveTimeout(options, PROFILES[profile].flushTimeoutMillis);
   }
 
-  #sessionIn(context: Context): HoneyHiveSession {
-    return (context.getValue(this.#sessionKey) as HoneyHiveSession | undefined) ?? this.#session;
+  #attributes(operation: string, params: EnrichSpanParams | undefined): Attributes {
+    return spanAttributes(params, (error) => this.#guard.report('host', operation, error));
   }
-
-  #newSession({ sessionId, sessionName }: SessionParams): HoneyHiveSession {
-    const isGiven = typeof sessionId === 'string' && sessionId !== '';
-    return { id: isGiven ? sessionId : randomUUID(), name: sessionName ?? this.#settings.sessionName, isNew: true };
-  }
-
-  #start(session: Pick<HoneyHiveSession, 'id' | 'name'>): Promise<boolean> {
-    const { inputs, metadata } = this.#settings;
-    this.#started ??= this.#post(session, { inputs, metadata });
-    return this.#started;
-  }
-
-  async #post({ id, name }: Pick<HoneyHiveSession, 'id' | 'name'>, params: SessionParams): Promise<boolean> {
-    if (!this.#isOnline) return false;
-    const { inputs, metadata, source, userProperties } = params;
-    return this.#api.startSession({
-      ...(this.project !== undefined && { project: this.project }),
-      session_name: name,
-      source: source ?? this.source,
-      session_id: id,
-      ...(inputs && { inputs }),
-      ...(metadata && { metadata }),
-      ...(userProperties && { user_properties: userProperties }),
-    });
-  }
-}
-
-function tracerOptions(
-  settings: HoneyHiveSettings,
-  given: CreateTracerOptions,
-  processor: HoneyHiveSpanProcessor,
-): CreateTracerOptions {
-  const { apiKey, batch, disableBatch, disableTracing, limits, project, protocol, serverUrl, testMode } = settings;
-  const others = given.destination === undefined ? [] : [given.destination].flat();
-  const own = { endpoint: `${serverUrl}/opentelemetry`, protocol, headers: honeyHiveHeaders(settings) };
-  const isOnline = apiKey !== undefined && !testMode;
-  const destination = [...(isOnline ? [own] : []), ...others];
-  return {
-    ...given,
-    ...(project !== undefined && { service: { name: project, ...given.service } }),
-    ...(destination.length > 0 && { destination }),
-    // HoneyHive takes traces only.
-    signals: {
-      metrics: false,
-      logs: false,
-      ...given.signals,
-      ...((disableTracing || (!isOnline && !testMode)) && { traces: false }),
-    },
-    batch: { ...batch, ...(disableBatch && { maxSize: 1 }), ...given.batch },
-    limits: { ...limits, ...given.limits },
-    spanProcessors: [processor, ...(given.spanProcessors ?? [])],
-  };
-}
-
-function spanAttributes(params: EnrichSpanParams): Attributes {
-  const found: Attributes = {};
-  for (const [field, prefix] of Object.entries(SPAN_FIELDS) as [keyof EnrichSpanParams, string][]) {
-    const value = params?.[field];
-    if (value) Object.assign(found, flattenValue(prefix, value));
-  }
-  return found;
 }

@@ -1,4 +1,5 @@
 import { readHostPlatform } from '../infra/environment.ts';
+import type { ConfigIssue } from '../utils/errors.ts';
 import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import { configError, resolveStandaloneSettings } from './config.ts';
 import { House } from './house.ts';
@@ -12,8 +13,15 @@ import type { Tracer } from './tracer.ts';
  * @throws IsotraceError with code `config_invalid` and every problem in `issues`, under `strict: true` only
  */
 export function createTracer(options: CreateTracerOptions = {}): Tracer {
+  return createTracerWith(options, []);
+}
+
+/** As {@link createTracer}, for options that were made of others: `found` is what was wrong with those. */
+export function createTracerWith(options: CreateTracerOptions, found: readonly ConfigIssue[]): Tracer {
   const host = readHostPlatform();
-  const { settings, issues } = resolveStandaloneSettings(options, host.platform);
+  const resolved = resolveStandaloneSettings(options, host.platform);
+  const { settings } = resolved;
+  const issues = found.length === 0 ? resolved.issues : [...found, ...resolved.issues];
   if (settings.strict && issues.length > 0) throw configError(issues);
   const { tracer, logger, clock } = settings;
   const house = new House(

@@ -24,6 +24,21 @@ const CRITICAL: ReadonlySet<string> = new Set([
   'isotrace.usage.total_cost',
   'isotrace.usage.calls',
   'isotrace.abandoned',
+  // By which HoneyHive files spans; without a session it drops them.
+  'honeyhive.session_id',
+  'honeyhive.session_auto_create',
+  'honeyhive.session_name',
+  'honeyhive.project',
+  'honeyhive.source',
+  'traceloop.association.properties.session_id',
+  'traceloop.association.properties.project',
+  'traceloop.association.properties.source',
+  'honeyhive_event_type',
+  'honeyhive_event_name',
+  'honeyhive_metadata.run_id',
+  'honeyhive_metadata.dataset_id',
+  'honeyhive_metadata.datapoint_id',
+  'honeyhive_error',
 ]);
 
 export function isCriticalAttribute(key: string): boolean {

@@ -20,10 +20,37 @@ describe('flattenValue', () => {
     expect(flattenValue('p', [])).toEqual({});
   });
 
+  it('shows maps, sets and objects without properties of their own', () => {
+    const value = {
+      map: new Map<unknown, unknown>([
+        ['k', { x: 1 }],
+        [{}, 'by its place'],
+      ]),
+      set: new Set(['a']),
+      url: new URL('http://localhost/a'),
+      pattern: /a/g,
+      promise: Promise.resolve(),
+      empty: {},
+    };
+    expect(flattenValue('p', value)).toEqual({
+      'p.map.k.x': 1,
+      'p.map.1': 'by its place',
+      'p.set.0': 'a',
+      'p.url': 'http://localhost/a',
+      'p.pattern': '/a/g',
+      'p.promise': '[Promise]',
+    });
+    expect(Object.keys(flattenValue('p', { a: 1, b: 2, c: 3 }, 2))).toEqual(['p.a', 'p.b']);
+  });
+
   it('ends, whatever it is given', () => {
     const cyclic: Record<string, unknown> = { a: 1 };
     cyclic['self'] = cyclic;
-    expect(Object.keys(flattenValue('p', cyclic))).toEqual(['p.a', 'p.self']);
+    expect(flattenValue('p', cyclic)).toEqual({ 'p.a': 1, 'p.self': '[Circular]' });
+    let tangled: unknown = 'leaf';
+    for (let level = 0; level < 64; level += 1) tangled = [tangled, tangled];
+    const leaves = Object.values(flattenValue('p', tangled));
+    expect([leaves.length, leaves.filter((leaf) => leaf === '[Array]').length]).toEqual([256, 240]);
     const wide = Array.from({ length: 10_000 }, (_, index) => index);
     expect(Object.keys(flattenValue('p', wide))).toHaveLength(256);
     let deep: unknown = 1;

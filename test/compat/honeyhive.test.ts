@@ -1,66 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import {
-  enrichSession,
-  enrichSpan,
-  HoneyHiveTracer,
-  type HoneyHiveTracerProperties,
-  traceChain,
-  traceModel,
-  traceTool,
-} from '../../src/honeyhive.ts';
+import { enrichSession, enrichSpan, HoneyHiveTracer, traceChain, traceModel, traceTool } from '../../src/honeyhive.ts';
 import { receiverWith } from '../delivery/delivery-kit.ts';
-import type { DecodedSpan } from '../support/otlp-decoder.ts';
 import type { OtlpReceiver } from '../support/otlp-receiver.ts';
-
-const SESSION = '0f6c1d2e-1111-4222-8333-444455556666';
-const LOGGER = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-
-/** What both SDKs put on every span: typescript-sdk `getTraceloopAssociationProperties`, python-sdk `on_start`. */
-const COMMON = {
-  'traceloop.association.properties.session_id': SESSION,
-  'traceloop.association.properties.project': 'shop',
-  'traceloop.association.properties.source': 'staging',
-  'traceloop.association.properties.disable_http_tracing': 'false',
-  'honeyhive.session_id': SESSION,
-  'honeyhive.project': 'shop',
-  'honeyhive.source': 'staging',
-};
-
-async function tracerWith(
-  more: HoneyHiveTracerProperties = {},
-): Promise<{ tracer: HoneyHiveTracer; receiver: OtlpReceiver }> {
-  const receiver = await receiverWith();
-  const tracer = await HoneyHiveTracer.init({
-    apiKey: 'hh-key',
-    project: 'shop',
-    source: 'staging',
-    sessionId: SESSION,
-    serverUrl: receiver.url,
-    options: { logger: LOGGER },
-    ...more,
-  });
-  onTestFinished(async () => {
-    await tracer.shutdown({ timeoutMillis: 0 });
-  });
-  return { tracer, receiver };
-}
-
-function spanNamed(receiver: OtlpReceiver, name: string): DecodedSpan {
-  const found = receiver.spans().filter((span) => span.name === name);
-  expect(found).toHaveLength(1);
-  return found[0] as DecodedSpan;
-}
-
-/** The calls of HoneyHive's API, in order. */
-function apiCalls({ requests }: OtlpReceiver): unknown[] {
-  return requests
-    .filter(({ path }) => !path.endsWith('/v1/traces'))
-    .map(({ body, headers, method, path }) => ({
-      call: `${method} ${path}`,
-      key: headers.authorization,
-      body: JSON.parse(Buffer.from(body).toString()) as unknown,
-    }));
-}
+import { apiCalls, COMMON, LOGGER, SESSION, spanNamed, tracerWith } from './honeyhive-kit.ts';
 
 describe("HoneyHive's tracer", () => {
   it("exports a traced function with exactly the attributes of HoneyHive's own SDK, at its endpoint", async () => {
@@ -298,6 +240,7 @@ describe("HoneyHive's tracer", () => {
     const model = traceModel((name: string) => tool(name), { eventName: 'model' });
     expect(tool('nobody')).toBe('nobody');
     expect(enrichSpan({ metadata: { x: 1 } })).toBe(false);
+    expect(HoneyHiveTracer.enrichSpan({ metadata: { x: 1 } })).toBe(false);
     a.tracer.trace((name) => {
       model(`${name} 1`);
       b.tracer.trace(() => {
@@ -397,6 +340,10 @@ describe("HoneyHive's tracer", () => {
     await receiver.waitForSpans(1);
     const span = spanNamed(receiver, 'first');
     expect(Object.keys(span.attributes)).toHaveLength(20);
+    expect(span.attributes).toMatchObject({
+      'honeyhive.session_id': tracer.sessionId,
+      'honeyhive.project': 'env-project',
+    });
     expect(receiver.requests[0]?.headers).toMatchObject({
       authorization: 'Bearer from-env',
       'x-source': 'env-source',
@@ -408,6 +355,67 @@ describe("HoneyHive's tracer", () => {
       receiver.url,
       'env-session',
     ]);
+  });
+
+  it('keeps by what HoneyHive files a span, however many attributes it has, and room for the result', async () => {
+    const { receiver, tracer } = await tracerWith();
+    const many = (letter: string): Record<string, number> =>
+      Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`${letter}${index}`, index]));
+    tracer.traceTool((...args: object[]) => ({ rows: args.length }), { eventName: 'wide' })(
+      ...['a', 'b', 'c', 'd', 'e'].map(many),
+    );
+    tracer.startSpan('full', { attributes: { ...many('k'), ...many('l'), ...many('m') } }).end();
+    await tracer.flush();
+    const wide = spanNamed(receiver, 'wide').attributes;
+    expect(wide).toMatchObject({ ...COMMON, honeyhive_event_type: 'tool', 'honeyhive_outputs.result.rows': 5 });
+    expect(Object.keys(wide).filter((key) => key.startsWith('honeyhive_inputs.'))).toHaveLength(512);
+    const { 'traceloop.association.properties.disable_http_tracing': _not, ...filed } = COMMON;
+    const full = spanNamed(receiver, 'full').attributes;
+    expect(full).toMatchObject(filed);
+    expect(Object.keys(full)).toHaveLength(1_024);
+  });
+
+  it('sends long prompts and answers whole', async () => {
+    const { receiver, tracer } = await tracerWith();
+    const prompt = 'p'.repeat(700_000);
+    tracer.traceModel((text: string) => text.toUpperCase(), { eventName: 'long' })(prompt);
+    await tracer.flush();
+    const { attributes } = spanNamed(receiver, 'long');
+    expect(attributes['honeyhive_inputs._params_.text']).toBe(prompt);
+    expect(attributes['honeyhive_outputs.result']).toBe(prompt.toUpperCase());
+  });
+
+  it('says of spans of instrumentations what HoneyHive says', async () => {
+    const { receiver, tracer } = await tracerWith();
+    const kinds = { LLM: 'model', CHAIN: 'chain', AGENT: 'chain', TOOL: 'tool', RETRIEVER: 'tool', EMBEDDING: 'tool' };
+    const operations = { chat: 'model', generate_content: 'model', invoke_agent: 'chain', execute_tool: 'tool' };
+    for (const kind of Object.keys(kinds)) {
+      tracer.startSpan(kind, { attributes: { 'openinference.span.kind': kind } }).end();
+    }
+    for (const operation of Object.keys(operations)) {
+      tracer.startSpan(operation, { attributes: { 'gen_ai.operation.name': operation } }).end();
+    }
+    tracer.startSpan('own', { attributes: { honeyhive_event_type: 'chain', 'gen_ai.operation.name': 'chat' } }).end();
+    await tracer.flush();
+    const types = receiver.spans().map(({ attributes, name }) => [name, attributes['honeyhive_event_type']]);
+    expect(Object.fromEntries(types)).toEqual({ ...kinds, ...operations, own: 'chain' });
+  });
+
+  it('delivers for tracers that nobody holds any more', async () => {
+    const receiver = await receiverWith();
+    const forgotten = (index: number): void => {
+      const options = { logger: LOGGER, batch: { delayMillis: 3_600_000 } };
+      const tracer = new HoneyHiveTracer({ apiKey: `k-${index}`, serverUrl: receiver.url, options });
+      tracer.startSpan(`${index}`).end();
+    };
+    for (let index = 0; index < 20; index += 1) forgotten(index);
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    globalThis.gc?.();
+    await HoneyHiveTracer.flush();
+    expect(receiver.spans()).toHaveLength(20);
+    expect(new Set(receiver.requests.map(({ headers }) => headers.authorization)).size).toBe(20);
   });
 
   it('sends nothing without a key, in test mode, or when tracing is switched off', async () => {
