@@ -2,6 +2,7 @@
 import { ProcessSignals } from './cli/process-signals.ts';
 import { runCli } from './cli/program.ts';
 import { Terminal } from './cli/terminal.ts';
+import { checkCompatVariables } from './compat/check-variables.ts';
 import { processVariables } from './infra/environment.ts';
 
 const { stdin, stdout, stderr } = process;
@@ -25,6 +26,7 @@ const exitCode = await runCli(process.argv.slice(2), {
   // Whoever has a terminal gets its Ctrl+C together with the programs that it started.
   hasTerminal: [stdin, stdout, stderr].some(({ isTTY }) => isTTY),
   startDashboard: async (choices) => (await import('./dashboard/server/start-dashboard.ts')).startDashboard(choices),
+  checkVariables: checkCompatVariables,
 });
 // What a module that `doctor` was given has started may go on for ever.
 stdout.write('', () => stderr.write('', () => process.exit(exitCode)));

@@ -132,6 +132,34 @@ describe('the pages of the reference', () => {
     expect(pages.get('http.md')).not.toContain('### MakeOptions');
   });
 
+  it('tell with a class what it takes over from an abstract one, which nobody can have', () => {
+    const parts = readDeclarations(
+      new Map([
+        [
+          'index.ts',
+          `declare abstract class Steps {
+              /** Of the steps. */
+              step(): this;
+              /** Told twice. */
+              both(): this;
+              protected hidden(): this;
+          }
+          /** A builder. */
+          export declare class Builder extends Steps {
+              /** Own. */
+              both(): this;
+              build(): void;
+          }`,
+        ],
+      ]),
+    );
+    const page = renderPages(parts, shown.slice(0, 1)).get('isotrace.md') ?? '';
+    expect(page).toContain('#### builder.step()\n\n```ts\nstep(): this\n```\n\nOf the steps.\n');
+    expect(page).toContain('Own.');
+    for (const text of ['Told twice', 'hidden', 'Also has what']) expect(page).not.toContain(text);
+    expect(findUndocumented(describeEntry(parts, 'index.ts'))).toEqual(['Builder.build']);
+  });
+
   it('miss what nobody documented', () => {
     expect(findUndocumented(describeEntry(declarations, 'index.ts'))).toEqual(['MakeOptions.quiet']);
     const bare = readDeclarations(new Map([['index.ts', 'export interface A { run(): void; size: number }']]));

@@ -78,7 +78,10 @@ const expectations: Readonly<Record<string, Expectation>> = {
   'agents-1': { printed: ['1 1000 0.0045'], spans: ['invoke_agent planner', 'chat gpt-x', 'execute_tool search'] },
   'builder-1': { spans: ['built'] },
   'builder-2': { spans: ['of acme', 'of globex'] },
-  'builder-3': { printed: ['keyId: 1 to 256 visible ASCII characters that begin with "pk_"'], spans: ['of the shop'] },
+  'builder-3': {
+    printed: ['SHOP_API_KEY_ID: 1 to 256 visible ASCII characters that begin with "pk_"'],
+    spans: ['of the shop'],
+  },
   'builder-4': { printed: ['Credentials(tfk_0123…, [REDACTED])'] },
   'builder-5': { spans: ['with the second'] },
   'commands-1': { printed: ['invalid value', 'true'], spans: ['import'] },

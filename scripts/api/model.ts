@@ -104,7 +104,10 @@ function describeSymbol(all: Declarations, declaration: Declaration): ApiSymbol 
   const bodies = nodes.map(bodyOf).filter((body) => body !== undefined);
   const heritage = nodes.flatMap((node) => heritageOf(all, module, node));
   const inherited = heritage.flatMap(({ implemented }) => (implemented === undefined ? [] : [implemented]));
-  const own = bodies.flatMap((body) => membersOf(module, body));
+  const declared = bodies.flatMap((body) => membersOf(module, body));
+  const told = new Set(declared.map((member) => member.name));
+  const folded = heritage.filter(({ isPublicBase }) => !isPublicBase).flatMap(({ implemented = [] }) => implemented);
+  const own = [...folded.filter((member) => !told.has(member.name) && !isProtected(member)), ...declared];
   const bases = heritage.filter(({ isPublicBase }) => isPublicBase);
   const values = kind === 'type' ? valuesOf(all, module, nodes) : [];
   const signatures = nodes.map((node) => signatureOf(module, node, kind)).filter((text) => text !== '');
@@ -195,6 +198,7 @@ function memberOf(module: DeclarationModule, node: AnyNode): ApiMember | undefin
 
 interface Heritage {
   readonly text: string;
+  /** Otherwise its members are told with those of the class. */
   readonly isPublicBase: boolean;
   /** What members without a comment take theirs from. */
   readonly implemented: readonly ApiMember[] | undefined;
@@ -208,8 +212,14 @@ function heritageOf(all: Declarations, module: DeclarationModule, node: AnyNode)
   return texts.map((text) => {
     const declaration = resolveLocal(all, module, text.replace(/<.*$/s, ''));
     const implemented = declaration && describeSymbol(all, declaration).members;
-    return { text, isPublicBase: true, implemented };
+    // Nobody can have one of it: it is a part of the class that was put into another file.
+    const isPart = declaration?.nodes.some((base) => base['abstract'] === true) ?? false;
+    return { text, isPublicBase: !isPart, implemented };
   });
+}
+
+function isProtected({ signatures }: ApiMember): boolean {
+  return signatures.some((signature) => signature.startsWith('protected '));
 }
 
 /** A class of mixins extends a constant, whose type names what is mixed. */

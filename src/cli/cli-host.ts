@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ConfigIssue } from '../utils/errors.ts';
 import type { Terminal } from './terminal.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -36,6 +37,8 @@ export interface CliHost {
   /** Whether Ctrl+C reaches the programs that are started as well. */
   readonly hasTerminal: boolean;
   startDashboard(choices: DashboardChoices): Promise<RunningDashboard>;
+  /** What is wrong with the variables that other systems' names are for. */
+  checkVariables(env: Variables): readonly ConfigIssue[];
 }
 
 /** What the process ends with. */

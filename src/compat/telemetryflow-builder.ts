@@ -33,6 +33,9 @@ interface Api {
 }
 
 const SIGNALS = ['traces', 'metrics', 'logs'] as const;
+const [ENDPOINT_VARIABLE, ...KEY_VARIABLES] = ['ENDPOINT', 'API_KEY_ID', 'API_KEY_SECRET'].map(
+  (name) => `${TELEMETRYFLOW_CONVENTIONS.variablePrefix}${name}`,
+) as [string, ...string[]];
 
 /**
  * TelemetryFlow's builder: its variables (`TELEMETRYFLOW_*`), keys (`tfk_`, `tfs_`), headers, paths and defaults on top of
@@ -40,18 +43,11 @@ const SIGNALS = ['traces', 'metrics', 'logs'] as const;
  */
 export class TelemetryFlowBuilder extends TracerBuilder {
   #api: Api = { useV2: true, v2Only: false, keySecretHeader: true };
-  #switchIssues: ReadonlyMap<string, ConfigIssue | undefined> = new Map();
 
   constructor(conventions: BuilderConventions = TELEMETRYFLOW_CONVENTIONS) {
     super(conventions);
-    const { batchDelayMillis, batchMaxSize, datacenter, options, timeoutMillis } = TELEMETRYFLOW_DEFAULTS;
-    this.withOptions(options)
-      .withGrpc()
-      .withCompression()
-      .withTimeout(timeoutMillis)
-      .withBatchSettings(batchDelayMillis, batchMaxSize)
-      .withDatacenter(datacenter)
-      .withExemplars();
+    const { datacenter, environment } = TELEMETRYFLOW_DEFAULTS;
+    this.withOptions({ environment }).withDatacenter(datacenter);
   }
 
   static override fromEnv(env?: TelemetryFlowVariables): TelemetryFlowBuilder {
@@ -61,7 +57,6 @@ export class TelemetryFlowBuilder extends TracerBuilder {
   override clone(): this {
     const copy = super.clone();
     copy.#api = this.#api;
-    copy.#switchIssues = this.#switchIssues;
     return copy;
   }
 
@@ -107,7 +102,7 @@ export class TelemetryFlowBuilder extends TracerBuilder {
 
   override withAutoConfiguration(env: TelemetryFlowVariables = processVariables()): this {
     const { issues, switches } = readSwitches(env);
-    this.#switchIssues = new Map([...this.#switchIssues, ...issues]);
+    for (const [variable, found] of issues) this.settle(variable, found);
     const { USE_V2_API: useV2, V2_ONLY: v2Only } = switches;
     if (useV2 !== undefined) this.withV2Api(useV2);
     if (v2Only === true) this.withV2Only();
@@ -122,7 +117,7 @@ export class TelemetryFlowBuilder extends TracerBuilder {
     const { options } = this.assemble();
     const { tenantId } = tracer;
     const renew = (): Tracer => createTracer({ ...options, tenantId });
-    const config = telemetryFlowConfig(options, this.#api);
+    const config = telemetryFlowConfig(options, this.draft, this.#api);
     return { ok: true, tracer, client: new TelemetryFlowClient(tracer, { config, renew }) };
   }
 
@@ -136,26 +131,39 @@ export class TelemetryFlowBuilder extends TracerBuilder {
   protected override assemble(): { options: TracerOptions; issues: readonly ConfigIssue[] } {
     const { options, issues } = super.assemble();
     const { destination, environment, service } = options;
-    const own = [...issues, ...[...this.#switchIssues.values()].filter((issue) => issue !== undefined)];
-    if (!isOne(destination)) own.push(missing('withEndpoint', 'a URL, or host:port'));
-    else if (destination.headers === undefined || !hasCredentials(destination.headers)) {
+    const own = [...issues];
+    const isTold = (option: string): boolean => own.some((issue) => issue.option === option);
+    if (!isOne(destination) && !isTold('withEndpoint') && !this.problems.has(ENDPOINT_VARIABLE))
+      own.push(missing('withEndpoint', 'a URL, or host:port'));
+    if (!this.#hasCredentials(destination))
       own.push(missing('withApiKey', 'a key id that begins with "tfk_" and a secret that begins with "tfs_"'));
-    }
     if (service?.name === undefined) own.push(missing('withService', 'the name of the service'));
     if (!isOne(destination)) return { options, issues: own };
     if (this.#api.v2Only) own.push(...oldPaths(destination));
+    const { batch, metrics, service: identity, destination: channel } = TELEMETRYFLOW_DEFAULTS;
     return {
       options: {
         ...options,
+        service: { ...identity, ...service },
+        batch: { ...batch, ...options.batch },
+        metrics: { ...metrics, ...options.metrics },
         // Their name for it, beside that of today's semantic conventions.
         attributes: {
           ...(environment !== undefined && { 'deployment.environment': environment }),
           ...options.attributes,
         },
-        destination: ofTheirs(destination, this.#api),
+        destination: ofTheirs({ ...channel, ...destination }, this.#api),
       },
       issues: own,
     };
+  }
+
+  /** What is wrong with those that were given is told already. */
+  #hasCredentials(destination: TracerOptions['destination']): boolean {
+    const { credentials } = this.draft;
+    if (credentials !== undefined || ['credentials', ...KEY_VARIABLES].some((source) => this.problems.has(source)))
+      return true;
+    return isOne(destination) && destination.headers !== undefined && hasAuthorization(destination.headers);
   }
 
   #change(change: Partial<Api>): this {
@@ -193,12 +201,12 @@ function isOne(destination: TracerOptions['destination']): destination is Destin
   return destination !== undefined && !Array.isArray(destination);
 }
 
-function hasCredentials(headers: HeaderOptions): boolean {
+function hasAuthorization(headers: HeaderOptions): boolean {
   return typeof headers === 'function' || Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
 }
 
 function oldPaths({ paths = {} }: DestinationOptions): ConfigIssue[] {
-  return SIGNALS.filter((signal) => paths[signal]?.startsWith('/v1/')).map((signal) => ({
+  return SIGNALS.filter((signal) => String(paths[signal]).startsWith('/v1/')).map((signal) => ({
     option: `destination.paths.${signal}`,
     accepted: 'a path that does not begin with /v1/, with withV2Only',
     received: '/v1/…',

@@ -59,6 +59,7 @@ const KINDS: ReadonlyMap<TelemetryFlowSpanKind, SpanKind> = new Map([
   ['producer', SpanKind.PRODUCER],
   ['consumer', SpanKind.CONSUMER],
 ]);
+const LEVELS: ReadonlySet<unknown> = new Set(Object.keys(SEVERITIES));
 const MAX_OPEN_SPANS = 1_000;
 const MOST_OPEN_SPANS = 1_000_000;
 const SHUTDOWN_MILLIS = 30_000;
@@ -76,7 +77,8 @@ export class TelemetryFlowClient implements AsyncDisposable {
   #startedAt: number | undefined;
   #isShut = false;
 
-  constructor(tracer: Tracer, { config, maxOpenSpans = MAX_OPEN_SPANS, renew }: TelemetryFlowClientOptions = {}) {
+  constructor(tracer: Tracer, options: TelemetryFlowClientOptions = {}) {
+    const { config, maxOpenSpans = MAX_OPEN_SPANS, renew } = options ?? {};
     const fits = Number.isInteger(maxOpenSpans) && maxOpenSpans >= 1 && maxOpenSpans <= MOST_OPEN_SPANS;
     this.#tracer = tracer;
     this.#renew = renew;
@@ -139,7 +141,7 @@ export class TelemetryFlowClient implements AsyncDisposable {
   /** A log record, with the ids of the active span of this client's own. An unknown severity is `info`. */
   log(message: string, severity: LogLevel = 'info', attributes?: Attributes): void {
     const { log } = this.#use();
-    const write = Object.hasOwn(SEVERITIES, severity) ? log[severity] : log.info;
+    const write = LEVELS.has(severity) ? log[severity] : log.info;
     write(message, attributes);
   }
 
@@ -173,11 +175,15 @@ export class TelemetryFlowClient implements AsyncDisposable {
     this.log(message, 'fatal', attributes);
   }
 
-  /** Several log records, in their order. */
+  /** Several log records, in their order. One that cannot be read takes no other with it. */
   logBatch(entries: readonly TelemetryFlowLogEntry[]): void {
+    const { guard } = TracerBase.runtimeOf(this.#tracer);
     const given: unknown = entries;
     const list = Array.isArray(given) ? (given as (TelemetryFlowLogEntry | undefined)[]) : [];
-    for (const entry of list) this.log(entry?.message ?? '', entry?.severity, entry?.attributes);
+    for (const entry of list) {
+      const write = (): void => this.log(entry?.message ?? '', entry?.severity, entry?.attributes);
+      guard.run('host', 'logBatch', write, undefined);
+    }
   }
 
   /**

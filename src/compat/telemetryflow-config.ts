@@ -1,3 +1,6 @@
+import type { Attributes } from '@opentelemetry/api';
+import type { Identity } from '../core/builder-conventions.ts';
+import type { BuilderDraft, RetrySteps } from '../core/builder-options.ts';
 import type { DestinationOptions } from '../core/destination-options.ts';
 import type { TracerOptions } from '../core/options.ts';
 import type { TelemetrySignal } from '../utils/telemetry-signal.ts';
@@ -30,13 +33,26 @@ export interface TelemetryFlowConfig {
   readonly v2Only: boolean;
   /** Whether points of metrics name a recent span. */
   readonly exemplars: boolean;
+  /** How long a batch waits to fill, in milliseconds. */
+  readonly batchDelayMillis: number | undefined;
+  /** Spans of a batch at most. */
+  readonly batchMaxSize: number | undefined;
+  /** When requests are sent again; `undefined` where the builder was not told: as isotrace does by itself. */
+  readonly retry: Readonly<RetrySteps> | undefined;
+  /** Spans a second on average; `undefined`: no limit. */
+  readonly rateLimit: number | undefined;
+  /** Who sends: the collector's id, name, description, hostname, datacenter and tags. */
+  readonly collector: Identity;
+  /** Resource attributes of the builder's steps, without those of the collector. */
+  readonly customAttributes: Readonly<Attributes>;
 }
 
 const SIGNALS: readonly TelemetrySignal[] = ['metrics', 'logs', 'traces'];
 
 /** Of options that are known to be acceptable. */
 export function telemetryFlowConfig(
-  { destination, environment, metrics, service, signals }: TracerOptions,
+  { batch, destination, environment, limits, metrics, service, signals }: TracerOptions,
+  { attributes, identity, retry }: BuilderDraft,
   api: { readonly useV2: boolean; readonly v2Only: boolean },
 ): TelemetryFlowConfig {
   const { compression, endpoint, insecure, protocol, timeoutMillis } = destination as DestinationOptions;
@@ -55,5 +71,11 @@ export function telemetryFlowConfig(
     useV2Api: api.useV2,
     v2Only: api.v2Only,
     exemplars: metrics?.exemplars ?? false,
+    batchDelayMillis: batch?.delayMillis,
+    batchMaxSize: batch?.maxSize,
+    retry: retry && Object.freeze({ ...retry }),
+    rateLimit: limits?.spansPerSecond,
+    collector: Object.freeze({ ...identity, tags: Object.freeze({ ...identity?.tags }) }),
+    customAttributes: Object.freeze({ ...attributes }),
   });
 }

@@ -1,3 +1,4 @@
+import type { BuilderVariable } from './builder-variables.ts';
 import type { CredentialRules } from './credentials.ts';
 
 /** What tells one collector, agent or process of an operator from another. */
@@ -23,6 +24,11 @@ export type IdentityPart = Exclude<keyof Identity, 'tags'>;
 export interface BuilderConventions {
   /** What the names of all variables begin with. */
   readonly variablePrefix: string;
+  /**
+   * What a variable that is not set stands for where a step asks for it by name; an empty text: for nothing, which is no
+   * problem. Default: each that a step asks for has to be set.
+   */
+  readonly variableDefaults?: Readonly<Partial<Record<BuilderVariable, string>>> | undefined;
   /** How `withApiKey` checks keys and what carries them. */
   readonly credentials: CredentialRules;
   /** The resource attribute of each part; tags have the prefix and their own name. */

@@ -1,5 +1,8 @@
 import { type ConfigIssue, IsotraceError } from '../utils/errors.ts';
 import { sanitizeHeaders } from '../utils/headers.ts';
+import { required } from '../utils/message-fields.ts';
+import { callable } from '../utils/option-checks.ts';
+import { type Check, IssueLog, OptionReader } from '../utils/option-reader.ts';
 import { describeKind, Secret } from '../utils/secret.ts';
 import { REDACTED } from '../utils/secret-shapes.ts';
 import type { HeaderRecord } from './destination-options.ts';
@@ -34,6 +37,14 @@ const MAX_ID_LENGTH = 256;
 const MAX_SECRET_LENGTH = 4_096;
 const VISIBLE = /^[\x21-\x7e]+$/;
 const SHOWN_ID_LENGTH = 8;
+const KNOWN: ReadonlySet<string> = new Set(['keyId', 'keySecret', 'rules']);
+const KNOWN_RULES: ReadonlySet<string> = new Set(['keyIdPrefix', 'keySecretPrefix', 'headers']);
+const PREFIX: Check<string> = {
+  accepted: 'a string',
+  parse: (value) => (typeof value === 'string' ? value : undefined),
+  describe: describeKind,
+};
+const HEADERS = callable<NonNullable<CredentialRules['headers']>>('a function that returns headers');
 
 /**
  * The credentials of one destination: immutable, checked once, and masked however they are printed, serialised or
@@ -53,19 +64,24 @@ export class Credentials {
     Object.freeze(this);
   }
 
-  /** Never throws. */
+  /** Checks a key and its secret by their rules: credentials, or every problem with them. Never throws. */
   static parse(options: CredentialOptions): CredentialResult {
-    const issues: ConfigIssue[] = [];
-    const { keyId, keySecret, rules = {} } = options ?? {};
-    const id = readPart('keyId', keyId, MAX_ID_LENGTH, rules.keyIdPrefix, issues);
-    const secret = readPart('keySecret', keySecret, MAX_SECRET_LENGTH, rules.keySecretPrefix, issues);
-    if (id === undefined || secret === undefined) return { ok: false, issues };
-    const headers = makeHeaders(id, secret, rules, issues);
-    if (issues.length > 0) return { ok: false, issues };
-    return { ok: true, credentials: new Credentials(id, secret, { ...rules }, headers) };
+    const log = new IssueLog();
+    const reader = OptionReader.open(options ?? {}, '', KNOWN, log);
+    const rules = readRules(reader?.open('rules', KNOWN_RULES));
+    const id = reader && readPart(reader, 'keyId', MAX_ID_LENGTH, rules.keyIdPrefix);
+    const secret = reader && readPart(reader, 'keySecret', MAX_SECRET_LENGTH, rules.keySecretPrefix);
+    if (log.count > 0 || id === undefined || secret === undefined) return { ok: false, issues: log.list() };
+    const headers = makeHeaders(id, secret, rules, log);
+    if (log.count > 0) return { ok: false, issues: log.list() };
+    return { ok: true, credentials: new Credentials(id, secret, rules, headers) };
   }
 
-  /** @throws IsotraceError with code `config_invalid` and every problem in `issues` */
+  /**
+   * As {@link Credentials.parse}, for keys that have to be good.
+   *
+   * @throws IsotraceError with code `config_invalid` and every problem in `issues`
+   */
   static create(options: CredentialOptions): Credentials {
     const result = Credentials.parse(options);
     if (result.ok) return result.credentials;
@@ -78,7 +94,7 @@ export class Credentials {
     return this.#keyId;
   }
 
-  /** What a request carries; a new object each time. */
+  /** The headers that carry the key, by the rules; a new object each time. Not masked: this is what is sent. */
   headers(): HeaderRecord {
     return { ...this.#headers.reveal() };
   }
@@ -117,11 +133,16 @@ export class Credentials {
  * every attempt. What was sent before a replacement keeps its headers; what is sent again takes the new ones.
  */
 export class CredentialSource {
-  /** For `destination.headers`. */
+  /** To be given as `destination.headers`: answers the headers of the present credentials at each attempt. */
   readonly headers: () => HeaderRecord;
   #current: Credentials;
 
+  /** @throws IsotraceError with code `config_invalid` when they are no credentials */
   constructor(credentials: Credentials) {
+    if (!(credentials instanceof Credentials)) {
+      const issue = { option: 'credentials', accepted: 'Credentials', received: describeKind(credentials) };
+      throw new IsotraceError('config_invalid', 'a CredentialSource needs credentials', { issues: [issue] });
+    }
     this.#current = credentials;
     this.headers = () => this.#current.headers();
   }
@@ -131,36 +152,46 @@ export class CredentialSource {
     return this.#current;
   }
 
-  /** From the next attempt on, of any request. */
-  replace(credentials: Credentials): void {
+  /**
+   * Puts other credentials in place: from the next attempt on, also of requests that were tried before. Answers whether
+   * it did; what is no credentials changes nothing.
+   */
+  replace(credentials: Credentials): boolean {
+    if (!(credentials instanceof Credentials)) return false;
     this.#current = credentials;
+    return true;
   }
 }
 
-function readPart(
-  option: string,
-  value: unknown,
-  maxLength: number,
-  prefix: string | undefined,
-  issues: ConfigIssue[],
-): string | undefined {
+function readRules(reader: OptionReader | undefined): CredentialRules {
+  if (reader === undefined) return {};
+  return {
+    keyIdPrefix: reader.read('keyIdPrefix', PREFIX),
+    keySecretPrefix: reader.read('keySecretPrefix', PREFIX),
+    headers: reader.read('headers', HEADERS),
+  };
+}
+
+function readPart(reader: OptionReader, key: string, maxLength: number, prefix: string | undefined) {
   const starts = prefix === undefined ? '' : ` that begin with ${JSON.stringify(prefix)}`;
-  const accepted = `1 to ${maxLength} visible ASCII characters${starts}`;
-  if (typeof value === 'string' && value.length <= maxLength && VISIBLE.test(value)) {
-    if (prefix === undefined || value.startsWith(prefix)) return value;
-  }
-  issues.push({ option, accepted, received: describeKind(value) });
-  return undefined;
+  return required<string>({
+    accepted: `1 to ${maxLength} visible ASCII characters${starts}`,
+    parse: (value) => {
+      if (typeof value !== 'string' || value.length > maxLength || !VISIBLE.test(value)) return undefined;
+      return value.startsWith(prefix ?? '') ? value : undefined;
+    },
+    describe: describeKind,
+  })(reader, key);
 }
 
-function makeHeaders(keyId: string, keySecret: string, rules: CredentialRules, issues: ConfigIssue[]): HeaderRecord {
+function makeHeaders(keyId: string, keySecret: string, rules: CredentialRules, log: IssueLog): HeaderRecord {
   if (rules.headers === undefined) return { authorization: `Bearer ${keyId}:${keySecret}` };
   try {
     const sanitized = sanitizeHeaders(rules.headers(keyId, keySecret), 'rules.headers');
-    issues.push(...sanitized.issues);
+    log.addAll(sanitized.issues);
     return sanitized.headers;
   } catch {
-    issues.push({ option: 'rules.headers', accepted: 'a function that returns headers', received: 'one that throws' });
+    log.add('rules.headers', 'a function that returns headers', 'one that throws');
     return {};
   }
 }

@@ -50,6 +50,7 @@ const PATH: Check<string> = {
   parse: (value) => (isUrlPath(value) ? value : undefined),
   describe: describeKind,
 };
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 const SIGNAL = oneOf(...TELEMETRY_SIGNALS);
 const PROTOCOL = oneOf('http/protobuf', 'http/json', 'grpc');
 const FLAG = oneOf(true, false);
@@ -126,7 +127,7 @@ function resolveDestination(
   const isolateConnections = (reader.readOrRefused('isolateConnections', FLAG) ?? false) !== false;
   const proxy = mayProxy ? readProxy(reader, protocol) : refuseProxy(reader);
   const redact = readRedact(reader);
-  if (protocol === 'grpc') reportGrpc(reader, endpoint, paths);
+  if (protocol === 'grpc') reportGrpc(reader, endpoint, paths, headers);
   if (endpoint === undefined || signals.length === 0) return undefined;
   const targets = new DestinationUrls(endpoint, signals, protocol === 'grpc' ? undefined : paths);
   const urls = signals.map((signal) => new URL(targets.of(signal)?.reveal() ?? endpoint));
@@ -171,11 +172,21 @@ function readPaths(reader: OptionReader): SignalPaths {
 }
 
 /** gRPC needs its package, and asks for a method by name: a path or query that was given would go nowhere. */
-function reportGrpc(reader: OptionReader, endpoint: URL | undefined, paths: SignalPaths): void {
+function reportGrpc(
+  reader: OptionReader,
+  endpoint: URL | undefined,
+  paths: SignalPaths,
+  headers: Secret<Headers> | HeaderFunction,
+): void {
   const missing = findGrpcIssue(reader.pathOf('protocol'));
   if (missing !== undefined) reader.issues.add(missing.option, missing.accepted, missing.received);
   const path = paths.traces ?? paths.metrics ?? paths.logs;
   if (path !== undefined) reader.issues.add(reader.pathOf('paths'), 'no path for grpc', describeKind(path));
+  // Every request would fail over them.
+  for (const [name, value] of headers instanceof Secret ? Object.entries(headers.reveal()) : []) {
+    if (name.endsWith('-bin') || PRINTABLE_ASCII.test(value)) continue;
+    reader.issues.add(reader.pathOf(`headers.${name}`), 'printable ASCII for grpc', describeKind(value));
+  }
   if (endpoint === undefined || (endpoint.pathname === '/' && endpoint.search === '')) return;
   reader.issues.add(
     reader.pathOf('endpoint'),

@@ -1,20 +1,20 @@
-import type { Attributes, AttributeValue } from '@opentelemetry/api';
 import { processVariables, readHostPlatform } from '../infra/environment.ts';
-import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
-import { describeKind } from '../utils/secret.ts';
-import { BUILDER_CONVENTIONS, type BuilderConventions, type Identity } from './builder-conventions.ts';
-import { assembleOptions, type BuilderDraft, draftOf, type RetrySteps, retryOptions } from './builder-options.ts';
+import type { BuilderConventions } from './builder-conventions.ts';
+import { assembleOptions, draftOf } from './builder-options.ts';
 import type { BuildResult, OptionsResult } from './builder-result.ts';
-import { type BuilderValues, type BuilderVariable, readBuilderVariables, unsetIssue } from './builder-variables.ts';
+import { BuilderSteps } from './builder-steps.ts';
+import {
+  type BuilderValues,
+  type BuilderVariable,
+  readBuilderVariables,
+  unsetIssue,
+  type Variables,
+} from './builder-variables.ts';
 import { configError, resolveStandaloneSettings } from './config.ts';
 import { createTracer } from './create-tracer.ts';
-import { CredentialSource, Credentials } from './credentials.ts';
-import type { DestinationPaths } from './destination-options.ts';
-import type { SignalOptions, TracerOptions } from './options.ts';
+import type { TracerOptions } from './options.ts';
 import type { Tracer } from './tracer.ts';
-
-type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
  * Gathers the options of a tracer step by step, checks them all at the end, and can be cloned for every tenant. Of two
@@ -23,16 +23,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
  * `with…FromEnv` read variables at once and report those that are not set; {@link withAutoConfiguration} reads
  * whatever is set. Their names are in `docs/builder.md`.
  */
-export class TracerBuilder {
-  readonly #conventions: BuilderConventions;
-  #draft: BuilderDraft = {};
-  /** By the step that has the problem, so that a later call of the same step mends it. */
-  #issues: ReadonlyMap<string, readonly ConfigIssue[]> = new Map();
-
-  constructor(conventions: BuilderConventions = BUILDER_CONVENTIONS) {
-    this.#conventions = conventions;
-  }
-
+export class TracerBuilder extends BuilderSteps {
   /** A builder that was told what the variables say. */
   static fromEnv(env?: Variables): TracerBuilder {
     return new TracerBuilder().withAutoConfiguration(env);
@@ -40,119 +31,21 @@ export class TracerBuilder {
 
   /** A builder of its own that was told the same; what either is told later, the other does not know. */
   clone(): this {
-    const copy = new (this.constructor as new (conventions: BuilderConventions) => this)(this.#conventions);
-    copy.#draft = this.#draft;
-    copy.#issues = this.#issues;
+    const copy = new (this.constructor as new (conventions: BuilderConventions) => this)(this.conventions);
+    copy.draft = this.draft;
+    copy.problems = this.problems;
     return copy;
   }
 
-  /** Whose tracer {@link TracerBuilder.build} makes. */
-  withTenant(tenantId: string): this {
-    return this.#set({ tenantId });
-  }
-
-  /** Any other options; the steps come over them, whenever they are called. */
-  withOptions(options: TracerOptions): this {
-    return this.#set({ options: { ...this.#draft.options, ...options } });
-  }
-
-  /** Of a destination whose credentials stay as they are, or of one whose credentials are replaced at times. */
-  withCredentials(credentials: Credentials | CredentialSource): this {
-    const fits = credentials instanceof Credentials || credentials instanceof CredentialSource;
-    if (fits) return this.#settle('credentials', []).#set({ credentials });
-    const received = describeKind(credentials);
-    return this.#settle('credentials', [
-      { option: 'credentials', accepted: 'Credentials or CredentialSource', received },
-    ]);
-  }
-
-  /** The key for the destination, checked by the builder's conventions. */
-  withApiKey(keyId: string, keySecret: string): this {
-    const result = Credentials.parse({ keyId, keySecret, rules: this.#conventions.credentials });
-    if (!result.ok) return this.#settle('credentials', result.issues);
-    return this.#settle('credentials', []).#set({ credentials: result.credentials });
-  }
-
-  /** By `API_KEY_ID` and `API_KEY_SECRET`, after the prefix of the conventions. An issue where they are not set. */
+  /** By `API_KEY_ID` and `API_KEY_SECRET`, after the prefix of the conventions. An issue for each that is not set. */
   withApiKeyFromEnv(env?: Variables): this {
-    return this.#fromEnv('API_KEY_ID', env, (id) =>
-      this.#fromEnv('API_KEY_SECRET', env, (secret) => this.withApiKey(id, secret)),
-    );
-  }
-
-  /** A URL, or `host:port`, which is reached over TLS unless {@link withInsecure} says otherwise. */
-  withEndpoint(endpoint: string): this {
-    return this.#set({ endpoint });
+    return this.#key(this.#read(['API_KEY_ID', 'API_KEY_SECRET'], env));
   }
 
   /** By `ENDPOINT`, after the prefix of the conventions. An issue where it is not set. */
   withEndpointFromEnv(env?: Variables): this {
-    return this.#fromEnv('ENDPOINT', env, (text) => this.withEndpoint(text));
-  }
-
-  /** The path of one signal in place of what is appended to the endpoint. */
-  withTracesEndpoint(path: string): this {
-    return this.#path({ traces: path });
-  }
-
-  /** As {@link TracerBuilder.withTracesEndpoint}, for metrics. */
-  withMetricsEndpoint(path: string): this {
-    return this.#path({ metrics: path });
-  }
-
-  /** As {@link TracerBuilder.withTracesEndpoint}, for logs. */
-  withLogsEndpoint(path: string): this {
-    return this.#path({ logs: path });
-  }
-
-  /** How OTLP is sent. Default: `http/protobuf`. */
-  withProtocol(protocol: OtlpProtocol): this {
-    return this.#set({ protocol });
-  }
-
-  /** Short for `withProtocol('grpc')`. */
-  withGrpc(): this {
-    return this.withProtocol('grpc');
-  }
-
-  /** Short for `withProtocol('http/protobuf')`. */
-  withHttp(): this {
-    return this.withProtocol('http/protobuf');
-  }
-
-  /** Whether credentials may be sent without TLS, and `host:port` means `http`. */
-  withInsecure(insecure = true): this {
-    return this.#set({ insecure });
-  }
-
-  /** Whether requests are compressed, with gzip. Default without this step: they are not. */
-  withCompression(compression: boolean | 'gzip' | 'none' = true): this {
-    return this.#set({ compression: typeof compression === 'boolean' ? (compression ? 'gzip' : 'none') : compression });
-  }
-
-  /** Of one request, in milliseconds. */
-  withTimeout(timeoutMillis: number): this {
-    return this.#set({ timeoutMillis });
-  }
-
-  /** When a request that failed is sent again, and whether at all. */
-  withRetry(steps: RetrySteps = {}): this {
-    return this.#set({ retry: retryOptions(steps ?? {}) });
-  }
-
-  /** How long a batch waits to fill, in milliseconds, and how many spans it holds at most. */
-  withBatchSettings(delayMillis: number, maxSize?: number): this {
-    return this.#set({ batch: { ...this.#draft.batch, delayMillis, ...(maxSize !== undefined && { maxSize }) } });
-  }
-
-  /** Spans a second that the tenant may have on average; `0`: no limit. */
-  withRateLimit(spansPerSecond: number): this {
-    return this.#set({ spansPerSecond: spansPerSecond === 0 ? undefined : spansPerSecond });
-  }
-
-  /** What the resource says about the service. */
-  withService(name: string, version?: string): this {
-    return this.#service({ name, ...(version !== undefined && { version }) });
+    const fallback = (defaultEndpoint: string): this => this.tell({ defaultEndpoint });
+    return this.#fromEnv('ENDPOINT', env, (text) => this.withEndpoint(text), fallback);
   }
 
   /** By `SERVICE_NAME` and `SERVICE_VERSION`, after the prefix of the conventions. An issue where there is no name. */
@@ -161,19 +54,9 @@ export class TracerBuilder {
     return this.#fromEnv('SERVICE_NAME', env, (name) => this.withService(name, version));
   }
 
-  /** The resource attribute `service.namespace`. */
-  withServiceNamespace(namespace: string): this {
-    return this.#service({ namespace });
-  }
-
   /** By `SERVICE_NAMESPACE`, after the prefix of the conventions. An issue where it is not set. */
   withServiceNamespaceFromEnv(env?: Variables): this {
     return this.#fromEnv('SERVICE_NAMESPACE', env, (text) => this.withServiceNamespace(text));
-  }
-
-  /** The resource attribute `deployment.environment.name`. */
-  withEnvironment(environment: string): this {
-    return this.#set({ environment });
   }
 
   /** By `ENVIRONMENT`, after the prefix of the conventions. An issue where it is not set. */
@@ -181,54 +64,9 @@ export class TracerBuilder {
     return this.#fromEnv('ENVIRONMENT', env, (text) => this.withEnvironment(text));
   }
 
-  /** A resource attribute. */
-  withCustomAttribute(key: string, value: AttributeValue): this {
-    return this.withCustomAttributes({ [key]: value });
-  }
-
-  /** Resource attributes. */
-  withCustomAttributes(attributes: Attributes): this {
-    return this.#set({ attributes: { ...this.#draft.attributes, ...attributes } });
-  }
-
-  /** Which signals are sent; one that is not named stays as it was. */
-  withSignals(signals: SignalOptions): this {
-    return this.#set({ signals: { ...this.#draft.signals, ...signals } });
-  }
-
-  /** Sends traces; neither metrics nor logs. */
-  withTracesOnly(): this {
-    return this.withSignals({ traces: true, metrics: false, logs: false });
-  }
-
-  /** Sends metrics; neither traces nor logs. */
-  withMetricsOnly(): this {
-    return this.withSignals({ traces: false, metrics: true, logs: false });
-  }
-
-  /** Sends logs; neither traces nor metrics. */
-  withLogsOnly(): this {
-    return this.withSignals({ traces: false, metrics: false, logs: true });
-  }
-
-  /** Whether points of metrics name a recent span of the tenant. */
-  withExemplars(exemplars = true): this {
-    return this.#set({ exemplars });
-  }
-
-  /** The collector's id, where the conventions say: in the resource, in headers, or both. */
-  withCollectorId(id: string): this {
-    return this.#identity({ id });
-  }
-
   /** By `COLLECTOR_ID`, after the prefix of the conventions. An issue where it is not set. */
   withCollectorIdFromEnv(env?: Variables): this {
     return this.#fromEnv('COLLECTOR_ID', env, (text) => this.withCollectorId(text));
-  }
-
-  /** As {@link TracerBuilder.withCollectorId}, its name. */
-  withCollectorName(name: string): this {
-    return this.#identity({ name });
   }
 
   /** By `COLLECTOR_NAME`, after the prefix of the conventions. An issue where it is not set. */
@@ -236,58 +74,36 @@ export class TracerBuilder {
     return this.#fromEnv('COLLECTOR_NAME', env, (text) => this.withCollectorName(text));
   }
 
-  /** As {@link TracerBuilder.withCollectorId}, a description. */
-  withCollectorDescription(description: string): this {
-    return this.#identity({ description });
-  }
-
-  /** As {@link TracerBuilder.withCollectorId}, the name of its host. */
-  withCollectorHostname(hostname: string): this {
-    return this.#identity({ hostname });
-  }
-
-  /** A tag of the collector, in the resource. */
-  withCollectorTag(name: string, value: string): this {
-    return this.withCollectorTags({ [name]: value });
-  }
-
-  /** Tags of the collector, in the resource. */
-  withCollectorTags(tags: Readonly<Record<string, string>>): this {
-    return this.#identity({ tags: { ...this.#draft.identity?.tags, ...tags } });
-  }
-
-  /** As {@link TracerBuilder.withCollectorId}, where it stands. */
-  withDatacenter(datacenter: string): this {
-    return this.#identity({ datacenter });
-  }
-
   /** By `DATACENTER`, after the prefix of the conventions. An issue where it is not set. */
   withDatacenterFromEnv(env?: Variables): this {
     return this.#fromEnv('DATACENTER', env, (text) => this.withDatacenter(text));
   }
 
-  /** Whether what `withCollector`, its like and {@link withDatacenter} say is in the resource, and not in headers only. */
-  withEnrichResources(enrichResources = true): this {
-    return this.#set({ enrichResources });
-  }
-
-  /** Takes each variable that is set; none has to be. */
+  /** Takes each variable that is set; none has to be. One that is not acceptable is an issue. Default: the process's. */
   withAutoConfiguration(env?: Variables): this {
     const values = this.#read(undefined, env);
-    const { API_KEY_ID: id, API_KEY_SECRET: secret } = values;
-    if (id !== undefined || secret !== undefined) this.withApiKey(id ?? '', secret ?? '');
-    return this.#set(draftOf(values, this.#draft));
+    if (values.API_KEY_ID !== undefined || values.API_KEY_SECRET !== undefined) this.#key(values);
+    const { ENDPOINT: defaultEndpoint } = this.conventions.variableDefaults ?? {};
+    return this.tell({ defaultEndpoint, ...draftOf(values, this.draft) });
   }
 
-  /** What `configure` of a registry may return for a tenant. Never throws. */
+  /** The options that the steps stand for, as `configure` of a registry may return them; or every problem. Never throws. */
   options(): OptionsResult {
-    const { options, issues } = this.assemble();
+    let assembled: ReturnType<typeof this.assemble>;
+    try {
+      assembled = this.assemble();
+    } catch {
+      // Of what is copied here; whatever is deeper is read with care.
+      const received = 'a value that throws when it is read';
+      return { ok: false, issues: [...this.problems.list(), { option: 'options', accepted: 'plain data', received }] };
+    }
+    const { options, issues } = assembled;
     const resolved = resolveStandaloneSettings({ ...options, ...this.#tenant() }, readHostPlatform().platform);
     const all = [...issues, ...resolved.issues];
     return all.length > 0 ? { ok: false, issues: all } : { ok: true, options };
   }
 
-  /** A tracer without a registry. Never throws. */
+  /** A tracer without a registry, or every problem. Never throws. */
   build(): BuildResult {
     const result = this.options();
     if (!result.ok) return result;
@@ -303,47 +119,53 @@ export class TracerBuilder {
 
   /** What the steps stand for, and what is wrong with them so far. For builders of other conventions to add to. */
   protected assemble(): { options: TracerOptions; issues: readonly ConfigIssue[] } {
-    return { options: assembleOptions(this.#draft, this.#conventions), issues: [...this.#issues.values()].flat() };
+    const { options, issues } = assembleOptions(this.draft, this.conventions);
+    // An endpoint that was refused is told already.
+    const isRefused = this.problems.has(`${this.conventions.variablePrefix}ENDPOINT`);
+    return { options, issues: [...this.problems.list(), ...(isRefused ? [] : issues)] };
   }
 
   #tenant(): { tenantId?: string } {
-    const { tenantId } = this.#draft;
+    const { tenantId } = this.draft;
     return tenantId === undefined ? {} : { tenantId };
   }
 
-  #set(change: BuilderDraft): this {
-    this.#draft = { ...this.#draft, ...change };
-    return this;
+  /** What is wrong with a key is told under the names of its variables. */
+  #key({ API_KEY_ID: keyId, API_KEY_SECRET: keySecret }: BuilderValues): this {
+    if (keyId === undefined) this.#missing('API_KEY_ID');
+    if (keySecret === undefined) this.#missing('API_KEY_SECRET');
+    if (keyId === undefined || keySecret === undefined) return this;
+    this.withApiKey(keyId, keySecret);
+    const { variablePrefix } = this.conventions;
+    const names: Record<string, string> = { keyId: 'API_KEY_ID', keySecret: 'API_KEY_SECRET' };
+    const named = this.problems.of('credentials').map((issue) => {
+      const name = names[issue.option];
+      return name === undefined ? issue : { ...issue, option: `${variablePrefix}${name}` };
+    });
+    return this.settle('credentials', named);
   }
 
-  #service(change: NonNullable<BuilderDraft['service']>): this {
-    return this.#set({ service: { ...this.#draft.service, ...change } });
-  }
-
-  #path(change: DestinationPaths): this {
-    return this.#set({ paths: { ...this.#draft.paths, ...change } });
-  }
-
-  #identity(change: Identity): this {
-    return this.#set({ identity: { ...this.#draft.identity, ...change } });
-  }
-
-  /** Takes the place of what was wrong with an earlier call of the same step. */
-  #settle(step: string, issues: readonly ConfigIssue[]): this {
-    this.#issues = new Map([...this.#issues, [step, issues]]);
-    return this;
-  }
-
-  #fromEnv(name: BuilderVariable, env: Variables | undefined, use: (text: string) => this): this {
+  #fromEnv(
+    name: BuilderVariable,
+    env: Variables | undefined,
+    use: (text: string) => this,
+    useDefault: (text: string) => this = use,
+  ): this {
     const value = this.#read([name], env)[name];
     if (value !== undefined) return use(String(value));
-    const variable = `${this.#conventions.variablePrefix}${name}`;
-    if ((this.#issues.get(variable) ?? []).length > 0) return this;
-    return this.#settle(variable, [unsetIssue(variable, name)]);
+    const fallback = this.conventions.variableDefaults?.[name];
+    if (fallback === undefined) return this.#missing(name);
+    return fallback === '' ? this : useDefault(fallback);
+  }
+
+  /** One that was refused is told already. */
+  #missing(name: BuilderVariable): this {
+    const variable = `${this.conventions.variablePrefix}${name}`;
+    return this.problems.has(variable) ? this : this.settle(variable, [unsetIssue(variable, name)]);
   }
 
   #read(names: readonly BuilderVariable[] | undefined, env: Variables = processVariables()): BuilderValues {
-    const { variablePrefix } = this.#conventions;
-    return readBuilderVariables(env, variablePrefix, names, (variable, issues) => this.#settle(variable, issues));
+    const { variablePrefix } = this.conventions;
+    return readBuilderVariables(env, variablePrefix, names, (variable, issues) => this.settle(variable, issues));
   }
 }

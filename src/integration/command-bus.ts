@@ -5,11 +5,14 @@ import { type CustomMessage, type CustomMessages, fail, succeed, typeOfMessage }
 import type { ConfigIssue } from '../utils/errors.ts';
 import { describeError } from '../utils/errors.ts';
 import { describeIssues } from '../utils/message-fields.ts';
+import { oneOf } from '../utils/option-checks.ts';
+import { IssueLog, OptionReader } from '../utils/option-reader.ts';
 import { readIntegers } from '../utils/read-integers.ts';
+import { describeKind } from '../utils/secret.ts';
 import type { CommandDispatcher, CommandFailure, CommandOf, CommandResult, CommandValues } from './command.ts';
 import { isCommandType, readCommand } from './command-checks.ts';
-import { type CommandScope, type CommandTracer, execute } from './command-execution.ts';
-import { type AbandonReason, OpenSpans } from './command-spans.ts';
+import { type CommandScope, type CommandTracer, execute, NO_TENANT } from './command-execution.ts';
+import { type AbandonReason, type OpenSpanLimits, OpenSpans } from './command-spans.ts';
 
 /** Whose telemetry the commands are about: it is named once, here, and by no command. */
 export type CommandTenant =
@@ -72,11 +75,20 @@ export interface CommandBus<Custom extends CustomMessages = Record<never, never>
 
 type Handler = (command: unknown, context: CommandContext) => unknown;
 
+/** The tenant of a bus, and its spans. */
+interface Tenant {
+  /** It may have been evicted or shut down since the last command: each asks for it again. */
+  find(): CommandTracer;
+  readonly spans: OpenSpans;
+}
+
 const BOUNDS = {
   maxOpenSpans: { min: 1, max: 100_000, default: 1_000, unit: 'spans' },
   maxSpanAgeMillis: { min: 1_000, max: 86_400_000, default: 3_600_000, unit: 'milliseconds' },
   handlerTimeoutMillis: { min: 1, max: 3_600_000, default: 30_000, unit: 'milliseconds' },
 };
+const SHUTDOWN = oneOf('tenant', 'bus');
+const TENANT_ACCEPTED = 'a tracer, or a registry and the id of a tenant';
 
 /** A bus for the commands of one tenant. Never throws; options that are not acceptable are in its `issues`. */
 export function createCommandBus<Custom extends CustomMessages = Record<never, never>>(
@@ -89,31 +101,30 @@ export function createCommandBus<Custom extends CustomMessages = Record<never, n
 /** The bus, for any commands. */
 export class TenantCommandBus implements Disposable {
   readonly issues: readonly ConfigIssue[];
-  readonly #tenant: () => CommandTracer;
+  /** Absent when no tenant was named: the bus is closed then. */
+  readonly #tenant: Tenant | undefined;
   readonly #shutdown: 'tenant' | 'bus';
   readonly #handlerTimeoutMillis: number;
-  readonly #spans: OpenSpans;
   readonly #handlers = new Map<string, Handler>();
   readonly #failed: Partial<Record<CommandFailure, number>> = {};
   #dispatched = 0;
   #succeeded = 0;
-  #state: 'open' | 'shut down' | 'closed' = 'open';
+  #state: 'open' | 'shut down' | 'closed';
 
-  constructor(tenant: CommandTenant, options: CommandBusOptions) {
-    this.#tenant = tenant instanceof TracerBase ? () => tenant : () => tenant.registry.get(tenant.tenantId);
+  constructor(tenant: CommandTenant, options: CommandBusOptions, shutdown: 'tenant' | 'bus' = 'tenant') {
     const { values, issues } = readIntegers(options, BOUNDS, ['shutdown']);
-    const shutdown: unknown = options?.shutdown ?? 'tenant';
-    const isKnown = shutdown === 'tenant' || shutdown === 'bus';
-    this.#shutdown = shutdown === 'bus' ? 'bus' : 'tenant';
-    const refused = { option: 'shutdown', accepted: '"tenant" or "bus"', received: typeof shutdown };
-    this.issues = isKnown ? issues : [...issues, refused];
+    const more = new IssueLog();
+    const reader = OptionReader.open(options, '', new Set(), new IssueLog())?.reportingTo(more);
+    this.#shutdown = reader?.read('shutdown', SHUTDOWN) ?? shutdown;
     this.#handlerTimeoutMillis = values.handlerTimeoutMillis;
-    const { agenda } = TracerBase.runtimeOf(this.#tenant()).house.pipeline;
-    this.#spans = new OpenSpans(agenda, { maxSpans: values.maxOpenSpans, maxAgeMillis: values.maxSpanAgeMillis });
+    this.#tenant = openTenant(tenant, { maxSpans: values.maxOpenSpans, maxAgeMillis: values.maxSpanAgeMillis });
+    if (this.#tenant === undefined) more.add('tenant', TENANT_ACCEPTED, describeKind(tenant));
+    this.#state = this.#tenant === undefined ? 'closed' : 'open';
+    this.issues = [...issues, ...more.list()];
   }
 
   get tenantId(): string {
-    return this.#tenant().tenantId;
+    return this.#tenant?.find().tenantId ?? '';
   }
 
   dispatch(command: unknown): Promise<CommandResult> {
@@ -124,7 +135,7 @@ export class TenantCommandBus implements Disposable {
   register(type: string, handler: Handler): () => void {
     const isFree = typeof type === 'string' && type !== '' && !isCommandType(type) && !this.#handlers.has(type);
     if (!isFree || typeof handler !== 'function') {
-      this.#report('register', new Error(`there can be no other handler for ${String(type)}`));
+      this.report('command register', new Error(`there can be no other handler for ${String(type)}`));
       return () => undefined;
     }
     this.#handlers.set(type, handler);
@@ -134,7 +145,7 @@ export class TenantCommandBus implements Disposable {
   }
 
   stats(): CommandStats {
-    const { abandoned, size } = this.#spans;
+    const { abandoned = {}, size = 0 } = this.#tenant?.spans ?? {};
     const failed = { ...this.#failed };
     return { dispatched: this.#dispatched, succeeded: this.#succeeded, failed, openSpans: size, abandoned };
   }
@@ -142,11 +153,17 @@ export class TenantCommandBus implements Disposable {
   /** As {@link CommandBus.close}; the reason is told by the spans. */
   close(reason: AbandonReason = 'bus_closed'): void {
     this.#state = 'closed';
-    this.#spans.abandonAll(reason);
+    this.#tenant?.spans.abandonAll(reason);
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Makes a failure known in the tenant's `health()`. */
+  report(operation: string, error: unknown): void {
+    const tracer = this.#tenant?.find();
+    if (tracer !== undefined) TracerBase.runtimeOf(tracer).guard.report('host', operation, error);
   }
 
   async #settle(given: unknown): Promise<CommandResult> {
@@ -154,7 +171,7 @@ export class TenantCommandBus implements Disposable {
     try {
       result = await this.#run(given);
     } catch (error) {
-      this.#report('dispatch', error);
+      this.report('command dispatch', error);
       result = fail('failed', describeError(error));
     }
     if (result.ok) this.#succeeded += 1;
@@ -183,15 +200,16 @@ export class TenantCommandBus implements Disposable {
   async #handle(command: unknown, handler: Handler): Promise<CommandResult> {
     if (this.#state === 'shut down') return fail('closed', 'the bus was shut down');
     const { tracer, runtime } = this.#scope();
+    const { tenantId } = tracer;
     try {
-      const answer = Promise.resolve(handler(command, { tracer, tenantId: tracer.tenantId }));
+      const answer = Promise.resolve(handler(command, { tracer, tenantId }));
       const inTime = await within(runtime.clock, this.#handlerTimeoutMillis, answer);
       if (inTime) return succeed(await answer);
       const late = `the handler did not answer within ${this.#handlerTimeoutMillis} ms`;
-      this.#report('handler', new Error(late));
+      this.report('command handler', new Error(late));
       return fail('timeout', late);
     } catch (error) {
-      this.#report('handler', error);
+      this.report('command handler', error);
       return fail('failed', describeError(error));
     }
   }
@@ -200,28 +218,42 @@ export class TenantCommandBus implements Disposable {
   #initialize(): CommandResult<CommandValues['initialize']> {
     const { tracer, runtime } = this.#scope();
     runtime.admit();
-    const { tenantId, state, reason, issues } = tracer.health();
+    const { tenantId, state, issues } = tracer.health();
     if (state === 'closed') return fail('closed', 'the tracer was shut down');
-    if (state === 'disabled') return fail('not_recording', reason ?? 'there is no such tenant');
+    if (state === 'disabled') return fail('not_recording', NO_TENANT);
     this.#state = 'open';
     return succeed({ tenantId, state, issues });
   }
 
   async #stop({ timeoutMillis }: CommandOf<'shutdown'>): Promise<CommandResult<CommandValues['shutdown']>> {
-    const { tracer } = this.#scope();
+    const { tracer, spans } = this.#scope();
     this.#state = 'shut down';
-    this.#spans.abandonAll('bus_closed');
+    spans.abandonAll('bus_closed');
     const options = { timeoutMillis };
     return succeed(await (this.#shutdown === 'tenant' ? tracer.shutdown(options) : tracer.flush(options)));
   }
 
-  /** The tenant may have been evicted or shut down since the last command: each asks for it again. */
   #scope(): CommandScope {
-    const tracer = this.#tenant();
-    return { tracer, runtime: TracerBase.runtimeOf(tracer), spans: this.#spans };
+    // Without a tenant the bus is closed, and nothing gets here.
+    const { find, spans } = this.#tenant as Tenant;
+    const tracer = find();
+    return { tracer, runtime: TracerBase.runtimeOf(tracer), spans };
   }
+}
 
-  #report(operation: string, error: unknown): void {
-    TracerBase.runtimeOf(this.#tenant()).guard.report('host', `command ${operation}`, error);
+/** `undefined` for what names no tenant. What was given is looked at once: nobody can put another tenant in later. */
+function openTenant(given: unknown, limits: OpenSpanLimits): Tenant | undefined {
+  try {
+    const find = finderOf(given);
+    const { agenda } = TracerBase.runtimeOf(find()).house.pipeline;
+    return { find, spans: new OpenSpans(agenda, limits) };
+  } catch {
+    return undefined;
   }
+}
+
+function finderOf(given: unknown): () => CommandTracer {
+  if (given instanceof TracerBase) return () => given as CommandTracer;
+  const { registry, tenantId } = given as Exclude<CommandTenant, CommandTracer>;
+  return () => registry.get(tenantId);
 }

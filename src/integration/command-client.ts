@@ -4,7 +4,7 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import { readIntegers } from '../utils/read-integers.ts';
 import type { CommandDispatcher, CommandFailure, CommandResult } from './command.ts';
 import { type CommandsEndMessage, type CommandsMessage, readAnswers } from './command-message.ts';
-import { listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
+import { isTarget, listenTo, onEnd, sendTo, targetIssue, type WorkerTarget } from './worker-endpoint.ts';
 
 /** Bounds of a client's queue and of its patience. */
 export interface CommandClientOptions {
@@ -78,26 +78,30 @@ export class ChannelClient implements AsyncDisposable {
   readonly #target: WorkerTarget;
   readonly #clock: Clock;
   readonly #settings: Readonly<Record<keyof typeof BOUNDS, number>>;
-  #queue: Waiting[] = [];
+  /** The oldest first; not a list, whose beginning costs as much as all of it. */
+  readonly #queue = new Map<number, Waiting>();
   /** The oldest first. */
   readonly #sent = new Map<number, Sent>();
   readonly #dropped: Partial<Record<CommandFailure, number>> = {};
   #dispatched = 0;
+  #lastId = 0;
   #answered = 0;
   #isScheduled = false;
   #timer: Timer | undefined;
   #drained: (() => void)[] = [];
   #stopListening: (() => void) | undefined;
   readonly #stopWatching: () => void;
-  #state: 'open' | 'closing' | 'closed' = 'open';
+  #state: 'open' | 'closing' | 'closed';
 
   constructor(target: WorkerTarget, options: CommandClientOptions, clock: Clock) {
     this.#target = target;
     this.#clock = clock;
     const { values, issues } = readIntegers(options, BOUNDS);
     this.#settings = values;
-    this.issues = issues;
-    this.#stopWatching = onEnd(target, () => this.#end());
+    const isUsable = isTarget(target);
+    this.issues = isUsable ? issues : [...issues, targetIssue(target)];
+    this.#state = isUsable ? 'open' : 'closed';
+    this.#stopWatching = isUsable ? onEnd(target, () => this.#end()) : () => undefined;
   }
 
   dispatch(command: unknown): Promise<CommandResult> {
@@ -105,7 +109,6 @@ export class ChannelClient implements AsyncDisposable {
     if (this.#state !== 'open') return this.#refuse('channel_closed', 'the client or its channel is closed');
     const { maxQueueSize } = this.#settings;
     if (this.#waiting >= maxQueueSize) return this.#refuse('queue_full', `${maxQueueSize} commands wait already`);
-    const id = this.#dispatched;
     let copy: unknown;
     try {
       // As it is now: it may wait, and whoever sent it may use it again.
@@ -113,8 +116,11 @@ export class ChannelClient implements AsyncDisposable {
     } catch {
       return this.#refuse('unserializable', 'the command is not plain data');
     }
+    // Without gaps: a message names the id of its first command only.
+    this.#lastId += 1;
+    const id = this.#lastId;
     return new Promise((resolve) => {
-      this.#queue.push({ id, command: copy, settle: resolve });
+      this.#queue.set(id, { id, command: copy, settle: resolve });
       this.#schedule();
     });
   }
@@ -145,7 +151,7 @@ export class ChannelClient implements AsyncDisposable {
   }
 
   get #waiting(): number {
-    return this.#queue.length + this.#sent.size;
+    return this.#queue.size + this.#sent.size;
   }
 
   get #lost(): number {
@@ -177,11 +183,15 @@ export class ChannelClient implements AsyncDisposable {
   }
 
   #send(): void {
-    while (this.#queue.length > 0 && this.#state !== 'closed') {
+    while (this.#queue.size > 0 && this.#state !== 'closed') {
       const room = Math.min(this.#settings.maxInFlight - this.#sent.size, MAX_BATCH);
       if (room <= 0) return;
-      const batch = this.#queue.slice(0, room);
-      this.#queue = this.#queue.slice(room);
+      const batch: Waiting[] = [];
+      for (const [id, waiting] of this.#queue) {
+        if (batch.length === room) break;
+        this.#queue.delete(id);
+        batch.push(waiting);
+      }
       this.#stopListening ??= listenTo(this.#target, (message) => this.#received(message));
       const deadline = this.#clock.monotonic() + this.#settings.answerTimeoutMillis;
       for (const waiting of batch) this.#sent.set(waiting.id, { ...waiting, deadline });
@@ -230,11 +240,11 @@ export class ChannelClient implements AsyncDisposable {
   #settle({ id, settle }: Waiting, result: CommandResult): void {
     this.#sent.delete(id);
     settle(result);
-    if (this.#queue.length > 0) this.#schedule();
+    if (this.#queue.size > 0) this.#schedule();
     if (this.#sent.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#queue.length > 0) return;
+    if (this.#queue.size > 0) return;
     this.#stopListening?.();
     this.#stopListening = undefined;
     for (const drained of this.#drained.splice(0)) drained();
@@ -244,7 +254,8 @@ export class ChannelClient implements AsyncDisposable {
   #watch(): void {
     if (this.#timer !== undefined) return;
     for (const { deadline } of this.#sent.values()) {
-      this.#timer = this.#clock.schedule(() => this.#expire(), deadline - this.#clock.monotonic());
+      // Of a port that was closed before nobody tells, and nothing else keeps the worker: it waits for its answer.
+      this.#timer = this.#clock.schedule(() => this.#expire(), deadline - this.#clock.monotonic(), true);
       return;
     }
   }
@@ -263,9 +274,8 @@ export class ChannelClient implements AsyncDisposable {
   #end(): void {
     this.#state = 'closed';
     this.#stopWatching();
-    const left = this.#queue;
-    this.#queue = [];
-    for (const waiting of left) this.#sent.set(waiting.id, { ...waiting, deadline: 0 });
+    for (const [id, waiting] of this.#queue) this.#sent.set(id, { ...waiting, deadline: 0 });
+    this.#queue.clear();
     for (const id of [...this.#sent.keys()]) this.#drop(id, 'channel_closed');
   }
 }

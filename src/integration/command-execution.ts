@@ -58,6 +58,8 @@ const KINDS: Readonly<Record<CommandSpanKind, SpanKind>> = {
 };
 
 const DONE = succeed(undefined);
+/** A registry has the same stand-in for both. */
+export const NO_TENANT = 'there is no such tenant, or its registry was shut down';
 
 const EXECUTIONS: { readonly [T in Executed]: Execution<T> } = {
   flush: async ({ tracer }, { timeoutMillis }) => succeed(await tracer.flush({ timeoutMillis })),
@@ -171,11 +173,12 @@ function takes({ runtime }: CommandScope, signal: 'traces' | 'metrics' | 'logs')
   return runtime.admit() && runtime.path.settings.signals[signal];
 }
 
-function notRecording({ runtime }: CommandScope): CommandResult<never> {
-  const { reason, state } = runtime;
-  return state === 'closed'
-    ? fail('closed', 'the tracer was shut down')
-    : fail('not_recording', reason ?? `the tenant is ${state} and takes none of this signal`);
+function notRecording({ runtime: { state } }: CommandScope): CommandResult<never> {
+  if (state === 'closed') return fail('closed', 'the tracer was shut down');
+  return fail(
+    'not_recording',
+    state === 'disabled' ? NO_TENANT : `the tenant is ${state} and takes none of this signal`,
+  );
 }
 
 function unknownSpan(id: string): CommandResult<never> {

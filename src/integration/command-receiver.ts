@@ -1,6 +1,5 @@
 import { MessagePort } from 'node:worker_threads';
 import type { TracerRegistry } from '../core/registry.ts';
-import { TracerBase } from '../core/tracer-base.ts';
 import { outsideOfRequests } from '../infra/untraced.ts';
 import { type CustomMessage, type CustomMessages, fail } from '../utils/bus-result.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
@@ -8,7 +7,7 @@ import type { CommandResult } from './command.ts';
 import { type CommandBusOptions, type CommandContext, type CommandStats, TenantCommandBus } from './command-bus.ts';
 import type { CommandTracer } from './command-execution.ts';
 import { type AnswersMessage, type CommandAnswer, readMessage } from './command-message.ts';
-import { listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
+import { isTarget, listenTo, onEnd, sendTo, targetIssue, type WorkerTarget } from './worker-endpoint.ts';
 
 /** What came from a worker. */
 export interface CommandReceiverStats extends CommandStats {
@@ -19,6 +18,8 @@ export interface CommandReceiverStats extends CommandStats {
   readonly malformed: number;
   /** Commands that were not executed because too many were under way. */
   readonly refused: number;
+  /** Answers that were not sent because the worker reads none. */
+  readonly unanswered: number;
   /** Commands that the worker said it has dropped itself. */
   readonly droppedByWorker: number;
 }
@@ -38,8 +39,10 @@ export interface CommandReceiver<Custom extends CustomMessages = Record<never, n
   close(): void;
 }
 
-/** Commands whose handlers, or whose flush, have not answered yet. */
+/** Commands whose handlers, or whose flush, have not answered yet; and commands of one message. */
 const MAX_UNDER_WAY = 10_000;
+/** Answers, and what they say is wrong, on their way to a child process that does not read them. */
+const MAX_LEAVING = 20_000;
 
 /**
  * In the parent: executes what a worker's command client sends for `tenantId`, whatever the worker says. `target` is the
@@ -52,47 +55,53 @@ export function receiveCommands<Custom extends CustomMessages = Record<never, ne
   target: WorkerTarget,
   options: CommandBusOptions = {},
 ): CommandReceiver<Custom> {
-  const bus = new TenantCommandBus({ registry, tenantId }, { shutdown: 'bus', ...options });
-  const guard = () => TracerBase.runtimeOf(registry.get(tenantId)).guard;
-  return new ChannelReceiver(bus, tenantId, target, (error) =>
-    guard().report('host', 'worker', error),
-  ) as unknown as CommandReceiver<Custom>;
+  const bus = new TenantCommandBus({ registry, tenantId }, options, 'bus');
+  return new ChannelReceiver(bus, tenantId, target) as unknown as CommandReceiver<Custom>;
 }
 
 class ChannelReceiver implements Disposable {
+  readonly issues: readonly ConfigIssue[];
   readonly #bus: TenantCommandBus;
   readonly #tenantId: string;
   readonly #target: WorkerTarget;
-  readonly #report: (error: unknown) => void;
   readonly #stops: readonly (() => void)[];
   #state: CommandReceiverStats['state'] = 'open';
   #malformed = 0;
   #refused = 0;
+  #unanswered = 0;
+  #leaving = 0;
   #droppedByWorker = 0;
   #underWay = 0;
   #answers: CommandAnswer[] = [];
 
-  constructor(bus: TenantCommandBus, tenantId: string, target: WorkerTarget, report: (error: unknown) => void) {
+  constructor(bus: TenantCommandBus, tenantId: string, target: WorkerTarget) {
+    const isUsable = isTarget(target);
     this.#bus = bus;
     this.#tenantId = tenantId;
     this.#target = target;
-    this.#report = report;
+    this.issues = isUsable ? bus.issues : [...bus.issues, targetIssue(target)];
+    this.#stops = isUsable
+      ? [listenTo(target, (message) => this.#receive(message)), onEnd(target, () => this.#ended())]
+      : [];
+    if (!isUsable) this.close();
     // A port of its own is no reason for the process to stay; a worker or child is one by itself.
-    this.#stops = [listenTo(target, (message) => this.#receive(message)), onEnd(target, () => this.#ended())];
-    if (target instanceof MessagePort) target.unref();
+    else if (target instanceof MessagePort) target.unref();
   }
 
   register(type: string, handler: (command: unknown, context: CommandContext) => unknown): () => void {
     return this.#bus.register(type, handler);
   }
 
-  get issues(): readonly ConfigIssue[] {
-    return this.#bus.issues;
-  }
-
   stats(): CommandReceiverStats {
-    const told = { malformed: this.#malformed, refused: this.#refused, droppedByWorker: this.#droppedByWorker };
-    return { tenantId: this.#tenantId, state: this.#state, ...told, ...this.#bus.stats() };
+    return {
+      tenantId: this.#tenantId,
+      state: this.#state,
+      malformed: this.#malformed,
+      refused: this.#refused,
+      unanswered: this.#unanswered,
+      droppedByWorker: this.#droppedByWorker,
+      ...this.#bus.stats(),
+    };
   }
 
   close(): void {
@@ -118,26 +127,31 @@ class ChannelReceiver implements Disposable {
       else outsideOfRequests(() => this.#execute(read.commands, read.first));
     } catch (error) {
       this.#malformed += 1;
-      this.#report(error);
+      this.#bus.report('worker', error);
     }
   }
 
   #execute(commands: readonly unknown[], first: number | undefined): void {
-    for (const [index, command] of commands.entries()) {
-      const answer = (result: CommandResult): void => {
-        if (first !== undefined) this.#answer({ id: first + index, result });
-      };
+    const answer = (index: number, result: CommandResult): void => {
+      if (first !== undefined) this.#answer({ id: first + index, result });
+    };
+    for (const [index, command] of commands.slice(0, MAX_UNDER_WAY).entries()) {
       if (this.#underWay >= MAX_UNDER_WAY) {
         this.#refused += 1;
-        answer(fail('queue_full', 'too many commands are under way'));
+        answer(index, fail('queue_full', 'too many commands are under way'));
         continue;
       }
       this.#underWay += 1;
       void this.#bus.dispatch(command).then((result) => {
         this.#underWay -= 1;
-        answer(result);
+        answer(index, result);
       });
     }
+    // An array of a few bytes may say that it has four billion elements: none of the others is looked at.
+    const more = commands.length - MAX_UNDER_WAY;
+    if (more <= 0) return;
+    this.#refused += more;
+    answer(MAX_UNDER_WAY, fail('queue_full', `${more} commands too many in one message`));
   }
 
   /** One message for all that are there at the same time. */
@@ -152,12 +166,22 @@ class ChannelReceiver implements Disposable {
   }
 
   #send(answers: readonly CommandAnswer[]): void {
+    const { length } = answers;
+    const cost = answers.reduce((sum, { result }) => sum + 1 + (result.ok ? 0 : result.issues.length), 0);
+    if (this.#leaving > 0 && this.#leaving + cost > MAX_LEAVING) {
+      this.#unanswered += length;
+      return;
+    }
     const message: AnswersMessage = { isotrace: 'answers', version: 1, answers };
-    sendTo(this.#target, message, () => {
+    const failed = (): void => {
       // A worker that is gone needs no answer.
       if (this.#state === 'lost') return;
-      if (answers.length > 1) for (const one of answers) this.#send([one]);
+      if (length > 1) for (const one of answers) this.#send([one]);
       else for (const { id, result } of answers) this.#sendInstead(id, result);
+    };
+    this.#leaving += cost;
+    sendTo(this.#target, message, failed, () => {
+      this.#leaving -= cost;
     });
   }
 
@@ -174,6 +198,6 @@ class ChannelReceiver implements Disposable {
     this.close();
     const { tenantId } = this.stats();
     const { worker_lost: spans = 0 } = this.#bus.stats().abandoned;
-    if (spans > 0) this.#report(new Error(`a worker of ${tenantId} left ${spans} spans open`));
+    if (spans > 0) this.#bus.report('worker', new Error(`a worker of ${tenantId} left ${spans} spans open`));
   }
 }

@@ -1,5 +1,5 @@
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
-import { listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
+import { isTarget, listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
 import {
   type ByeMessage,
   batchOf,
@@ -26,12 +26,14 @@ export class WorkerExporter implements SpanExporter {
   #batches = 0;
   #stopListening: (() => void) | undefined;
   readonly #stopWatching: () => void;
-  #isOpen = true;
+  #isOpen: boolean;
 
   constructor(target: WorkerTarget, account: () => WorkerAccount) {
     this.#target = target;
     this.#account = account;
-    this.#stopWatching = onEnd(target, () => this.#close('the parent has closed the channel'));
+    this.#isOpen = isTarget(target);
+    const ended = (): void => this.#close('the parent has closed the channel');
+    this.#stopWatching = this.#isOpen ? onEnd(target, ended) : () => undefined;
   }
 
   export(spans: ReadableSpan[], answer: Answer): void {

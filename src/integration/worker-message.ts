@@ -63,8 +63,10 @@ export interface SpanMessage {
 }
 
 const KINDS = ['spans', 'taken', 'bye'] as const;
-/** Far above what a worker sends at once. */
+/** Far above what a worker sends at once. An array of a few bytes may say that it has four billion elements. */
 const MAX_SPANS = 10_000;
+/** As many as a tenant's limits may allow. */
+const MAX_PARTS = 65_536;
 const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/;
 const SPAN_ID = /^(?!0{16})[0-9a-f]{16}$/;
 const SAMPLED = 1;
@@ -107,10 +109,15 @@ export function accountOf(message: unknown): WorkerAccount | undefined {
   return isCount(ended) && isCount(dropped) ? { ended, dropped } : undefined;
 }
 
-/** The spans of a message; `undefined` stands for each that is none, and for those that are too many. */
-export function readSpans(message: unknown): readonly (SpanIn | undefined)[] {
-  const { spans } = objectOf(message);
-  return Array.isArray(spans) ? spans.map((span, index) => (index < MAX_SPANS ? readSpan(span) : undefined)) : [];
+/** The spans of a message, `undefined` for each that is none, and how many more there are than are read of one. */
+export function readSpans(message: unknown): {
+  readonly spans: readonly (SpanIn | undefined)[];
+  readonly more: number;
+} {
+  const { spans: given } = objectOf(message);
+  if (!Array.isArray(given)) return { spans: [], more: 0 };
+  const spans = Array.from(given.slice(0, MAX_SPANS), readSpan);
+  return { spans, more: given.length - spans.length };
 }
 
 export interface SpanIn {
@@ -162,7 +169,7 @@ function plainLink({ traceId, spanId, traceFlags, isRemote }: Link['context']): 
 }
 
 function listOf(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
+  return Array.isArray(value) ? value.slice(0, MAX_PARTS) : [];
 }
 
 /** Values are checked where they are set. */

@@ -3,7 +3,9 @@ import { type IntegrationHost, integrationHostOf, runtimeOf } from '../core/inte
 import { receiveSpan } from '../core/received-span.ts';
 import type { TracerRegistry } from '../core/registry.ts';
 import type { TracerBase } from '../core/tracer-base.ts';
-import { listenTo, onEnd, sendTo, type WorkerTarget } from './worker-endpoint.ts';
+import type { TracerRuntime } from '../core/tracer-runtime.ts';
+import { describeIssues } from '../utils/message-fields.ts';
+import { isTarget, listenTo, onEnd, sendTo, targetIssue, type WorkerTarget } from './worker-endpoint.ts';
 import { accountOf, batchOf, kindOf, readSpans, type SpanIn, type WorkerAccount } from './worker-message.ts';
 
 /** What came from a worker. */
@@ -22,6 +24,9 @@ export interface WorkerStats {
   readonly unsent: number;
 }
 
+/** Answers on their way. */
+const MAX_LEAVING = 10_000;
+
 /**
  * Takes over what a worker of one tenant records. The tenant was named when this was made; nothing that the worker says
  * can change it. No method throws.
@@ -35,6 +40,7 @@ export class WorkerReceiver implements Disposable {
   #state: WorkerStats['state'] = 'open';
   #taken = 0;
   #refused = 0;
+  #leaving = 0;
   #account: WorkerAccount = { ended: 0, dropped: 0 };
 
   /** Made by `receiveSpans`. */
@@ -43,9 +49,16 @@ export class WorkerReceiver implements Disposable {
     this.#tenantId = tenantId;
     this.#target = target;
     this.#host = integrationHostOf(registry);
+    const isUsable = isTarget(target);
+    this.#stops = isUsable
+      ? [listenTo(target, (message) => this.#receive(message)), onEnd(target, () => this.#ended())]
+      : [];
+    if (!isUsable) {
+      this.close();
+      this.#host?.guard.report('host', 'worker', new TypeError(describeIssues([targetIssue(target)])));
+    }
     // A port of its own is no reason for the process to stay; a worker or child is one by itself.
-    this.#stops = [listenTo(target, (message) => this.#receive(message)), onEnd(target, () => this.#ended())];
-    if (target instanceof MessagePort) target.unref();
+    else if (target instanceof MessagePort) target.unref();
   }
 
   /** What came from the worker, and what became of it. */
@@ -79,24 +92,32 @@ export class WorkerReceiver implements Disposable {
       this.close();
       return;
     }
-    for (const span of readSpans(message)) {
-      if (this.#take(span)) this.#taken += 1;
+    const { spans, more } = readSpans(message);
+    for (const span of spans) {
+      if (span !== undefined && this.#take(span)) this.#taken += 1;
       else this.#refused += 1;
     }
+    this.#refused += more;
+    const unreadable = spans.filter((span) => span === undefined).length + more;
+    if (unreadable > 0) this.#runtime().path.discard('unserializable', unreadable);
     const batch = batchOf(message);
+    // A child process that reads no answers gets none.
+    if (batch === undefined || this.#leaving >= MAX_LEAVING) return;
+    this.#leaving += 1;
+    const gone = (): void => {
+      this.#leaving -= 1;
+    };
     // A worker that is gone needs no answer.
-    if (batch !== undefined) sendTo(this.#target, { isotrace: 'taken', version: 1, batch }, () => undefined);
+    sendTo(this.#target, { isotrace: 'taken', version: 1, batch }, () => undefined, gone);
+  }
+
+  #take({ scope: { name, version }, span }: SpanIn): boolean {
+    return receiveSpan(this.#runtime(), this.#registry.routing.router.scope(name, version), span);
   }
 
   /** The tenant may have been evicted since the last message: each asks for it again. */
-  #take(received: SpanIn | undefined): boolean {
-    const runtime = runtimeOf(this.#registry, this.#tenantId);
-    if (received === undefined) {
-      runtime.path.discard('unserializable', 1);
-      return false;
-    }
-    const { name, version } = received.scope;
-    return receiveSpan(runtime, this.#registry.routing.router.scope(name, version), received.span);
+  #runtime(): TracerRuntime {
+    return runtimeOf(this.#registry, this.#tenantId);
   }
 
   #ended(): void {

@@ -50,7 +50,17 @@ export function objectWith<T extends object>(...methods: readonly (keyof T & str
   };
 }
 
+/** May throw what the value throws. */
 export function hasMethods(value: unknown, methods: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function');
+}
+
+/** As {@link hasMethods}; what cannot be read has none. Never throws. */
+export function providesMethods(value: unknown, methods: readonly string[]): boolean {
+  try {
+    return hasMethods(value, methods);
+  } catch {
+    return false;
+  }
 }

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import type { CliHost } from '../../src/cli/cli-host.ts';
 import { runCli } from '../../src/cli/program.ts';
 import { Terminal, type TerminalStream } from '../../src/cli/terminal.ts';
+import { checkCompatVariables } from '../../src/compat/check-variables.ts';
 import { startDashboard } from '../../src/dashboard.ts';
 
 interface RunOptions {
@@ -53,6 +54,7 @@ export function isotrace(
     },
     hasTerminal,
     startDashboard,
+    checkVariables: checkCompatVariables,
   };
   const exitCode = runCli(args, host);
   const signal = (name: NodeJS.Signals): void => {

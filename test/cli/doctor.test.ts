@@ -162,12 +162,21 @@ describe('isotrace doctor', () => {
     const env = {
       OTEL_BSP_SCHEDULE_DELAY: 'soon',
       ISOTRACE_TIMEOUT: 'late',
+      ISOTRACE_BATCH_MAX_SIZE: '0',
+      ISOTRACE_ENDPONT: 'http://receiver.test',
+      ISOTRACE_DASHBOARD_TOKEN: 'CANARY-of-the-dashboard',
+      TELEMETRYFLOW_TIMEOUT: 'late',
+      TELEMETRYFLOW_V2_ONLY: 'perhaps',
+      HH_TEST_MODE: 'perhaps',
       OTEL_EXPORTER_OTLP_HEADERS: 'authorization=CANARY-3',
       NODE_OPTIONS: '--require dd-trace/init',
     };
     const { find, stdout } = await doctor([], { env });
     expect(find('OTEL_BSP_SCHEDULE_DELAY')[0]?.status).toBe('problem');
-    expect(find('ISOTRACE_TIMEOUT')[0]?.status).toBe('problem');
+    const wrong = ['ISOTRACE_TIMEOUT', 'ISOTRACE_BATCH_MAX_SIZE', 'TELEMETRYFLOW_TIMEOUT', 'TELEMETRYFLOW_V2_ONLY'];
+    for (const name of [...wrong, 'HH_TEST_MODE']) expect(find(name)[0]?.status).toBe('problem');
+    expect(find('ISOTRACE_ENDPONT')[0]).toMatchObject({ status: 'warning' });
+    expect(find('ISOTRACE_DASHBOARD_TOKEN')).toEqual([]);
     expect(find('OTEL_EXPORTER_OTLP_HEADERS')[0]?.status).toBe('warning');
     expect(find('NODE_OPTIONS')[0]).toMatchObject({ status: 'warning', message: expect.stringContaining('dd-trace') });
     expect(stdout).not.toContain('CANARY');

@@ -156,11 +156,12 @@ describe('the TelemetryFlow builder', () => {
   });
 
   it('tells all that is missing or wrong at once', () => {
-    expect(issuesOf(newBuilder().build())).toEqual(['withEndpoint', 'withService']);
+    expect(issuesOf(newBuilder().build())).toEqual(['withEndpoint', 'withApiKey', 'withService']);
     expect(issuesOf(newBuilder().withEndpoint('http://localhost:1').withService('a').build())).toEqual(['withApiKey']);
-    expect(issuesOf(newSimple('key', 'secret', 'http://localhost:1', 'shop'))).toEqual(
-      expect.arrayContaining(['keyId', 'keySecret']),
-    );
+    expect(issuesOf(newSimple('key', 'secret', 'http://localhost:1', 'shop'))).toEqual(['keyId', 'keySecret']);
+    expect(issuesOf(required().withCollectorName('Zoë').build())).toEqual([
+      'destination.headers.x-telemetryflow-collector-name',
+    ]);
     expect(() => mustNewSimple('key', 'secret', '', '')).toThrow(expect.objectContaining({ code: 'config_invalid' }));
     expect(() => mustNewFromEnv({})).toThrow(expect.objectContaining({ code: 'config_invalid' }));
   });
@@ -193,6 +194,9 @@ describe('the TelemetryFlow builder', () => {
       TELEMETRYFLOW_ENABLE_EXEMPLARS: 'false',
       TELEMETRYFLOW_RATE_LIMIT: '50',
       TELEMETRYFLOW_USE_V2_API: 'false',
+      TELEMETRYFLOW_TRACES_ENDPOINT: '/in/traces',
+      TELEMETRYFLOW_METRICS_ENDPOINT: '/in/metrics',
+      TELEMETRYFLOW_LOGS_ENDPOINT: '/in/logs',
       ENVIRONMENT: 'qa',
     };
     const options = optionsOf(TelemetryFlowBuilder.fromEnv(env));
@@ -202,6 +206,7 @@ describe('the TelemetryFlow builder', () => {
       attributes: { 'deployment.environment': 'qa' },
       destination: {
         endpoint: 'http://receiver.test:4318',
+        paths: { traces: '/in/traces', metrics: '/in/metrics', logs: '/in/logs' },
         protocol: 'http/protobuf',
         insecure: true,
         compression: 'none',
@@ -228,11 +233,102 @@ describe('the TelemetryFlow builder', () => {
     expect(environment({ ENV: 'dev' })).toBe('dev');
     expect(environment({ ENV: 'dev', TELEMETRYFLOW_ENVIRONMENT: 'prod' })).toBe('prod');
     expect(issuesOf(newFromEnv({ ...env, TELEMETRYFLOW_V2_ONLY: 'perhaps', TELEMETRYFLOW_TIMEOUT: 'x' }))).toEqual([
-      'TELEMETRYFLOW_TIMEOUT',
       'TELEMETRYFLOW_V2_ONLY',
+      'TELEMETRYFLOW_TIMEOUT',
+    ]);
+    expect(issuesOf(newFromEnv({ ...env, TELEMETRYFLOW_API_KEY_SECRET: 'other' }))).toEqual([
+      'TELEMETRYFLOW_API_KEY_SECRET',
     ]);
     expect(newFromEnv({ ...env, TELEMETRYFLOW_V2_ONLY: 'yes' })).toMatchObject({
       client: { config: { useV2Api: true, v2Only: true } },
+    });
+  });
+
+  it('takes what both SDKs take where a variable is not set', () => {
+    const told = newBuilder()
+      .withApiKey('tfk_1', SECRET)
+      .withService('shop')
+      .withEndpointFromEnv({})
+      .withServiceNamespaceFromEnv({})
+      .withEnvironmentFromEnv({})
+      .withCollectorIdFromEnv({})
+      .withCollectorNameFromEnv({})
+      .withDatacenterFromEnv({});
+    const key = { TELEMETRYFLOW_API_KEY_ID: 'tfk_1', TELEMETRYFLOW_API_KEY_SECRET: SECRET };
+    const auto = TelemetryFlowBuilder.fromEnv({ ...key, TELEMETRYFLOW_SERVICE_NAME: 'shop' });
+    for (const builder of [told, auto]) {
+      expect(optionsOf(builder)).toMatchObject({
+        service: { name: 'shop', namespace: 'telemetryflow' },
+        environment: 'production',
+        attributes: { 'collector.datacenter': 'default' },
+        destination: { endpoint: 'https://api.telemetryflow.id:4317' },
+      });
+      expect(optionsOf(builder).attributes).not.toHaveProperty('collector.id');
+    }
+    const mine = { endpoint: 'https://mine.test' };
+    for (const own of [
+      newBuilder().withEndpoint(mine.endpoint).withAutoConfiguration(key),
+      newBuilder().withEndpoint(mine.endpoint).withAutoConfiguration(key).withEndpointFromEnv({}),
+      newBuilder().withOptions({ destination: mine }).withAutoConfiguration(key),
+      newBuilder().withAutoConfiguration(key).withEndpointFromEnv({}).withOptions({ destination: mine }),
+      newBuilder().withAutoConfiguration(key).withEndpoint(mine.endpoint),
+    ])
+      expect(optionsOf(own.withService('shop')).destination).toMatchObject(mine);
+    expect(issuesOf(newBuilder().withApiKeyFromEnv({}).withServiceFromEnv({}).withEndpointFromEnv({}).build())).toEqual(
+      ['TELEMETRYFLOW_API_KEY_ID', 'TELEMETRYFLOW_API_KEY_SECRET', 'TELEMETRYFLOW_SERVICE_NAME', 'withService'],
+    );
+  });
+
+  it('tells what it made of its steps, and nothing of the key', () => {
+    const built = required('http://user-of-the-url.test:4318/base?key=CANARY')
+      .withHttp()
+      .withInsecure()
+      .withServiceNamespace('web')
+      .withEnvironment('qa')
+      .withCollectorId('c-1')
+      .withCollectorTag('rack', '7')
+      .withCustomAttribute('team', 'core')
+      .withRetry(true, 2, 500)
+      .withRateLimit(50)
+      .withTracesOnly();
+    const { config } = untilTheEnd(built.mustBuild());
+    expect(config).toEqual({
+      ...{ serviceName: 'shop', serviceVersion: '1.0.0', serviceNamespace: 'web', environment: 'qa' },
+      ...{ endpoint: 'http://user-of-the-url.test:4318/base', protocol: 'http/protobuf', insecure: true },
+      ...{ compression: true, timeoutMillis: 30_000, enabledSignals: ['traces'], exemplars: true },
+      ...{ useV2Api: true, v2Only: false, batchDelayMillis: 10_000, batchMaxSize: 512, rateLimit: 50 },
+      retry: { enabled: true, maxRetries: 2, backoffMillis: 500 },
+      collector: { id: 'c-1', datacenter: 'default', tags: { rack: '7' } },
+      customAttributes: { team: 'core' },
+    });
+    expect(JSON.stringify(config)).not.toContain('CANARY');
+    expect(untilTheEnd(required().mustBuild()).config).toMatchObject({ retry: undefined, rateLimit: undefined });
+    expect(() => Object.assign(config as object, { serviceName: 'other' })).toThrow(TypeError);
+  });
+
+  it('keeps to what withOptions says over its defaults', () => {
+    const options = optionsOf(
+      newBuilder().withOptions({
+        service: { name: 'shop' },
+        environment: 'qa',
+        batch: { maxSize: 9 },
+        metrics: { exemplars: false, intervalMillis: 500 },
+        destination: { endpoint: 'https://mine.test', protocol: 'http/json', headers: { Authorization: 'Bearer x' } },
+      }),
+    );
+    expect(options).toMatchObject({
+      service: { name: 'shop', version: '1.0.0', namespace: 'telemetryflow' },
+      environment: 'qa',
+      batch: { delayMillis: 10_000, maxSize: 9 },
+      metrics: { exemplars: false, intervalMillis: 500 },
+      destination: {
+        ...{ endpoint: 'https://mine.test', protocol: 'http/json', compression: 'gzip', timeoutMillis: 30_000 },
+        headers: {
+          authorization: 'Bearer x',
+          'x-telemetryflow-environment': 'qa',
+          'x-telemetryflow-api-version': 'v2',
+        },
+      },
     });
   });
 

@@ -186,6 +186,29 @@ describe('the TelemetryFlow client', () => {
     });
   });
 
+  it('throws at nobody, whatever it is given, and loses nothing else', async () => {
+    const { client, receiver } = await clientWith();
+    const refuse = (): never => {
+      throw new Error('it cannot be read');
+    };
+    const hostile = new Proxy({}, { get: refuse, has: refuse, ownKeys: refuse, getPrototypeOf: refuse });
+    const methods = Object.getOwnPropertyNames(TelemetryFlowClient.prototype).filter(
+      (name) => /^(record|increment|log|start|end|add|span)/.test(name) && name !== 'span',
+    );
+    expect(methods).toHaveLength(15);
+    for (const value of [undefined, null, 5, Symbol('x'), () => 1, [], hostile]) {
+      for (const method of methods)
+        Reflect.apply(Reflect.get(client, method) as () => unknown, client, [value, value, value, value]);
+      client.span('odd', value as never, value as never, () => undefined);
+      expect(client.span(value as never, undefined as never)).toBeUndefined();
+    }
+    client.logBatch([{ message: 'first' }, hostile as never, null as never, { message: 'last' }]);
+    await client.shutdown();
+    const bodies = logsOf(receiver).map(({ body }) => body);
+    expect(bodies.filter((body) => body === 'first' || body === 'last')).toEqual(['first', 'last']);
+    expect(new TelemetryFlowClient(client.tracer, null as never).getStatus()).toMatchObject({ initialized: false });
+  });
+
   it('keeps two clients of one process apart, also inside one another', async () => {
     const [acme, globex] = [await clientWith(), await clientWith()];
     acme.client.span('acme outer', () => {

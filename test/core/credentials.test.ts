@@ -36,8 +36,21 @@ describe('Credentials', () => {
   });
 
   it('are refused, not thrown at, whatever is parsed', () => {
-    for (const value of [undefined, null, 5, 'text', [], () => 1]) {
+    const hostile = new Proxy({}, { get: () => raise('get'), getPrototypeOf: () => raise('prototype') });
+    for (const value of [undefined, null, 5, 'text', [], () => 1, hostile]) {
       expect(Credentials.parse(value as never).ok).toBe(false);
+    }
+    for (const rules of [
+      null,
+      5,
+      hostile,
+      { keyIdPrefix: /t/ },
+      { keySecretPrefix: 5n },
+      { headers: 'x' },
+      { other: 1 },
+    ]) {
+      const result = Credentials.parse({ ...good, rules: rules as never });
+      expect(result.ok ? [] : result.issues.map(({ option }) => option.split('.')[0])).toEqual(['rules']);
     }
   });
 
@@ -85,6 +98,15 @@ describe('Credentials', () => {
 });
 
 describe('a CredentialSource', () => {
+  it('takes credentials and nothing else', () => {
+    expect(() => new CredentialSource({} as never)).toThrow(expect.objectContaining({ code: 'config_invalid' }));
+    const source = new CredentialSource(Credentials.create(good));
+    expect(source.replace({ keySecret: 'x' } as never)).toBe(false);
+    expect(source.headers()).toMatchObject({ 'x-key-secret': SECRET });
+    expect(source.replace(Credentials.create({ ...good, keySecret: 'tfs_2' }))).toBe(true);
+    expect(source.headers()).toMatchObject({ 'x-key-secret': 'tfs_2' });
+  });
+
   it('gives every attempt the credentials of the moment, each tenant its own', async () => {
     const receiver = await receiverWith();
     const sources = new Map(

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { BUILDER_CONVENTIONS, type BuildResult, IsotraceError, type Tracer, TracerBuilder } from '../../src/index.ts';
+import {
+  BUILDER_CONVENTIONS,
+  type BuildResult,
+  CredentialSource,
+  Credentials,
+  IsotraceError,
+  type Tracer,
+  TracerBuilder,
+} from '../../src/index.ts';
 import { endSpans, receiverWith, registryWith } from '../delivery/delivery-kit.ts';
 import { decodeTraceRequest } from '../support/otlp-decoder.ts';
 import type { OtlpReceiver } from '../support/otlp-receiver.ts';
@@ -10,6 +18,14 @@ function optionsOf(builder: TracerBuilder) {
   const result = builder.options();
   if (!result.ok) throw new Error(JSON.stringify(result.issues));
   return result.options;
+}
+
+/** The names of all steps. */
+function stepsOf(builder: object): readonly string[] {
+  const names: string[] = [];
+  for (let at: unknown = builder; at !== Object.prototype; at = Object.getPrototypeOf(at))
+    names.push(...Object.getOwnPropertyNames(at).filter((name) => name.startsWith('with')));
+  return names;
 }
 
 function issuesOf(builder: TracerBuilder): readonly string[] {
@@ -180,16 +196,93 @@ describe('a builder', () => {
     await tracer.shutdown({ timeoutMillis: 0 });
   });
 
-  it.each(['withEndpoint', 'withService', 'withCustomAttributes', 'withOptions', 'withSignals', 'withRetry'] as const)(
-    '%s never throws, whatever it is told',
+  it.each(stepsOf(new TracerBuilder()))('%s never throws, whatever it is told', (step) => {
+    const refuse = (): never => {
+      throw new Error('it cannot be read');
+    };
+    const hostile = new Proxy({}, { get: refuse, has: refuse, ownKeys: refuse, getPrototypeOf: refuse });
+    for (const value of [null, 5, Symbol('x'), [], () => 1, hostile, { destination: hostile, attributes: hostile }]) {
+      const builder = new TracerBuilder().withEndpoint('http://receiver.test');
+      expect(Reflect.apply(Reflect.get(builder, step) as () => unknown, builder, [value, value])).toBe(builder);
+      expect(builder.options()).toBeDefined();
+      expect(builder.clone().build()).toBeDefined();
+    }
+  });
+
+  it.each(['withCustomAttributes', 'withOptions', 'withSignals', 'withRetry', 'withCollectorTags'] as const)(
+    '%s takes an object and nothing else',
     (step) => {
-      for (const value of [null, 5, Symbol('x'), [], () => 1]) {
-        const builder = new TracerBuilder();
-        (builder[step] as (value: unknown) => unknown)(value);
-        expect(builder.options()).toBeDefined();
-      }
+      const builder = new TracerBuilder().withEndpoint('http://receiver.test');
+      const told = (value: unknown): unknown => Reflect.apply(builder[step], builder, [value]);
+      told(7);
+      expect(issuesOf(builder)).toEqual([step]);
+      told(undefined);
+      expect(builder.options().ok).toBe(true);
     },
   );
+
+  it('takes the steps over one destination of withOptions, and lets its other settings be', async () => {
+    const receiver = await receiverWith();
+    const asked: string[] = [];
+    const headers = (tenantId: string) => {
+      asked.push(tenantId);
+      return { 'X-Own': 'kept', Authorization: 'replaced' };
+    };
+    const builder = new TracerBuilder()
+      .withOptions({ destination: { endpoint: receiver.url, headers, timeoutMillis: 1 } })
+      .withTenant('acme')
+      .withTimeout(5_000)
+      .withCompression();
+    const built = [builder.clone().withApiKey('id', 'secret')];
+    const source = new CredentialSource(Credentials.create({ keyId: 'id', keySecret: 'first' }));
+    built.push(builder.clone().withCredentials(source));
+    for (const each of built) {
+      const tracer = await tracerOf(each.build());
+      endSpans(tracer, 100);
+      await tracer.shutdown();
+    }
+    const sent = receiver.requests.map(({ headers: { authorization, 'x-own': own, 'content-encoding': encoding } }) => [
+      ...[authorization, own, encoding],
+    ]);
+    expect(sent).toEqual([
+      ['Bearer id:secret', 'kept', 'gzip'],
+      ['Bearer id:first', 'kept', 'gzip'],
+    ]);
+    expect(asked).toContain('acme');
+    // Another endpoint is another receiver: nothing of the first one's goes there.
+    expect(optionsOf(builder.clone().withEndpoint('http://other.test')).destination).toEqual({
+      ...{ endpoint: 'http://other.test', timeoutMillis: 5_000, compression: 'gzip' },
+    });
+  });
+
+  it.each<[string, (builder: TracerBuilder) => TracerBuilder]>([
+    ['a key', (builder) => builder.withApiKey('id', 'secret')],
+    ['a timeout', (builder) => builder.withTimeout(5)],
+    ['a path', (builder) => builder.withTracesEndpoint('/x')],
+    ['a protocol', (builder) => builder.withGrpc()],
+  ])('does not let %s go without an effect when there is no endpoint, or several', (_case, told) => {
+    const several = [{ endpoint: 'http://a.test' }, { endpoint: 'http://b.test' }];
+    expect(issuesOf(told(new TracerBuilder()))).toEqual(['withEndpoint']);
+    expect(issuesOf(told(new TracerBuilder().withOptions({ destination: several })))).toEqual(['withEndpoint']);
+    expect(
+      told(new TracerBuilder()).withEndpoint('https://a.test').withTracesEndpoint('/x').withHttp().options(),
+    ).toEqual(expect.objectContaining({ ok: true }));
+  });
+
+  it('keeps what a step does not name', () => {
+    const builder = new TracerBuilder().withRetry({ enabled: false, backoffMillis: 100 }).withBatchSettings(50, 10);
+    expect(optionsOf(builder).retry).toEqual({ giveUpMillis: 0 });
+    expect(optionsOf(builder.clone().withAutoConfiguration({ ISOTRACE_MAX_RETRIES: '7' })).retry).toEqual({
+      giveUpMillis: 0,
+    });
+    expect(optionsOf(builder.clone().withRetry({ maxRetries: 7 })).retry).toEqual({
+      ...{ initialMillis: 100, maxMillis: 200, giveUpMillis: 700 },
+    });
+    expect(optionsOf(builder.clone().withBatchSettings(undefined, 20)).batch).toEqual({ delayMillis: 50, maxSize: 20 });
+    const limited = new TracerBuilder().withOptions({ limits: { spansPerSecond: 5, maxQueueSize: 9 } });
+    expect(optionsOf(limited.clone().withRateLimit(0)).limits).toEqual({ maxQueueSize: 9 });
+    expect(optionsOf(limited.withAutoConfiguration({ ISOTRACE_RATE_LIMIT: '0' })).limits).toEqual({ maxQueueSize: 9 });
+  });
 });
 
 describe('variables', () => {
@@ -197,7 +290,10 @@ describe('variables', () => {
     ...KEYS,
     ISOTRACE_TENANT: 'acme',
     ISOTRACE_ENDPOINT: 'receiver.test:4317',
-    ISOTRACE_PROTOCOL: 'grpc',
+    ISOTRACE_PROTOCOL: 'http',
+    ISOTRACE_TRACES_ENDPOINT: '/t',
+    ISOTRACE_METRICS_ENDPOINT: '/m',
+    ISOTRACE_LOGS_ENDPOINT: '/l',
     ISOTRACE_COMPRESSION: 'true',
     ISOTRACE_TIMEOUT: '10s',
     ISOTRACE_SERVICE_NAME: 'api',
@@ -233,7 +329,8 @@ describe('variables', () => {
       },
       destination: {
         endpoint: 'https://receiver.test:4317',
-        protocol: 'grpc',
+        protocol: 'http/protobuf',
+        paths: { traces: '/t', metrics: '/m', logs: '/l' },
         insecure: false,
         compression: 'gzip',
         timeoutMillis: 10_000,
@@ -279,9 +376,52 @@ describe('variables', () => {
     ['RATE_LIMIT', 'many'],
     ['SERVICE_NAME', 'x'.repeat(256)],
     ['ENABLE_LOGS', '2'],
+    // Told by the variable's name also where the option has narrower bounds.
+    ['TIMEOUT', '0'],
+    ['TIMEOUT', '11m'],
+    ['ENDPOINT', 'ftp://receiver.test'],
+    ['ENDPOINT', 'http://user:CANARY@receiver.test'],
+    ['TRACES_ENDPOINT', 'v2/traces'],
+    ['TENANT', 'a\u0007b'],
+    ['BATCH_MAX_SIZE', '0'],
+    ['BATCH_TIMEOUT', '2h'],
+    ['RETRY_BACKOFF', '0'],
+    ['RETRY_BACKOFF', '31m'],
+    ['API_KEY_SECRET', 'CANARY 7'],
   ])('%s of %s is an issue with its name, and counts as unset', (name, text) => {
-    const builder = TracerBuilder.fromEnv({ [`ISOTRACE_${name}`]: text });
+    const endpoint = name === 'ENDPOINT' ? {} : { ISOTRACE_ENDPOINT: 'http://localhost' };
+    const key = name === 'API_KEY_SECRET' ? { ISOTRACE_API_KEY_ID: 'id' } : {};
+    const builder = TracerBuilder.fromEnv({ ...endpoint, ...key, [`ISOTRACE_${name}`]: text });
     expect(issuesOf(builder)).toEqual([`ISOTRACE_${name}`]);
+    expect(JSON.stringify(builder.options())).not.toContain('CANARY');
+  });
+
+  it('of half a key, or of a key that the conventions refuse, are issues with their names', () => {
+    const endpoint = { ISOTRACE_ENDPOINT: 'http://localhost' };
+    expect(issuesOf(TracerBuilder.fromEnv({ ...endpoint, ISOTRACE_API_KEY_ID: 'id' }))).toEqual([
+      'ISOTRACE_API_KEY_SECRET',
+    ]);
+    const strict = new TracerBuilder({ ...BUILDER_CONVENTIONS, credentials: { keyIdPrefix: 'k_' } });
+    expect(issuesOf(strict.withAutoConfiguration({ ...endpoint, ...KEYS }))).toEqual(['ISOTRACE_API_KEY_ID']);
+  });
+
+  it('that are no texts, or cannot be read, are issues and not exceptions', () => {
+    const hostile = new Proxy({}, { get: () => expect.unreachable() });
+    expect(issuesOf(TracerBuilder.fromEnv(hostile))).toContain('ISOTRACE_ENDPOINT');
+    for (const env of [null, 5, 'x'])
+      expect(TracerBuilder.fromEnv(env as never).options()).toEqual({ ok: true, options: {} });
+    const typed = { ISOTRACE_ENDPOINT: 'http://localhost', ISOTRACE_TIMEOUT: 10, ISOTRACE_SERVICE_NAME: {} };
+    expect(issuesOf(TracerBuilder.fromEnv(typed as never))).toEqual(['ISOTRACE_SERVICE_NAME']);
+  });
+
+  it('that were wrong or not set do not matter where a later step says the same', () => {
+    const bad = { ISOTRACE_TIMEOUT: 'late', ISOTRACE_API_KEY_ID: 'a b', ISOTRACE_ENABLE_LOGS: '7' };
+    const builder = TracerBuilder.fromEnv(bad).withEndpointFromEnv({}).withServiceFromEnv({});
+    expect(issuesOf(builder)).toHaveLength(5);
+    builder.withEndpoint('https://receiver.test').withService('api').withTimeout(5).withApiKey('id', 'secret');
+    expect(issuesOf(builder)).toEqual(['ISOTRACE_ENABLE_LOGS']);
+    expect(builder.withSignals({ metrics: false }).options().ok).toBe(false);
+    expect(builder.withSignals({ logs: true }).options().ok).toBe(true);
   });
 
   it('that were asked for one by one must be set', () => {
@@ -297,6 +437,7 @@ describe('variables', () => {
     expect(issuesOf(builder)).toEqual(
       [
         'API_KEY_ID',
+        'API_KEY_SECRET',
         'ENDPOINT',
         'SERVICE_NAME',
         'SERVICE_NAMESPACE',

@@ -75,13 +75,13 @@ function checkFlags({ endpoint, header, protocol, module, tenant }: DoctorFlags)
   }
 }
 
-async function examine({ env, cwd, terminal }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
+async function examine({ checkVariables, cwd, env, terminal }: CliHost, flags: DoctorFlags): Promise<Finding[]> {
   const { endpoint, header: headers, protocol, module, tenant, timeout } = flags;
   const packages = findPackages(cwd, isOfInterest);
   const findings = [
     checkNode(process.version),
     ...checkPackages(packages, cwd, packageManagerOf(cwd, env)),
-    ...checkEnvironment(env),
+    ...checkEnvironment(env, checkVariables(env)),
   ];
   const given = endpoint.map((url): DestinationOptions => ({ endpoint: url, headers, ...(protocol && { protocol }) }));
   const { found, wrong } = ofBuilder(env, findings);

@@ -2,8 +2,8 @@ import type { TracerRegistry } from '../../core/registry.ts';
 import type { TracerBase } from '../../core/tracer-base.ts';
 import { type Clock, systemClock } from '../../utils/clock.ts';
 import type { ConfigIssue } from '../../utils/errors.ts';
-import { hasMethods } from '../../utils/option-checks.ts';
-import { elementsOf } from '../../utils/option-reader.ts';
+import { objectWith, providesMethods } from '../../utils/option-checks.ts';
+import { elementsOf, IssueLog, OptionReader } from '../../utils/option-reader.ts';
 import { readIntegers } from '../../utils/read-integers.ts';
 import { describeKind } from '../../utils/secret.ts';
 import { isTenantId } from '../../utils/tenant-id.ts';
@@ -47,14 +47,23 @@ export interface QueryBusSettings {
 const BOUNDS = { timeoutMillis: { min: 1, max: 3_600_000, default: 30_000, unit: 'milliseconds' } };
 const MAX_TENANTS = 100;
 const METHODS = ['listTraces', 'getTrace', 'getLogs', 'queryMetric', 'stats'];
+/** They go to a dashboard with every question, as a parameter of a URL. */
+const MAX_LIST = 4_096;
+const TARGET_NAMES = ['store', 'registry', 'url', 'token'] as const;
+const TARGET_KEYS: ReadonlySet<string> = new Set(TARGET_NAMES);
+const CLOCK = objectWith<Clock>('now', 'monotonic', 'schedule');
 const TOKEN = /^[\x21-\x7e]{1,512}$/;
 
 /** Never throws. */
 export function resolveQueryBus(target: QueryTarget, options: QueryBusOptions): QueryBusSettings {
   const { values, issues: found } = readIntegers(options, BOUNDS, ['tenants', 'clock']);
-  const issues = [...found];
-  const clock = options?.clock ?? systemClock;
-  const scope = readScope(options?.tenants, issues);
+  const log = new IssueLog();
+  log.addAll(found);
+  // What is unknown, or no object, is told above.
+  const reader = OptionReader.open(options, '', new Set(), new IssueLog())?.reportingTo(log);
+  const clock = reader?.read('clock', CLOCK) ?? systemClock;
+  const issues: ConfigIssue[] = [...log.list()];
+  const scope = readScope(reader?.get('tenants'), issues);
   const source = scope && readSource(target, scope, issues);
   return { source, clock, timeoutMillis: values.timeoutMillis, issues };
 }
@@ -73,9 +82,20 @@ function readScope(tenants: unknown, issues: ConfigIssue[]): TenantScope | undef
 }
 
 function readSource(target: unknown, scope: TenantScope, issues: ConfigIssue[]): QuerySource | undefined {
-  const { store, registry, url, token } = (target ?? {}) as Partial<Record<string, unknown>>;
-  if (hasMethods(store, METHODS))
-    return storeSource(store as TelemetryStore, scope, registry as TracerRegistry<TracerBase> | undefined);
+  const log = new IssueLog();
+  const reader = OptionReader.open(target ?? {}, 'target', TARGET_KEYS, log);
+  const [store, registry, url, token] = TARGET_NAMES.map((name) => reader?.get(name));
+  issues.push(...log.list());
+  if (providesMethods(store, METHODS)) {
+    const isRegistry = providesMethods(registry, ['entries']);
+    if (registry !== undefined && !isRegistry)
+      issues.push({ option: 'registry', accepted: 'a TracerRegistry', received: describeKind(registry) });
+    return storeSource(
+      store as TelemetryStore,
+      scope,
+      isRegistry ? (registry as TracerRegistry<TracerBase>) : undefined,
+    );
+  }
   const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined;
   const isGood = parsed !== undefined && /^https?:$/.test(parsed.protocol) && parsed.username + parsed.password === '';
   if (!isGood) {
@@ -88,13 +108,19 @@ function readSource(target: unknown, scope: TenantScope, issues: ConfigIssue[]):
     issues.push({ option: 'token', accepted: '1 to 512 printable ASCII characters', received: describeKind(token) });
     return undefined;
   }
-  if (scope !== 'all' && [...scope].some((tenant) => tenant.includes(','))) {
+  const names = scope === 'all' ? [] : [...scope];
+  const isListed = !names.some((tenant) => tenant.includes(',')) && listLength(names) <= MAX_LIST;
+  if (!isListed) {
     issues.push({
       option: 'tenants',
-      accepted: 'ids without commas, for a dashboard elsewhere',
-      received: 'one with a comma',
+      accepted: `ids without commas, together up to ${MAX_LIST} characters of a URL, for a dashboard elsewhere`,
+      received: `${names.length} ids, together ${listLength(names)}`,
     });
     return undefined;
   }
   return remoteSource({ url: parsed, token }, scope);
+}
+
+function listLength(names: readonly string[]): number {
+  return encodeURIComponent(names.join(',')).length;
 }

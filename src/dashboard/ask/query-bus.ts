@@ -14,7 +14,7 @@ import { isWell, type TenantHealth } from '../server/tenant-health.ts';
 import { StoreError } from '../store/store-error.ts';
 import { isQuestionType, readQuestion, searchOf, stepMillisOf } from './check-question.ts';
 import { type QueryBusOptions, type QueryTarget, resolveQueryBus } from './query-bus-options.ts';
-import { AskError, type QuerySource } from './query-source.ts';
+import { AskError, type QuerySource, STRANGE_ANSWER } from './query-source.ts';
 import type {
   AnswerValues,
   HealthAnswer,
@@ -94,7 +94,7 @@ class SourceQueryBus {
     try {
       return await Promise.race([this.#run(given, controller.signal), late]);
     } catch (error) {
-      return failureOf(error);
+      return failureOf(error, this.#source);
     } finally {
       timer?.cancel();
       controller.abort();
@@ -182,7 +182,7 @@ async function healthOf(source: QuerySource, signal: AbortSignal, limit = 100): 
     const [{ notices }, { tenants, more }] = await Promise.all([source.stats(signal), source.health(limit, signal)]);
     return { ok: tenants.every((tenant) => isWell(tenant as TenantHealth)), problem: '', notices, tenants, more };
   } catch (error) {
-    const failure = failureOf(error);
+    const failure = failureOf(error, source);
     return { ok: false, problem: failure.ok ? '' : failure.message, notices: [], tenants: [], more: 0 };
   }
 }
@@ -202,7 +202,8 @@ function tenantsOf({ scope }: QuerySource): 'all' | readonly string[] {
 }
 
 /** What other errors say may hold what is in the question. */
-function failureOf(error: unknown): QueryResult<never> {
+function failureOf(error: unknown, source: QuerySource | undefined): QueryResult<never> {
   if (error instanceof AskError) return fail(error.reason, error.message);
-  return fail('failed', error instanceof StoreError ? error.message : 'the store failed');
+  const what = source?.kind === 'dashboard' ? STRANGE_ANSWER : 'the store failed';
+  return fail('failed', error instanceof StoreError ? error.message : what);
 }

@@ -34,6 +34,9 @@ export interface QuerySource {
   health(limit: number, signal: AbortSignal): Promise<KnownTenants>;
 }
 
+/** Of a dashboard that is none, or of another version. */
+export const STRANGE_ANSWER = 'the dashboard answered something else than its API says';
+
 /** Why there is no answer. */
 export class AskError extends Error {
   override readonly name = 'AskError';

@@ -3,7 +3,7 @@ import type { TimeRange } from '../store/telemetry-store.ts';
 import type { TenantScope } from '../store/tenant-scope.ts';
 import type { Written } from './check-question.ts';
 import { toPlain } from './plain.ts';
-import { AskError, type KnownTenants, type QuerySource } from './query-source.ts';
+import { AskError, type KnownTenants, type QuerySource, STRANGE_ANSWER } from './query-source.ts';
 import type { QueryFailure } from './question.ts';
 
 /** A dashboard elsewhere. */
@@ -45,7 +45,7 @@ export function remoteSource({ url, token }: RemoteDashboard, scope: TenantScope
     const value = parse(await readText(response));
     if (!response.ok) throw new AskError(reasonOf(response.status), messageOf(response.status, value));
     if (typeof value !== 'object' || value === null || !arrays.every((key) => Array.isArray(Reflect.get(value, key))))
-      throw new AskError('failed', 'the dashboard answered something else than its API says');
+      throw new AskError('failed', STRANGE_ANSWER);
     return toPlain(value) as T;
   }
 

@@ -10,6 +10,8 @@ import { append, spanId, T0, traceId, tracesJson } from '../otlp-requests.ts';
 import { answerOf, describeQueries, type QueriedStore } from './query-conformance.ts';
 
 const TOKEN = 'a-token-of-16-characters';
+const LONG = Array.from({ length: 40 }, (_, index) => `${index}${'ä'.repeat(20)}`);
+const HOSTILE = new Proxy({}, { get: () => expect.unreachable(), getPrototypeOf: () => expect.unreachable() });
 const RANGE = { startMillis: T0 - 60_000, endMillis: T0 + 60_000 };
 
 function openRing(): SegmentRing {
@@ -84,6 +86,9 @@ describe('a query bus', () => {
     ['no options', { url: 'http://localhost' }, undefined, ['tenants']],
     ['a tenant that is none', { url: 'http://localhost' }, { tenants: ['a', ''] }, ['tenants']],
     ['a tenant that a dashboard cannot be told', { url: 'http://localhost' }, { tenants: ['a,b'] }, ['tenants']],
+    ['more names than a dashboard can be told', { url: 'http://localhost' }, { tenants: LONG }, ['tenants']],
+    ['options that cannot be read', { url: 'http://localhost' }, HOSTILE, ['options', 'tenants']],
+    ['a source that cannot be read', HOSTILE, { tenants: 'all' }, ['target', 'url']],
     ['no source', {}, { tenants: 'all' }, ['url']],
     ['a store that is none', { store: {} }, { tenants: 'all' }, ['store']],
     ['an address that is none', { url: 'file:///etc' }, { tenants: 'all' }, ['url']],
@@ -94,6 +99,13 @@ describe('a query bus', () => {
     expect(bus.issues.map(({ option }) => option)).toEqual(wrong);
     expect(JSON.stringify(bus.issues)).not.toContain('secret');
     expect(await bus.ask({ type: 'getStatus' })).toMatchObject({ ok: false, reason: 'refused' });
+  });
+
+  it('made with a clock or a registry that is none names it, and answers without', async () => {
+    const target = { store: openRing(), registry: 5 as never };
+    const bus = createQueryBus(target, { tenants: LONG, clock: {} as never });
+    expect(bus.issues.map(({ option }) => option)).toEqual(['clock', 'registry']);
+    expect(answerOf(await bus.ask({ type: 'getHealth' }))).toMatchObject({ ok: true, tenants: [] });
   });
 
   it('answers whatever it is given', async () => {
@@ -257,6 +269,19 @@ describe('a query bus for a dashboard elsewhere', () => {
     const result = await bus.ask({ type: 'searchTraces' });
     expect(result).toMatchObject({ ok: false, reason });
     expect(JSON.stringify(result)).not.toContain(TOKEN);
+  });
+
+  it.each<[string, object]>([
+    ['a series without points', { series: [{ labels: {} }] }],
+    ['no series', { series: [null] }],
+  ])('says of %s that this is none of its answers', async (_case, answer) => {
+    const bus = createQueryBus(
+      { url: await serve((_, response) => response.end(JSON.stringify(answer))) },
+      { tenants: 'all' },
+    );
+    expect(await bus.ask({ type: 'getMetric', name: 'm' })).toMatchObject({
+      ...{ ok: false, reason: 'failed', message: 'the dashboard answered something else than its API says' },
+    });
   });
 });
 

@@ -324,4 +324,41 @@ describe('a command bus', () => {
     expect(bus.issues.map(({ option }) => option)).toEqual(['extra', 'maxOpenSpans', 'shutdown']);
     expect(await bus.dispatch({ type: 'startSpan', name: 'x' })).toMatchObject({ ok: true });
   });
+
+  it('of no tenant takes nothing, and says so', async () => {
+    const { registry } = await startTenants(['acme']);
+    const hostile = new Proxy({}, { get: raise, getPrototypeOf: raise });
+    for (const tenant of [undefined, null, 5, {}, { registry: {}, tenantId: 'acme' }, hostile]) {
+      const bus = createCommandBus(tenant as never);
+      expect(bus.issues.map(({ option }) => option)).toEqual(['tenant']);
+      expect([bus.tenantId, bus.stats().openSpans]).toEqual(['', 0]);
+      expect(await bus.dispatch({ type: 'startSpan', name: 'x' })).toMatchObject({ ok: false, reason: 'closed' });
+      bus.register('own' as never, (() => 1) as never)();
+      bus.close();
+    }
+    expect(createCommandBus({ registry, tenantId: 'acme' }, hostile as never).issues).toMatchObject([
+      { option: 'options' },
+    ]);
+  });
+
+  it('stays with the tenant that it was made for, whatever becomes of what it was made from', async () => {
+    const { registry, receivers } = await startTenants(['acme', 'globex']);
+    const given = { registry, tenantId: 'acme' };
+    const bus = createCommandBus(given);
+    given.tenantId = 'globex';
+    const started = await bus.dispatch({ type: 'startSpan', name: 'mine', id: '1' });
+    expect([started.ok, bus.tenantId]).toEqual([true, 'acme']);
+    await bus.dispatch({ type: 'endSpan', id: '1' });
+    await registry.flush();
+    expect([receivers.acme.spans().length, receivers.globex.spans().length]).toEqual([1, 0]);
+    await registry.shutdown();
+    expect(await bus.dispatch({ type: 'startSpan', name: 'late' })).toMatchObject({
+      ok: false,
+      message: 'there is no such tenant, or its registry was shut down',
+    });
+  });
 });
+
+function raise(): never {
+  throw new Error('it cannot be read');
+}

@@ -1,8 +1,11 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type CommandReceiver, receiveCommands } from '../../../src/commands.ts';
+import { type CommandReceiver, type CommandResult, receiveCommands } from '../../../src/commands.ts';
 import { createCommandClient } from '../../../src/commands-client.ts';
 import { ChannelClient } from '../../../src/integration/command-client.ts';
 import { createWorkerTracer, receiveSpans } from '../../../src/workers.ts';
@@ -30,6 +33,17 @@ async function ask(port: MessagePort, message: object): Promise<{ readonly answe
   const answered = once(port, 'message');
   port.postMessage({ isotrace: 'commands', version: 1, ...message });
   return ((await answered) as [{ answers: { result: object }[] }])[0];
+}
+
+/** A child process with a channel to this one. */
+function spawnProgram(source: string): ChildProcess {
+  const child = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+function raise(): never {
+  throw new Error('it cannot be read');
 }
 
 describe('commands of workers', () => {
@@ -100,6 +114,52 @@ describe('commands of workers', () => {
       await registry.flush();
       const [, open] = receivers.acme.spans();
       expect([open?.name, open?.attributes]).toEqual(['lost left open', { 'isotrace.abandoned': 'worker_lost' }]);
+    },
+    LIMIT,
+  );
+});
+
+describe('a child process', () => {
+  it(
+    'that reads no answers gets none, and fills no memory of its parent',
+    async () => {
+      const { registry } = await startTenants(TENANTS);
+      // Its loop never turns, so it never reads.
+      const child = spawnProgram(`
+        const commands = Array(500).fill({ type: 'endSpan', id: 'unknown' });
+        const line = Buffer.from(JSON.stringify({ isotrace: 'commands', version: 1, first: 1, commands }) + '\\n');
+        for (let at = 0; ; at = at === line.length ? 0 : at) {
+          try {
+            at += require('node:fs').writeSync(Number(process.env.NODE_CHANNEL_FD ?? 3), line, at);
+          } catch {}
+        }`);
+      const received = receiveCommands(registry, 'acme', child);
+      await vi.waitUntil(() => received.stats().unanswered > 5_000, { timeout: LIMIT });
+      child.kill('SIGKILL');
+      await once(child, 'disconnect');
+      const { failed, unanswered } = received.stats();
+      // What the pipe held, and what waited for it.
+      expect((failed.unknown_span ?? 0) - unanswered).toBeLessThan(30_000);
+    },
+    LIMIT,
+  );
+
+  it(
+    'or worker that ended before counts as lost',
+    async () => {
+      const { registry } = await startTenants(TENANTS);
+      const child = spawnProgram('0');
+      const worker = new Worker('0', { eval: true });
+      await Promise.all([once(child, 'exit'), once(child, 'disconnect'), once(worker, 'exit')]);
+      for (const target of [child, worker]) {
+        const received = receiveCommands(registry, 'acme', target);
+        await setImmediate();
+        expect(received.stats().state).toBe('lost');
+        const closed = receiveCommands(registry, 'acme', target);
+        closed.close();
+        await setImmediate();
+        expect(closed.stats().state).toBe('closed');
+      }
     },
     LIMIT,
   );
@@ -214,6 +274,37 @@ describe('the channel of commands', () => {
     expect(received.stats()).toMatchObject({ refused: 1, failed: { invalid: 10_000 } });
   });
 
+  it('looks at no more of a message than it can execute, however long that says it is', async () => {
+    const { registry, receivers } = await startTenants(TENANTS);
+    const { port1, port2 } = openChannel();
+    const received = receiveCommands(registry, 'acme', port1);
+    // A few bytes on the channel.
+    const commands: unknown[] = new Array(2 ** 32 - 1);
+    commands[0] = { type: 'emitLog', message: 'kept' };
+    const answers: { id: number; result: object }[] = [];
+    port2.on('message', (message: { answers: typeof answers }) => void answers.push(...message.answers));
+    port2.postMessage({ isotrace: 'commands', version: 1, first: 0, commands });
+    await vi.waitUntil(() => answers.length === 10_001);
+    const refused = 2 ** 32 - 1 - 10_000;
+    expect(answers.find(({ id }) => id === 10_000)?.result).toMatchObject({ ok: false, reason: 'queue_full' });
+    expect(received.stats()).toMatchObject({ refused, dispatched: 10_000, succeeded: 1, failed: { invalid: 9_999 } });
+    await registry.flush();
+    expect(logsOf(receivers.acme).map(({ body }) => body)).toEqual(['kept']);
+  });
+
+  it('of a target that is none takes nothing, and says so', async () => {
+    const { registry } = await startTenants(TENANTS);
+    const hostile = new Proxy({}, { get: () => raise(), has: () => raise() });
+    for (const target of [null, undefined, {}, 5, hostile]) {
+      const received = receiveCommands(registry, 'acme', target as never);
+      const client = createCommandClient(target as never);
+      expect([received.issues, client.issues]).toMatchObject([[{ option: 'target' }], [{ option: 'target' }]]);
+      expect(received.stats().state).toBe('closed');
+      expect(await client.dispatch({ type: 'flush' })).toMatchObject({ ok: false, reason: 'channel_closed' });
+      await client.close();
+    }
+  });
+
   it('answers commands of its own, also when the answer is no plain data', async () => {
     const { registry } = await startTenants(TENANTS);
     const { port1, port2 } = openChannel();
@@ -313,6 +404,72 @@ describe('a command client', () => {
     expect([await good, await none]).toMatchObject([{ ok: true }, { ok: false, reason: 'invalid' }]);
     expect(received.stats()).toMatchObject({ malformed: 0, succeeded: 1, failed: { invalid: 1 } });
   });
+
+  it(
+    'keeps its worker until the time for the answer is over, also when the channel was closed before',
+    async () => {
+      const source = `import { MessageChannel } from 'node:worker_threads';
+      import { createCommandClient } from './src/commands-client.ts';
+      const { port1, port2 } = new MessageChannel();
+      const alive = setInterval(() => undefined, 1_000);
+      port1.close();
+      await new Promise((resolve) => port2.once('close', resolve));
+      clearInterval(alive);
+      const client = createCommandClient(port2, { answerTimeoutMillis: 100 });
+      console.log((await client.dispatch({ type: 'flush' })).reason);`;
+      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source]);
+      const [[code], printed] = await Promise.all([once(child, 'exit'), text(child.stdout)]);
+      expect([code, printed.trim()]).toEqual([0, 'unanswered']);
+    },
+    LIMIT,
+  );
+
+  it(
+    'gives each command its own answer, whatever else is dropped, and accounts for all',
+    async () => {
+      const { registry } = await startTenants(TENANTS);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.constantFrom('ok', 'invalid', 'unknown_type', 'unserializable'), { maxLength: 40 }),
+          fc.integer({ min: 1, max: 30 }),
+          fc.integer({ min: 1, max: 5 }),
+          async (kinds, maxQueueSize, maxInFlight) => {
+            const { port1, port2 } = new MessageChannel();
+            const received = receiveCommands<{ echo(fields: { readonly turn: number }): number }>(
+              registry,
+              'acme',
+              port1,
+            );
+            received.register('echo', ({ turn }) => turn);
+            const client = createCommandClient(port2, { maxQueueSize, maxInFlight });
+            const commandOf = (kind: string, turn: number): object => {
+              if (kind === 'ok') return { type: 'echo', turn };
+              if (kind === 'invalid') return { type: 'flush', turn };
+              return kind === 'unknown_type' ? { type: 'other' } : { type: 'echo', turn: () => turn };
+            };
+            const told = kinds.map((kind, turn): readonly [unknown, Promise<CommandResult>] => {
+              const answer = client.dispatch(commandOf(kind, turn) as never);
+              return [kind === 'ok' ? turn : kind, answer];
+            });
+            for (const [expected, answer] of told) {
+              const result = await answer;
+              const got = result.ok ? result.value : result.reason;
+              expect([expected, 'queue_full']).toContain(got);
+            }
+            await client.close();
+            const { answered, dispatched, dropped, waiting } = client.stats();
+            const lost = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+            expect([dispatched, waiting, dropped.unanswered]).toEqual([told.length, 0, undefined]);
+            expect(answered + lost).toBe(dispatched);
+            expect(received.stats().dispatched).toBe(answered);
+            port2.close();
+          },
+        ),
+        { numRuns: 60 },
+      );
+    },
+    LIMIT,
+  );
 
   it('of a parent that is gone answers what waits, and what comes after', async () => {
     const { port1, port2 } = openChannel();

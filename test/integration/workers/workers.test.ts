@@ -202,6 +202,37 @@ describe('the channel between a worker and its parent', () => {
     expect((await world.spans('acme')).map(({ kind, events, links }) => [kind, events, links])).toEqual([[1, [], []]]);
   });
 
+  it('looks at no more of a message than a worker sends, however long that says it is', async () => {
+    const world = await startWorld();
+    const { port1, port2 } = openChannel();
+    const received = receiveSpans(world.registry, 'acme', port1);
+    // A few bytes on the channel each.
+    const many: unknown[] = new Array(2 ** 32 - 1);
+    const spans: unknown[] = [span({ events: many, links: many })];
+    spans.length = 2 ** 32 - 1;
+    const answered = once(port2, 'message');
+    port2.postMessage({ isotrace: 'spans', version: 1, batch: 1, spans });
+    await answered;
+    expect(received.stats()).toMatchObject({ taken: 1, refused: 2 ** 32 - 2 });
+    expect(world.registry.get('acme').stats().traces.dropped).toEqual({ unserializable: 2 ** 32 - 2 });
+    expect((await world.spans('acme')).map(({ name }) => name)).toEqual(['by hand']);
+  });
+
+  it('of a channel that is none throws at nobody, and is told', async () => {
+    const world = await startWorld();
+    for (const target of [null, {}, 5]) {
+      const received = receiveSpans(world.registry, 'acme', target as never);
+      expect(received.stats().state).toBe('closed');
+      received.close();
+      const tracer = createWorkerTracer(target as never, { logger: SILENT });
+      tracer.startSpan('nowhere').end();
+      await tracer.shutdown({ timeoutMillis: 0 });
+      const { created, dropped, exported } = tracer.stats().traces;
+      expect([created, exported, Object.values(dropped)]).toEqual([1, 0, [1]]);
+    }
+    expect(world.registry.health().errors).toMatchObject({ host: 3 });
+  });
+
   it("meets the tenant's own sampling, processors and redaction", async () => {
     const receiver = await startReceiver();
     const ended: string[] = [];
