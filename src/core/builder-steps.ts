@@ -6,7 +6,7 @@ import { BUILDER_CONVENTIONS, type BuilderConventions, type Identity } from './b
 import { BuilderIssues, copyGiven } from './builder-issues.ts';
 import { type BuilderDraft, DEFAULT_RETRY, type RetryPlan, type RetrySteps } from './builder-options.ts';
 import type { BuilderVariable } from './builder-variables.ts';
-import { CredentialSource, Credentials } from './credentials.ts';
+import { CredentialSource, Credentials, isInstance } from './credentials.ts';
 import type { DestinationPaths } from './destination-options.ts';
 import type { SignalOptions, TracerOptions } from './options.ts';
 
@@ -42,7 +42,8 @@ export abstract class BuilderSteps {
 
   /** The credentials of the destination: fixed ones, or a source whose credentials are replaced while the process runs. */
   withCredentials(credentials: Credentials | CredentialSource): this {
-    if (isCredentials(credentials)) return this.#credentials(credentials);
+    const isEither = isInstance(credentials, Credentials) || isInstance(credentials, CredentialSource);
+    if (isEither) return this.#credentials(credentials);
     const accepted = 'Credentials or CredentialSource';
     return this.settle('credentials', [{ option: 'credentials', accepted, received: describeKind(credentials) }]);
   }
@@ -271,14 +272,6 @@ export abstract class BuilderSteps {
 
   #identity(change: Identity, ...variables: readonly BuilderVariable[]): this {
     return this.tell({ identity: { ...this.draft.identity, ...change } }, ...variables);
-  }
-}
-
-function isCredentials(value: unknown): value is Credentials | CredentialSource {
-  try {
-    return value instanceof Credentials || value instanceof CredentialSource;
-  } catch {
-    return false;
   }
 }
 

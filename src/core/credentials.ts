@@ -107,7 +107,7 @@ export class Credentials {
   /** Whether both are the same key with the same secret. */
   equals(other: Credentials): boolean {
     return (
-      other instanceof Credentials &&
+      isInstance(other, Credentials) &&
       this.#keyId === other.#keyId &&
       this.#keySecret.reveal() === other.#keySecret.reveal()
     );
@@ -135,21 +135,20 @@ export class Credentials {
 export class CredentialSource {
   /** To be given as `destination.headers`: answers the headers of the present credentials at each attempt. */
   readonly headers: () => HeaderRecord;
-  #current: Credentials;
+  #current: Credentials | undefined;
 
-  /** @throws IsotraceError with code `config_invalid` when they are no credentials */
+  /** What is no credentials is none: attempts fail with that as their reason, and data waits, until {@link replace}. */
   constructor(credentials: Credentials) {
-    if (!(credentials instanceof Credentials)) {
-      const issue = { option: 'credentials', accepted: 'Credentials', received: describeKind(credentials) };
-      throw new IsotraceError('config_invalid', 'a CredentialSource needs credentials', { issues: [issue] });
-    }
-    this.#current = credentials;
-    this.headers = () => this.#current.headers();
+    this.replace(credentials);
+    this.headers = () => {
+      if (this.#current === undefined) throw new IsotraceError('hook_failed', 'a CredentialSource has no credentials');
+      return this.#current.headers();
+    };
   }
 
-  /** Those that the next attempt takes. */
+  /** Those that the next attempt takes. `undefined` only where the source was made with something else. */
   get current(): Credentials {
-    return this.#current;
+    return this.#current as Credentials;
   }
 
   /**
@@ -157,9 +156,18 @@ export class CredentialSource {
    * it did; what is no credentials changes nothing.
    */
   replace(credentials: Credentials): boolean {
-    if (!(credentials instanceof Credentials)) return false;
+    if (!isInstance(credentials, Credentials)) return false;
     this.#current = credentials;
     return true;
+  }
+}
+
+/** `instanceof`, for which a Proxy may throw. */
+export function isInstance<T>(value: unknown, type: { readonly prototype: T }): value is T {
+  try {
+    return value instanceof (type as unknown as abstract new () => T);
+  } catch {
+    return false;
   }
 }
 

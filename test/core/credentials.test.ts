@@ -99,12 +99,31 @@ describe('Credentials', () => {
 
 describe('a CredentialSource', () => {
   it('takes credentials and nothing else', () => {
-    expect(() => new CredentialSource({} as never)).toThrow(expect.objectContaining({ code: 'config_invalid' }));
     const source = new CredentialSource(Credentials.create(good));
     expect(source.replace({ keySecret: 'x' } as never)).toBe(false);
     expect(source.headers()).toMatchObject({ 'x-key-secret': SECRET });
     expect(source.replace(Credentials.create({ ...good, keySecret: 'tfs_2' }))).toBe(true);
     expect(source.headers()).toMatchObject({ 'x-key-secret': 'tfs_2' });
+  });
+
+  it('that was made with something else keeps spans until it is given credentials', async () => {
+    const receiver = await receiverWith();
+    const source = new CredentialSource(undefined as never);
+    expect(source.current).toBeUndefined();
+    const registry = registryWith({
+      configure: () => ({
+        destination: { endpoint: receiver.url, headers: source.headers },
+        retry: { initialMillis: 10, maxMillis: 20 },
+      }),
+    });
+    const tracer = registry.get('a');
+    endSpans(tracer, 2);
+    expect(await tracer.flush()).toMatchObject({ ok: false, pending: 2, dropped: {} });
+    const message = 'IsotraceError: a CredentialSource has no credentials';
+    expect(registry.health().recentErrors).toContainEqual(expect.objectContaining({ component: 'headers', message }));
+    source.replace(Credentials.create({ keyId: 'a', keySecret: 'new' }));
+    await receiver.waitForSpans(2);
+    expect(receiver.requests.map(({ headers }) => headers['authorization'])).toEqual(['Bearer a:new']);
   });
 
   it('gives every attempt the credentials of the moment, each tenant its own', async () => {
