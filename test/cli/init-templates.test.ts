@@ -85,6 +85,7 @@ describe('what isotrace init writes', () => {
     const receivers = { acme: await receiverWith(), globex: await receiverWith() };
     vi.stubEnv('ISOTRACE_ENDPOINT', receivers.acme.url);
     vi.stubEnv('COLLECTOR_TOKEN', 'token');
+    vi.stubEnv('ISOTRACE_DASHBOARD_TOKEN', 'token');
     const account = (tenant: keyof typeof receivers) => ({
       endpoint: receivers[tenant].url,
       apiKey: `key-of-${tenant}`,
@@ -168,9 +169,9 @@ function tenantOf(
   resource: Readonly<Record<string, unknown>>,
   destination: DestinationKind,
 ): string | undefined {
-  if (destination === 'dashboard') return String(resource['tenant.id']);
   if (destination === 'directory') return headers.authorization?.replace('Bearer key-of-', '');
   expect(headers.authorization).toBe('Bearer token');
+  if (destination === 'dashboard') return String(resource['tenant.id']);
   return String(headers['x-scope-orgid']);
 }
 

@@ -68,7 +68,10 @@ const ENDPOINT: Variable = {
 };
 
 const BY_DESTINATION: Readonly<Record<DestinationKind, readonly Variable[]>> = {
-  dashboard: [ENDPOINT],
+  dashboard: [
+    ENDPOINT,
+    { name: 'ISOTRACE_DASHBOARD_TOKEN', example: '', meaning: 'what lets spans into the dashboard, if it has a token' },
+  ],
   collector: [
     ENDPOINT,
     { name: 'COLLECTOR_TENANT_HEADER', example: 'X-Scope-OrgID', meaning: 'the header that names the tenant' },

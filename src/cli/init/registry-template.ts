@@ -38,28 +38,35 @@ const TENANT_ID = [
   '',
 ];
 
+/** The line that reads a token, and what goes into the destination when there is one. */
+const tokenFrom = (variable: string): string => `const token = process.env['${variable}'];`;
+const TOKEN_HEADER = '...(token && { headers: { authorization: `Bearer $' + '{token}` } })';
+
 const PARTS: Readonly<Record<DestinationKind, Parts>> = {
   dashboard: {
     imports: [],
-    before: TENANT_ID,
+    before: [tokenFrom('ISOTRACE_DASHBOARD_TOKEN'), '', ...TENANT_ID],
     options: [
       '  // Seen within a second. Leave it out in production.',
       "  profile: 'low-latency',",
       '  // `undefined`: there is no such tenant, and nothing is recorded.',
       "  configure: (tenantId) => (TENANT_ID.test(tenantId) ? { attributes: { 'tenant.id': tenantId } } : undefined),",
-      `  destination: { endpoint: ${ENDPOINT} },`,
+      '  destination: {',
+      `    endpoint: ${ENDPOINT},`,
+      `    ${TOKEN_HEADER},`,
+      '  },',
     ],
   },
   collector: {
     imports: [],
-    before: ["const token = process.env['COLLECTOR_TOKEN'];", '', ...TENANT_ID],
+    before: [tokenFrom('COLLECTOR_TOKEN'), '', ...TENANT_ID],
     options: [
       '  // `undefined`: there is no such tenant, and nothing is recorded.',
       '  configure: (tenantId) => (TENANT_ID.test(tenantId) ? {} : undefined),',
       '  destination: {',
       `    endpoint: ${ENDPOINT},`,
       "    tenantHeader: process.env['COLLECTOR_TENANT_HEADER'] ?? 'X-Scope-OrgID',",
-      '    ...(token && { headers: { authorization: `Bearer $' + '{token}` } }),',
+      `    ${TOKEN_HEADER},`,
       '  },',
     ],
   },
