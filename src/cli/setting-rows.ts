@@ -57,8 +57,7 @@ export function settingRows(settings: TracerDefaults, sources: Sources): Setting
     const { urls } = destinations[Number(index)] as DestinationSettings;
     const signals = TELEMETRY_SIGNALS.filter((signal) => urls.of(signal) !== undefined);
     const row = rowOf(['destination', ...inside], value, sources, signals);
-    const option = ['destination', ...inside].join('.').replace(/^destination/, `destination[${index}]`);
-    return destinations.length === 1 ? row : { ...row, option };
+    return destinations.length === 1 ? row : { ...row, option: [`destination[${index}]`, ...inside].join('.') };
   });
 }
 

@@ -1,18 +1,13 @@
+import { readVariable } from '../core/builder-variables.ts';
 import type { HeaderRecord } from '../core/destination-options.ts';
+import type { EnvironmentVariable } from '../infra/environment-variables.ts';
 import { describeEndpoint, ENDPOINT_ACCEPTED, parseEndpoint } from '../utils/endpoint.ts';
 import { describeInteger, INTEGER_OPTIONS, type IntegerOptionPath, isIntegerWithin } from '../utils/integer-options.ts';
 import type { IssueLog } from '../utils/option-reader.ts';
 import { describeKind, maskSecrets } from '../utils/secret.ts';
 
 /** One variable of HoneyHive's SDKs. */
-interface HoneyHiveVariable<T> {
-  /** What is accepted, in words. */
-  readonly accepted: string;
-  /** The value, or `undefined` when the text is not acceptable. */
-  parse(text: string): T | undefined;
-  /** How a refused text is shown. */
-  describe(text: string): string;
-}
+type HoneyHiveVariable<T> = Omit<EnvironmentVariable<T>, 'option'>;
 
 export const KEY_ACCEPTED = 'a key of visible ASCII characters';
 
@@ -71,12 +66,10 @@ export function readHoneyHiveVariables(
   issues: IssueLog,
 ): HoneyHiveValues {
   const values: Record<string, unknown> = {};
-  for (const [name, { accepted, describe, parse }] of Object.entries<HoneyHiveVariable<unknown>>(HONEYHIVE_VARIABLES)) {
-    const raw = env[name]?.trim() ?? '';
-    if (raw === '') continue;
-    const value = raw.length > MAX_TEXT_LENGTH ? undefined : parse(raw);
-    if (value === undefined) issues.add(name, accepted, describe(raw));
-    else values[name] = value;
+  for (const [name, rule] of Object.entries<HoneyHiveVariable<unknown>>(HONEYHIVE_VARIABLES)) {
+    const { value, issues: found } = readVariable(env, name, rule, MAX_TEXT_LENGTH);
+    issues.addAll(found);
+    if (value !== undefined) values[name] = value;
   }
   return values;
 }

@@ -4,6 +4,7 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import { INTEGER_OPTIONS } from '../utils/integer-options.ts';
 import { describeKind, maskSecrets } from '../utils/secret.ts';
 import { isTenantId } from '../utils/tenant-id.ts';
+import { isKeyPart, MAX_ID_LENGTH, MAX_SECRET_LENGTH } from './credentials.ts';
 
 /** What a number without a unit means, in milliseconds; both may be written with one: `250ms`, `10s`, `1m`. */
 type PlainUnit = 1 | 1_000;
@@ -22,11 +23,11 @@ const BACKOFF: Bounds = { min: 1, max: INTEGER_OPTIONS['retry.maxMillis'].max / 
 
 /**
  * The variables that {@link TracerBuilder.fromEnv} reads, by what follows the prefix (`ISOTRACE_` unless another is
- * given). One table for the builder, `isotrace doctor` and the documentation.
+ * given). One table for the builder, `isotrace doctor`, `isotrace config` and the documentation.
  */
 export const BUILDER_VARIABLES = {
-  API_KEY_ID: variable('withApiKey', 'up to 256 visible ASCII characters', parseKey(256), describeKind),
-  API_KEY_SECRET: variable('withApiKey', 'up to 4096 visible ASCII characters', parseKey(4_096), describeKind),
+  API_KEY_ID: keyPart(MAX_ID_LENGTH),
+  API_KEY_SECRET: keyPart(MAX_SECRET_LENGTH),
   /** With a scheme, or as `host:port`. */
   ENDPOINT: variable('withEndpoint', `${ENDPOINT_ACCEPTED}, or host:port`, parseAddress, describeEndpoint),
   TRACES_ENDPOINT: urlPath('withTracesEndpoint'),
@@ -113,13 +114,14 @@ export function readBuilderVariables(
 export function readVariable<T>(
   env: Variables,
   option: string,
-  { accepted, describe, parse }: EnvironmentVariable<T>,
+  { accepted, describe, parse }: Omit<EnvironmentVariable<T>, 'option'>,
+  maxLength = MAX_TEXT_LENGTH,
 ): { readonly value: T | undefined; readonly issues: readonly ConfigIssue[] } {
   const issues: ConfigIssue[] = [];
   const refuse = (received: string): void => void issues.push({ option, accepted, received });
   const text = variableText(env, option, refuse);
   if (text === '') return { value: undefined, issues };
-  const value = text.length > MAX_TEXT_LENGTH ? undefined : parse(text, () => undefined);
+  const value = text.length > maxLength ? undefined : parse(text, () => undefined);
   if (value === undefined) refuse(describe(text));
   return { value, issues };
 }
@@ -179,8 +181,9 @@ function parseProtocol(text: string): 'grpc' | 'http/protobuf' | 'http/json' | u
   return lower === 'grpc' || lower === 'http/protobuf' || lower === 'http/json' ? lower : undefined;
 }
 
-function parseKey(maxLength: number): (text: string) => string | undefined {
-  return (text) => (text.length <= maxLength && /^[\x21-\x7e]+$/.test(text) ? text : undefined);
+function keyPart(maxLength: number): EnvironmentVariable<string> {
+  const parse = (text: string): string | undefined => (isKeyPart(text, maxLength) ? text : undefined);
+  return variable('withApiKey', `up to ${maxLength} visible ASCII characters`, parse, describeKind);
 }
 
 function parseAddress(text: string): string | undefined {

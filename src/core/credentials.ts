@@ -33,8 +33,8 @@ export type CredentialResult =
   /** Every problem; secrets are not shown. */
   | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
 
-const MAX_ID_LENGTH = 256;
-const MAX_SECRET_LENGTH = 4_096;
+export const MAX_ID_LENGTH = 256;
+export const MAX_SECRET_LENGTH = 4_096;
 const VISIBLE = /^[\x21-\x7e]+$/;
 const SHOWN_ID_LENGTH = 8;
 const KNOWN: ReadonlySet<string> = new Set(['keyId', 'keySecret', 'rules']);
@@ -180,14 +180,16 @@ function readRules(reader: OptionReader | undefined): CredentialRules {
   };
 }
 
+/** Whether it can stand in a header as an id or a secret. */
+export function isKeyPart(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length <= maxLength && VISIBLE.test(value);
+}
+
 function readPart(reader: OptionReader, key: string, maxLength: number, prefix: string | undefined) {
   const starts = prefix === undefined ? '' : ` that begin with ${JSON.stringify(prefix)}`;
   return required<string>({
     accepted: `1 to ${maxLength} visible ASCII characters${starts}`,
-    parse: (value) => {
-      if (typeof value !== 'string' || value.length > maxLength || !VISIBLE.test(value)) return undefined;
-      return value.startsWith(prefix ?? '') ? value : undefined;
-    },
+    parse: (value) => (isKeyPart(value, maxLength) && value.startsWith(prefix ?? '') ? value : undefined),
     describe: describeKind,
   })(reader, key);
 }

@@ -1,7 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { IncomingTrust } from '../core/propagation.ts';
-import { describeInteger, type IntegerOption, isIntegerWithin } from '../utils/integer-options.ts';
-import { callable, oneOf } from '../utils/option-checks.ts';
+import type { IntegerOption } from '../utils/integer-options.ts';
+import { callable, integerIn, oneOf } from '../utils/option-checks.ts';
 import { type Check, elementsOf, type IssueLog, OptionReader } from '../utils/option-reader.ts';
 import { describeKind } from '../utils/secret.ts';
 import { METER_CHOICE, type MeterChoice } from './measurement-source.ts';
@@ -107,10 +107,7 @@ export function readHttpOptions<Request>(name: string, input: unknown, issues: I
   });
 }
 
-export const TIMEOUT: Check<number> = {
-  accepted: describeInteger(TENANT_TIMEOUT),
-  parse: (value) => (isIntegerWithin(TENANT_TIMEOUT, value) ? value : undefined),
-};
+export const TIMEOUT = integerIn(TENANT_TIMEOUT);
 
 const METHODS: Check<ReadonlySet<string>> = {
   accepted: `an array of up to ${MAX_METHODS} strings`,

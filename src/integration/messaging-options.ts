@@ -1,8 +1,8 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { IncomingTrust } from '../core/propagation.ts';
-import { describeInteger, type IntegerOption, isIntegerWithin } from '../utils/integer-options.ts';
-import { callable, oneOf } from '../utils/option-checks.ts';
-import { type Check, type IssueLog, OptionReader } from '../utils/option-reader.ts';
+import type { IntegerOption } from '../utils/integer-options.ts';
+import { callable, integerIn, oneOf } from '../utils/option-checks.ts';
+import { type IssueLog, OptionReader } from '../utils/option-reader.ts';
 
 /** What a consumer of messages is told; `Message` is the library's own. */
 export interface MessagingOptions<Message> {
@@ -42,10 +42,7 @@ export interface MessagingSettings<Message> {
 
 const TENANT_TIMEOUT: IntegerOption = { min: 1, max: 60_000, default: 2_000, unit: 'milliseconds' };
 
-const TIMEOUT: Check<number> = {
-  accepted: describeInteger(TENANT_TIMEOUT),
-  parse: (value) => (isIntegerWithin(TENANT_TIMEOUT, value) ? value : undefined),
-};
+const TIMEOUT = integerIn(TENANT_TIMEOUT);
 
 const KNOWN_OPTIONS: ReadonlySet<string> = new Set(
   Object.keys({

@@ -4,7 +4,7 @@ import type { TracerRegistry } from '../core/registry.ts';
 import type { TracerBase } from '../core/tracer-base.ts';
 import { type LabelledMetrics, prometheusText } from '../processing/prometheus-text.ts';
 import { readHeader } from '../utils/carrier.ts';
-import { describeInteger, type IntegerOption, isIntegerWithin } from '../utils/integer-options.ts';
+import { integerIn } from '../utils/option-checks.ts';
 import { type Check, IssueLog, OptionReader } from '../utils/option-reader.ts';
 
 /** What is on the page. */
@@ -37,8 +37,8 @@ interface Page {
 const KNOWN: ReadonlySet<string> = new Set(
   Object.keys({ tenants: true, tenantLabel: true, maxSamples: true } satisfies Record<keyof PrometheusOptions, true>),
 );
-const TENANTS = count({ min: 0, max: 10_000, default: 0, unit: 'tenants' });
-const MAX_SAMPLES = count({ min: 1, max: 10_000_000, default: 100_000, unit: 'lines' });
+const TENANTS = integerIn({ min: 0, max: 10_000, default: 0, unit: 'tenants' });
+const MAX_SAMPLES = integerIn({ min: 1, max: 10_000_000, default: 100_000, unit: 'lines' });
 const LABEL: Check<string> = {
   accepted: 'a name of letters, digits and _, which does not begin with a digit or __',
   parse: (value) => (typeof value === 'string' && /^(?!__)[a-zA-Z_]\w{0,127}$/.test(value) ? value : undefined),
@@ -113,11 +113,4 @@ function prefersOpenMetrics(accept: unknown): boolean {
     else if (type === 'text/plain') plain = Math.max(plain, quality || 0);
   }
   return open > 0 && open >= plain;
-}
-
-function count(range: IntegerOption): Check<number> {
-  return {
-    accepted: describeInteger(range),
-    parse: (value) => (isIntegerWithin(range, value) ? value : undefined),
-  };
 }

@@ -1,9 +1,18 @@
-import { describeInteger, INTEGER_OPTIONS, type IntegerOptionPath, isIntegerWithin } from './integer-options.ts';
+import {
+  describeInteger,
+  INTEGER_OPTIONS,
+  type IntegerOption,
+  type IntegerOptionPath,
+  isIntegerWithin,
+} from './integer-options.ts';
 import type { Check } from './option-reader.ts';
 import { describeKind } from './secret.ts';
 
 export function integer(path: IntegerOptionPath): Check<number> {
-  const range = INTEGER_OPTIONS[path];
+  return integerIn(INTEGER_OPTIONS[path]);
+}
+
+export function integerIn(range: IntegerOption): Check<number> {
   return {
     accepted: describeInteger(range),
     parse: (value) => (isIntegerWithin(range, value) ? value : undefined),

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../utils/clock.ts';
 import { IsotraceError } from '../../utils/errors.ts';
-import { describeInteger, type IntegerOption, isIntegerWithin } from '../../utils/integer-options.ts';
-import { callable, objectWith, oneOf, text } from '../../utils/option-checks.ts';
+import type { IntegerOption } from '../../utils/integer-options.ts';
+import { callable, integerIn, objectWith, oneOf, text } from '../../utils/option-checks.ts';
 import { type Check, elementsOf, IssueLog, isOptionsObject, OptionReader } from '../../utils/option-reader.ts';
 import { describeKind } from '../../utils/secret.ts';
 import { isTenantId } from '../../utils/tenant-id.ts';
@@ -124,7 +124,7 @@ export function resolveDashboardOptions(options: DashboardOptions): DashboardSet
   const issues = new IssueLog();
   const reader = OptionReader.open(options, '', KNOWN, issues);
   const integer = (option: keyof typeof BOUNDS): number =>
-    reader?.read(option, within(BOUNDS[option])) ?? BOUNDS[option].default;
+    reader?.read(option, integerIn(BOUNDS[option])) ?? BOUNDS[option].default;
   const host = reader?.read('host', HOST) ?? '127.0.0.1';
   const tokens = reader === undefined ? [] : readTokens(reader);
   if (tokens.length === 0 && !isLoopback(host)) {
@@ -157,13 +157,6 @@ export function resolveDashboardOptions(options: DashboardOptions): DashboardSet
   }
   const ring = { maxBytes, tenantAttribute, clock, ...(directory !== undefined && { directory }) };
   return { ...settings, store: given ?? new SegmentRing(ring) };
-}
-
-function within(bound: IntegerOption): Check<number> {
-  return {
-    accepted: describeInteger(bound),
-    parse: (value) => (isIntegerWithin(bound, value) ? value : undefined),
-  };
 }
 
 function kept<T extends object>(accepted: string): Check<T> {
