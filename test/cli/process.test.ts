@@ -83,8 +83,9 @@ describe('isotrace run, as a process', { timeout: 120_000 }, () => {
   });
 
   it.skipIf(SCRIPT === undefined)('leaves Ctrl+C to the terminal, which tells the program itself', async () => {
-    const command = [...CLI, ...RUN, PROGRAM].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    const shell = spawn(SCRIPT as string, ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    // Without `exec` the shell stays, gets the signal as well, and some shells end by it.
+    const words = [...CLI, ...RUN, PROGRAM].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    const shell = spawn(SCRIPT as string, ['-qefc', `exec ${words}`, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'] });
     const { printed, exitCode, text } = watch(shell);
     await printed('ready');
     shell.stdin.write('\u0003');

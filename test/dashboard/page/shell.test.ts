@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { T0, tracesJson } from '../otlp-requests.ts';
 import { describePage, usePage } from './page-kit.ts';
 import { hexId } from './seed.ts';
@@ -20,6 +20,24 @@ const ADDRESSES = [
 
 describePage('the page itself', () => {
   const kit = usePage();
+
+  it('stays alive when a view fails, and shows the view when it is tried again', async () => {
+    // No page of the kit: that one counts what is said about the failure as a problem.
+    const context = await kit.browser.newContext();
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    await page.route('**/api/v1/red?*', (route) => route.fulfill({ json: { groups: [{}] } }), { times: 1 });
+    await page.goto(`${kit.dashboard.url}/services?from=1&to=2`);
+    const failure = page.getByRole('heading', { name: 'This view cannot be shown' });
+    await failure.waitFor();
+    await page.getByRole('link', { name: 'Logs' }).click();
+    await page.getByRole('combobox', { name: 'Search logs' }).waitFor();
+    await page.route('**/api/v1/red?*', (route) => route.fulfill({ json: { groups: [{}] } }), { times: 1 });
+    await page.goBack();
+    await failure.waitFor();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('combobox', { name: 'Search traces' }).waitFor();
+  });
 
   it('is dark or light as the system is, or as was chosen, and keeps the choice', async () => {
     const page = await kit.open('/', { colorScheme: 'dark' });

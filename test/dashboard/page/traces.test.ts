@@ -189,6 +189,26 @@ describePage('the traces on the page', () => {
     await page.getByText('80 traces').waitFor();
   });
 
+  it('asks again for an answer that was cut off, and shows what it had until then', async () => {
+    const page = await kit.open('/traces');
+    const cutOff = new Set([1, 3]);
+    let asked = 0;
+    await page.route(`**/traces/${failedTrace}?*`, async (route) => {
+      asked += 1;
+      const response = await route.fetch();
+      const body = await response.text();
+      await route.fulfill({ response, body: cutOff.has(asked) ? body.slice(0, body.length / 2) : body });
+    });
+    await page.goto(`${kit.dashboard.url}/t/${failedTrace}?last=24h&from=1&to=2`);
+    await page.getByRole('alert').getByText('the answer of the dashboard was cut off').waitFor();
+    const title = page.getByRole('heading', { name: 'POST /orders' });
+    await title.waitFor();
+    expect(asked).toBe(2);
+    await page.keyboard.press('r');
+    await expect.poll(() => asked, { timeout: 10_000 }).toBe(4);
+    expect(await title.isVisible()).toBe(true);
+  });
+
   it('marks what the trace waited for', async () => {
     const page = await kit.open(`/t/${failedTrace}`);
     await page.getByRole('button', { name: 'Critical path' }).click();

@@ -1,5 +1,6 @@
-import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useErrorBoundary } from 'preact/hooks';
+import { EmptyState } from '../parts/empty-state.tsx';
 import { address, go, hrefTo } from '../state/address.ts';
 import { notice } from '../state/announce.ts';
 import { tokenNeeded } from '../state/api.ts';
@@ -53,7 +54,9 @@ export function App(): JSX.Element {
       <TopBar />
       <NavRail />
       <main class="view" id="view">
-        <CurrentView path={path} />
+        <Guarded key={path}>
+          <CurrentView path={path} />
+        </Guarded>
       </main>
       <div class="toast" role="status" aria-live="polite" data-shown={notice.value !== ''}>
         {notice.value}
@@ -61,6 +64,22 @@ export function App(): JSX.Element {
       <HelpDialog />
       <CommandPalette />
     </div>
+  );
+}
+
+/** A view that fails takes nothing else along. */
+function Guarded({ children }: { readonly children: ComponentChildren }): JSX.Element {
+  const [error, again] = useErrorBoundary((cause) => reportError(cause)) as [unknown, () => void];
+  if (error === undefined) return <>{children}</>;
+  return (
+    <EmptyState icon="errors" title="This view cannot be shown">
+      <p>{error instanceof Error ? error.message : String(error)}</p>
+      <p>
+        <button type="button" class="button" onClick={again}>
+          Try again
+        </button>
+      </p>
+    </EmptyState>
   );
 }
 

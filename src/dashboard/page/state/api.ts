@@ -32,21 +32,38 @@ export function askEarly(path: string): void {
   early.set(path, response);
 }
 
+/** What an answer has when its connection failed, before it came or on the way. */
+const NO_CONNECTION = 0;
+
+/** Whether the same question may be answered when it is asked again. */
+export function isConnectionError({ status }: ApiError): boolean {
+  return status === NO_CONNECTION;
+}
+
 /** Never rejects, unless it was aborted. */
 export async function ask<T>(path: string, abort?: AbortSignal): Promise<Answer<T>> {
-  let response: Response;
-  try {
-    const asked = early.get(path);
-    early.delete(path);
-    response = await (asked ?? fetch(path, { ...(abort && { signal: abort }) }));
-  } catch (error) {
-    if (abort?.aborted) throw error;
-    return { error: { status: 0, message: 'the dashboard does not answer' } };
-  }
+  const response = await responseTo(path, abort).catch(() => undefined);
+  abort?.throwIfAborted();
+  if (response === undefined) return brokenOff('the dashboard does not answer');
   if (response.status === 401) tokenNeeded.value = true;
-  const body = (await response.json().catch(() => ({}))) as { readonly error?: Omit<ApiError, 'status'> };
-  if (response.ok) return { value: body as T };
-  return { error: { message: `the dashboard answered ${response.status}`, ...body.error, status: response.status } };
+  const body = (await response.json().catch(() => undefined)) as
+    | { readonly error?: Omit<ApiError, 'status'> }
+    | undefined;
+  abort?.throwIfAborted();
+  if (!response.ok) {
+    return { error: { message: `the dashboard answered ${response.status}`, ...body?.error, status: response.status } };
+  }
+  return body === undefined ? brokenOff('the answer of the dashboard was cut off') : { value: body as T };
+}
+
+function responseTo(path: string, abort: AbortSignal | undefined): Promise<Response> {
+  const asked = early.get(path);
+  early.delete(path);
+  return asked ?? fetch(path, { ...(abort && { signal: abort }) });
+}
+
+function brokenOff(message: string): { readonly error: ApiError } {
+  return { error: { status: NO_CONNECTION, message } };
 }
 
 /** Exchanges a token for a cookie, which `EventSource` sends too. False when the token is not known. */

@@ -48,7 +48,7 @@ type Listener = (update: LiveUpdate) => void;
 const listeners = new Set<Listener>();
 const counters = { arrived: 0, changed: false, gap: false };
 
-/** Hears of each update, also while it is paused. */
+/** Hears of each update that comes while it is not paused; afterwards `gap` goes up. */
 export function onLive(listener: Listener): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -114,7 +114,7 @@ function receive(update: LiveUpdate): void {
       counters.gap = true;
     }
     if (paused.value) waiting.value += update.traces.length + update.logs.length;
-    for (const listener of listeners) listener(update);
+    else for (const listener of listeners) listener(update);
   });
 }
 

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { TracePage, TraceSummary } from '../../store/telemetry-store.ts';
 import { type ApiError, apiPath } from './api.ts';
-import { gap, interest, NO_MATCH, onLive, paused } from './live.ts';
+import { gap, interest, NO_MATCH, onLive } from './live.ts';
 import { isRolling, scopeValues } from './scope.ts';
 import { useQuestion } from './use-question.ts';
 
@@ -24,7 +24,6 @@ export function useLiveTraces(query: string, order: TraceOrder): LiveTraces {
   const path = apiPath('traces', { ...scopeValues(), query, order, limit: ASKED });
   const { value, error, loading, answered } = useQuestion<TracePage>(path, { subject: 'traces', beat: gap.value });
   const [merged, setMerged] = useState<{ readonly path: string; readonly traces: readonly TraceSummary[] }>();
-  const isPaused = paused.value;
   useEffect(() => {
     interest.value = { query, logs: NO_MATCH };
   }, [query]);
@@ -35,11 +34,11 @@ export function useLiveTraces(query: string, order: TraceOrder): LiveTraces {
     if (value !== undefined && answered === path) add(value.traces);
   }, [value, answered]);
   useEffect(() => {
-    if (isPaused || !isRolling()) return undefined;
+    if (!isRolling()) return undefined;
     return onLive(({ traces }) => {
       if (traces.length > 0) add(traces);
     });
-  }, [isPaused, path, order]);
+  }, [path, order]);
   const page = { more: value?.more ?? false, partial: value?.partial ?? false };
   return { traces: merged?.traces, error, loading, ...page };
 }

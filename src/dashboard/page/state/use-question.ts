@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Answer, type ApiError, ask } from './api.ts';
+import { type Answer, type ApiError, ask, isConnectionError } from './api.ts';
 import { pulse } from './live.ts';
 
 export interface Question<T> {
@@ -19,6 +19,9 @@ interface QuestionOptions {
   readonly subject?: string;
 }
 
+/** How long after a connection that failed the same is asked again. */
+const RETRY_MILLIS = 2_000;
+
 /** A question that is under way. */
 interface Asking {
   readonly path: string;
@@ -30,7 +33,7 @@ interface Asking {
 /**
  * Asks the API, again whenever the path changes, and by its options when it may be answered otherwise. What was shown stays
  * until the new answer is there, so that nothing flickers; a question that is about something else, by its `subject`,
- * starts empty.
+ * starts empty. When the connection fails it asks again until there is an answer.
  */
 export function useQuestion<T>(
   path: string | undefined,
@@ -45,6 +48,7 @@ export function useQuestion<T>(
   });
   const beat = follow ? pulse.value : given;
   const asking = useRef<Asking | undefined>(undefined);
+  const retry = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const [repeat, setRepeat] = useState(0);
   useEffect(() => {
     if (path === undefined) return;
@@ -55,6 +59,7 @@ export function useQuestion<T>(
       return;
     }
     asking.current?.abort.abort();
+    clearTimeout(retry.current);
     const abort = new AbortController();
     const own: Asking = { path, subject, abort, stale: false };
     asking.current = own;
@@ -63,9 +68,11 @@ export function useQuestion<T>(
       loading: true,
       ...(old.subject !== subject && { value: undefined, error: undefined, subject }),
     }));
+    const askAgain = (): void => setRepeat((count) => count + 1);
     const done = (answer: Answer<T>): void => {
       asking.current = undefined;
-      if (own.stale) setRepeat((count) => count + 1);
+      if (own.stale) askAgain();
+      else if ('error' in answer && isConnectionError(answer.error)) retry.current = setTimeout(askAgain, RETRY_MILLIS);
       setState((old) =>
         'value' in answer
           ? { subject, value: answer.value, error: undefined, loading: false, answered: path }
@@ -74,6 +81,12 @@ export function useQuestion<T>(
     };
     ask<T>(path, abort.signal).then(done, () => {});
   }, [path, beat, subject, repeat]);
-  useEffect(() => () => asking.current?.abort.abort(), []);
+  useEffect(
+    () => () => {
+      asking.current?.abort.abort();
+      clearTimeout(retry.current);
+    },
+    [],
+  );
   return state;
 }

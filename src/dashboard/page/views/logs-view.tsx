@@ -11,7 +11,7 @@ import { QueryBox } from '../parts/query-box.tsx';
 import { param, setParams } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
 import { exportPage } from '../state/export-otlp.ts';
-import { gap, interest, NO_MATCH, onLive, paused } from '../state/live.ts';
+import { gap, interest, NO_MATCH, onLive } from '../state/live.ts';
 import { isRolling, scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 
@@ -27,7 +27,6 @@ export function LogsView(): JSX.Element {
   const since = useRef<readonly WireLog[]>([]);
   const { value, error } = useQuestion<WireLogPage>(path, { subject: 'logs', beat: gap.value });
   const [logs, setLogs] = useState<readonly WireLog[]>();
-  const isPaused = paused.value;
   useEffect(() => {
     interest.value = { query: NO_MATCH, logs: whole };
   }, [whole]);
@@ -37,13 +36,13 @@ export function LogsView(): JSX.Element {
   }, [path, missed]);
   useEffect(() => setLogs(value && mergeLogs(value.logs, notAmong(since.current, value.logs))), [value]);
   useEffect(() => {
-    if (isPaused || !isRolling()) return undefined;
+    if (!isRolling()) return undefined;
     return onLive((update) => {
       if (update.logs.length === 0) return;
       since.current = [...update.logs, ...since.current].slice(0, MOST);
       setLogs((known) => mergeLogs(known ?? [], update.logs));
     });
-  }, [isPaused, path]);
+  }, [path]);
   return (
     <div class="stack">
       <div class="toolbar">

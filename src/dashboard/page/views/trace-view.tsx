@@ -9,7 +9,7 @@ import { expandTrace, type WireCompactTrace, type WireSpan, type WireTrace } fro
 import { EmptyState, Problem } from '../parts/empty-state.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
 import { announce } from '../state/announce.ts';
-import { gap, interest, NO_MATCH, onLive, paused } from '../state/live.ts';
+import { gap, interest, NO_MATCH, onLive } from '../state/live.ts';
 import { tracePath, traceTenant } from '../state/trace-path.ts';
 import { useKeys } from '../state/use-keys.ts';
 import { useQuestion } from '../state/use-question.ts';
@@ -44,7 +44,7 @@ function useTrace(traceId: string, tenant: string | number | undefined) {
   useEffect(() => {
     interest.value = { query: `trace:${traceId}`, logs: NO_MATCH };
     return onLive(({ traces }) => {
-      if (traces.some((trace) => trace.traceId === traceId) && !paused.value) setVersion((number) => number + 1);
+      if (traces.some((trace) => trace.traceId === traceId)) setVersion((number) => number + 1);
     });
   }, [traceId]);
   return { value: kept.current, error, reload: () => setVersion((number) => number + 1) };

@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ask, askEarly } from '../../../src/dashboard/page/state/api.ts';
+
+async function urlOf(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+describe('a question of the page', () => {
+  it('is answered with a connection error when the body is cut off, and not with nothing', async () => {
+    const url = await urlOf((_request, response) => {
+      response.writeHead(200, { 'content-length': 100 });
+      response.write('{"traces":', () => response.destroy());
+    });
+    const expected = { error: { status: 0, message: 'the answer of the dashboard was cut off' } };
+    expect(await ask(url)).toEqual(expected);
+    askEarly(url);
+    expect(await ask(url)).toEqual(expected);
+  });
+
+  it('rejects when it is aborted while the body comes', async () => {
+    const abort = new AbortController();
+    const url = await urlOf((_request, response) => {
+      response.writeHead(200, { 'content-length': 100 });
+      response.write('{"traces":');
+    });
+    const fetched = globalThis.fetch;
+    onTestFinished(() => {
+      globalThis.fetch = fetched;
+    });
+    // Aborted once the headers are there.
+    globalThis.fetch = async (...args) => {
+      const response = await fetched(...args);
+      setImmediate(() => abort.abort());
+      return response;
+    };
+    await expect(ask(url, abort.signal)).rejects.toThrow('aborted');
+  });
+
+  it('tells what an error says, also one that no dashboard made', async () => {
+    const answers = [JSON.stringify({ error: { message: 'no such trace' } }), '<h1>bad gateway</h1>', ''];
+    const url = await urlOf((_request, response) => void response.writeHead(502).end(answers.shift()));
+    expect(await ask(url)).toEqual({ error: { status: 502, message: 'no such trace' } });
+    for (let at = 0; at < 2; at += 1) {
+      expect(await ask(url)).toEqual({ error: { status: 502, message: 'the dashboard answered 502' } });
+    }
+  });
+
+  it('says that nobody answers', async () => {
+    const url = await urlOf((request) => void request.destroy());
+    expect(await ask(url)).toEqual({ error: { status: 0, message: 'the dashboard does not answer' } });
+  });
+});
