@@ -1,12 +1,13 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
 import type { OtlpProtocol } from '../processing/span-sender.ts';
 import type { ConfigIssue } from '../utils/errors.ts';
+import { isInstance } from '../utils/is-instance.ts';
 import { describeKind } from '../utils/secret.ts';
 import { BUILDER_CONVENTIONS, type BuilderConventions, type Identity } from './builder-conventions.ts';
 import { BuilderIssues, copyGiven } from './builder-issues.ts';
 import { type BuilderDraft, DEFAULT_RETRY, type RetryPlan, type RetrySteps } from './builder-options.ts';
 import type { BuilderVariable } from './builder-variables.ts';
-import { CredentialSource, Credentials, isInstance } from './credentials.ts';
+import { CredentialSource, Credentials } from './credentials.ts';
 import type { DestinationPaths } from './destination-options.ts';
 import type { SignalOptions, TracerOptions } from './options.ts';
 

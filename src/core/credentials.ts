@@ -1,5 +1,6 @@
 import { type ConfigIssue, IsotraceError } from '../utils/errors.ts';
 import { sanitizeHeaders } from '../utils/headers.ts';
+import { isInstance } from '../utils/is-instance.ts';
 import { required } from '../utils/message-fields.ts';
 import { callable } from '../utils/option-checks.ts';
 import { type Check, IssueLog, OptionReader } from '../utils/option-reader.ts';
@@ -159,15 +160,6 @@ export class CredentialSource {
     if (!isInstance(credentials, Credentials)) return false;
     this.#current = credentials;
     return true;
-  }
-}
-
-/** `instanceof`, for which a Proxy may throw. */
-export function isInstance<T>(value: unknown, type: { readonly prototype: T }): value is T {
-  try {
-    return value instanceof (type as unknown as abstract new () => T);
-  } catch {
-    return false;
   }
 }
 

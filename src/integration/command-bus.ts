@@ -6,7 +6,6 @@ import type { ConfigIssue } from '../utils/errors.ts';
 import { describeError } from '../utils/errors.ts';
 import { describeIssues } from '../utils/message-fields.ts';
 import { oneOf } from '../utils/option-checks.ts';
-import { IssueLog, OptionReader } from '../utils/option-reader.ts';
 import { readIntegers } from '../utils/read-integers.ts';
 import { describeKind } from '../utils/secret.ts';
 import type { CommandDispatcher, CommandFailure, CommandOf, CommandResult, CommandValues } from './command.ts';
@@ -112,15 +111,13 @@ export class TenantCommandBus implements Disposable {
   #state: 'open' | 'shut down' | 'closed';
 
   constructor(tenant: CommandTenant, options: CommandBusOptions, shutdown: 'tenant' | 'bus' = 'tenant') {
-    const { values, issues } = readIntegers(options, BOUNDS, ['shutdown']);
-    const more = new IssueLog();
-    const reader = OptionReader.open(options, '', new Set(), new IssueLog())?.reportingTo(more);
+    const { values, reader, log } = readIntegers(options, BOUNDS, ['shutdown']);
     this.#shutdown = reader?.read('shutdown', SHUTDOWN) ?? shutdown;
     this.#handlerTimeoutMillis = values.handlerTimeoutMillis;
     this.#tenant = openTenant(tenant, { maxSpans: values.maxOpenSpans, maxAgeMillis: values.maxSpanAgeMillis });
-    if (this.#tenant === undefined) more.add('tenant', TENANT_ACCEPTED, describeKind(tenant));
+    if (this.#tenant === undefined) log.add('tenant', TENANT_ACCEPTED, describeKind(tenant));
     this.#state = this.#tenant === undefined ? 'closed' : 'open';
-    this.issues = [...issues, ...more.list()];
+    this.issues = log.list();
   }
 
   get tenantId(): string {

@@ -96,10 +96,10 @@ export class ChannelClient implements AsyncDisposable {
   constructor(target: WorkerTarget, options: CommandClientOptions, clock: Clock) {
     this.#target = target;
     this.#clock = clock;
-    const { values, issues } = readIntegers(options, BOUNDS);
+    const { values, log } = readIntegers(options, BOUNDS);
     this.#settings = values;
     const isUsable = isTarget(target);
-    this.issues = isUsable ? issues : [...issues, targetIssue(target)];
+    this.issues = isUsable ? log.list() : [...log.list(), targetIssue(target)];
     this.#state = isUsable ? 'open' : 'closed';
     this.#stopWatching = isUsable ? onEnd(target, () => this.#end()) : () => undefined;
   }

@@ -1,6 +1,7 @@
 import { type HrTime, isSpanContextValid, type Span } from '@opentelemetry/api';
 import { copyAttributeValue } from '../utils/attribute-value.ts';
 import { cutString } from '../utils/cut-string.ts';
+import { isInstance } from '../utils/is-instance.ts';
 import { timeInputToHrTime } from '../utils/span-time.ts';
 import { AttributeMap, NO_ATTRIBUTES } from './attribute-map.ts';
 import type { AttributeValue } from './ended-span.ts';
@@ -142,9 +143,5 @@ function isRecord(value: unknown): value is object {
 }
 
 function isError(value: unknown): value is Error {
-  try {
-    return value instanceof Error;
-  } catch {
-    return false;
-  }
+  return isInstance(value, Error);
 }

@@ -1,4 +1,5 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
 import {
   type DiagnosticEvents,
@@ -10,6 +11,8 @@ import {
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { decodeTraceRequest } from '../support/otlp-decoder.ts';
 import { type OtlpReceiver, type ReceiverOptions, startReceiver } from '../support/otlp-receiver.ts';
+
+const REAL_MILLIS_PER_STEP = 2;
 
 /** Says nothing. */
 export const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -35,13 +38,19 @@ export function toReceiver({ url }: OtlpReceiver) {
   return (tenantId: string) => ({ destination: { endpoint: url, headers: { 'x-tenant': tenantId } } });
 }
 
-/** Awaits what needs a fake clock to move on. */
+/**
+ * Awaits what needs a fake clock to move on. Sockets are real: they get some time of their own for each step, or deadlines
+ * would pass before a busy machine has answered at all.
+ */
 export async function resolveWith<T>(clock: RegistryOptions['clock'], promise: Promise<T>): Promise<T> {
   let done = false;
   void promise.finally(() => {
     done = true;
   });
-  while (clock instanceof FakeClock && !done) await clock.advanceAsync(100);
+  while (clock instanceof FakeClock && !done) {
+    await clock.advanceAsync(100);
+    await sleep(REAL_MILLIS_PER_STEP);
+  }
   return promise;
 }
 

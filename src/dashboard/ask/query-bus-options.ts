@@ -56,11 +56,7 @@ const TOKEN = /^[\x21-\x7e]{1,512}$/;
 
 /** Never throws. */
 export function resolveQueryBus(target: QueryTarget, options: QueryBusOptions): QueryBusSettings {
-  const { values, issues: found } = readIntegers(options, BOUNDS, ['tenants', 'clock']);
-  const log = new IssueLog();
-  log.addAll(found);
-  // What is unknown, or no object, is told above.
-  const reader = OptionReader.open(options, '', new Set(), new IssueLog())?.reportingTo(log);
+  const { values, reader, log } = readIntegers(options, BOUNDS, ['tenants', 'clock']);
   const clock = reader?.read('clock', CLOCK) ?? systemClock;
   const issues: ConfigIssue[] = [...log.list()];
   const scope = readScope(reader?.get('tenants'), issues);
