@@ -152,6 +152,22 @@ describe('isotrace, as a process', { timeout: 120_000 }, () => {
     expect(text()).toContain('it exports no registry');
   });
 
+  it('keeps what the module prints out of what doctor prints', async () => {
+    const source =
+      "console.log('begun'); setInterval(() => console.log('going on'), 1); export const registry = undefined;";
+    const { child, exitCode } = start(['doctor', '--json', '--module', 'app.mjs'], folderWith('app.mjs', source));
+    let [printed, said] = ['', ''];
+    child.stdout?.on('data', (chunk: Buffer) => {
+      printed += String(chunk);
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said += String(chunk);
+    });
+    await exitCode;
+    expect(JSON.parse(printed)).toMatchObject({ problems: expect.any(Number), findings: expect.any(Array) });
+    expect(said).toContain('begun');
+  });
+
   it('tells what doctor has found also when something that the module started fails', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

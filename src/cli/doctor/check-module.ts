@@ -20,6 +20,7 @@ export async function checkModule(
   timeoutMillis: number,
 ): Promise<Finding[]> {
   const listening = new AbortController();
+  const release = keepStandardOutput();
   const failed = firstUncaught(listening.signal).then((error) => [
     problem(
       module.name,
@@ -30,8 +31,19 @@ export async function checkModule(
   try {
     return await Promise.race([examineModule(module, tenants, timeoutMillis), failed]);
   } finally {
+    release();
     listening.abort();
   }
+}
+
+/** Standard output is for what was found: what the module prints goes to standard error. */
+function keepStandardOutput(): () => void {
+  const { stdout, stderr } = process;
+  const { write } = stdout;
+  stdout.write = stderr.write.bind(stderr);
+  return () => {
+    stdout.write = write;
+  };
 }
 
 /** A server whose port is in use, say, fails after the module was loaded. */
