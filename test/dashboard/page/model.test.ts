@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { applyCompletion, completionPlace, quoteValue } from '../../../src/dashboard/page/model/complete-query.ts';
 import { curlOf } from '../../../src/dashboard/page/model/copy-trace.ts';
 import { criticalPath } from '../../../src/dashboard/page/model/critical-path.ts';
+import { FollowedLogs } from '../../../src/dashboard/page/model/followed-logs.ts';
 import { formatBytes, formatCost, formatDuration } from '../../../src/dashboard/page/model/format.ts';
 import { countRecords, importRequests } from '../../../src/dashboard/page/model/otlp-file.ts';
 import { buildSpanTree, type SpanTree, visibleNodes } from '../../../src/dashboard/page/model/span-tree.ts';
 import { fillSteps } from '../../../src/dashboard/page/model/steps.ts';
 import { findInTrace, nextMatch } from '../../../src/dashboard/page/model/trace-search.ts';
 import { rollUpUsage, usageByModel } from '../../../src/dashboard/page/model/usage-rollup.ts';
-import type { WireSpan } from '../../../src/dashboard/page/model/wire.ts';
+import type { WireLog, WireSpan } from '../../../src/dashboard/page/model/wire.ts';
 import { parseQuery } from '../../../src/dashboard/query/parse-query.ts';
 
 interface Spec {
@@ -299,6 +300,60 @@ describe('files with OTLP', () => {
       ['metrics', [10, 0]],
     ]);
     expect(importRequests('x.pb', framed.subarray(0, 11))).toHaveLength(1);
+  });
+});
+
+describe('log records that are followed', () => {
+  const logAt = (millis: number, body = String(millis)): WireLog =>
+    ({
+      timeUnixNano: `${millis}000000`,
+      observedTimeUnixNano: `${millis}000000`,
+      tenant: 'acme',
+      spanId: '',
+      body,
+    }) as WireLog;
+
+  it('are there once each, however answers and what is told interleave', () => {
+    const step = fc.constantFrom('store', 'tell', 'ask', 'look', 'answer');
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const followed = new FollowedLogs(1_000);
+        const stored: WireLog[] = [];
+        let toldUntil = 0;
+        let isAsked = false;
+        /** What the answer on its way has. */
+        let seen: readonly WireLog[] | undefined;
+        let shown: readonly WireLog[] = [];
+        const tell = (): void => {
+          shown = followed.tell(stored.slice(toldUntil).toReversed());
+          toldUntil = stored.length;
+        };
+        for (const next of [...steps, 'ask', 'look', 'answer', 'tell']) {
+          if (next === 'store') stored.push(logAt(stored.length + 1));
+          else if (next === 'tell') tell();
+          else if (next === 'ask' && !isAsked) {
+            isAsked = true;
+            followed.ask();
+          } else if (next === 'look' && isAsked) seen ??= stored.toReversed();
+          else if (next === 'answer' && seen !== undefined) {
+            shown = followed.answer(seen);
+            isAsked = false;
+            seen = undefined;
+          }
+        }
+        expect(shown.map(({ body }) => body)).toEqual(stored.map(({ body }) => body).toReversed());
+      }),
+    );
+  });
+
+  it('are as many as there are, also where they are the same, and the newest of too many', () => {
+    const followed = new FollowedLogs(3);
+    followed.ask();
+    followed.tell([logAt(5, 'same')]);
+    expect(followed.answer([logAt(5, 'same'), logAt(5, 'same')])).toHaveLength(2);
+    expect(followed.tell([logAt(5, 'same')])).toHaveLength(2);
+    expect(followed.tell([logAt(5, 'same')])).toHaveLength(3);
+    expect(followed.tell([logAt(6), logAt(4)]).map(({ body }) => body)).toEqual(['6', 'same', 'same']);
   });
 });
 

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished } from 'vitest';
 import { type Dashboard, type DashboardOptions, startDashboard } from '../../../src/dashboard.ts';
 import { findChromium, launch, watchProblems } from './browser.ts';
 import { type Post, seedShop } from './seed.ts';
@@ -25,17 +26,24 @@ export interface PageKit {
   open(address: string, options?: BrowserContextOptions): Promise<Page>;
 }
 
-/** One browser and one dashboard for a file. */
-export function usePage(options: DashboardOptions & { readonly seed?: boolean } = {}): PageKit {
-  const { seed = true, ...dashboardOptions } = options;
+interface PageOptions extends DashboardOptions {
+  /** Whether there is telemetry of a shop; there is. */
+  readonly seed?: boolean;
+  /** Whether each test starts with an empty dashboard, and each attempt of it. */
+  readonly fresh?: boolean;
+}
+
+/** One browser and one dashboard for a group of tests. */
+export function usePage({ seed = true, fresh = false, ...dashboardOptions }: PageOptions = {}): PageKit {
+  const [before, after] = fresh ? [beforeEach, afterEach] : [beforeAll, afterAll];
   const started: { dashboard?: Dashboard; browser?: Browser; seededAt?: number } = {};
-  beforeAll(async () => {
+  before(async () => {
     started.dashboard = await startDashboard({ port: 0, ...dashboardOptions });
     started.browser = await launch(executable as string);
     started.seededAt = Date.now();
     if (seed) await seedShop(post, started.seededAt);
   }, 60_000);
-  afterAll(async () => {
+  after(async () => {
     await started.browser?.close();
     await started.dashboard?.close();
   }, 30_000);
@@ -73,6 +81,11 @@ export function usePage(options: DashboardOptions & { readonly seed?: boolean } 
       return page;
     },
   };
+}
+
+/** A name of this attempt alone: what another attempt sent is still there. */
+export function unique(name: string): string {
+  return `${name}-${randomBytes(4).toString('hex')}`;
 }
 
 /** What a click on this puts on the clipboard. */

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { expect, it, onTestFinished } from 'vitest';
 import { T0, tracesJson } from '../otlp-requests.ts';
-import { describePage, usePage } from './page-kit.ts';
+import { describePage, unique, usePage } from './page-kit.ts';
 import { hexId } from './seed.ts';
 import { xssPayloads } from './xss-payloads.ts';
 
@@ -109,11 +109,12 @@ describePage('the page itself', () => {
   });
 
   it('takes files that are dropped anywhere', async () => {
-    const page = await kit.open('/?tenant=dropped');
+    const tenant = unique('dropped');
+    const page = await kit.open(`/?tenant=${tenant}`);
     await page.getByText('Waiting for the first span').waitFor();
-    await page.getByText('tenant.id=dropped').waitFor();
+    await page.getByText(`tenant.id=${tenant}`).waitFor();
     const span = { traceId: hexId(888, 32), spanId: hexId(888, 16), name: 'from a file', at: Date.now() - T0 };
-    const text = JSON.stringify(tracesJson({ service: 'file', tenant: 'dropped' }, [span]));
+    const text = JSON.stringify(tracesJson({ service: 'file', tenant }, [span]));
     await page.evaluate((content) => {
       const data = new DataTransfer();
       data.items.add(new File([content], 'trace.json', { type: 'application/json' }));
@@ -127,7 +128,7 @@ describePage('the page itself', () => {
     page.on('request', (request) => asked.push(request.url()));
     await kit.post(
       'traces',
-      tracesJson({ service: 'file', tenant: 'dropped' }, [{ ...span, traceId: hexId(889, 32), name: 'live after it' }]),
+      tracesJson({ service: 'file', tenant }, [{ ...span, traceId: hexId(889, 32), name: 'live after it' }]),
     );
     await page.getByRole('link', { name: 'live after it' }).waitFor();
     expect(asked.filter((url) => url.includes('/api/v1/traces')).length).toBeLessThan(5);
@@ -242,7 +243,7 @@ describePage('the page itself', () => {
 });
 
 describePage('the page with nothing to show', () => {
-  const kit = usePage({ seed: false });
+  const kit = usePage({ seed: false, fresh: true });
 
   it('says what to do next, with the line to copy', async () => {
     const page = await kit.open('/');

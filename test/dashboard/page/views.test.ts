@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { pino } from 'pino';
 import type { Page } from 'playwright-core';
 import { expect, it, onTestFinished } from 'vitest';
 import { TracerRegistry } from '../../../src/index.ts';
-import { logsJson, T0 } from '../otlp-requests.ts';
-import { describePage, downloaded, usePage } from './page-kit.ts';
+import { logsJson, T0, tracesJson } from '../otlp-requests.ts';
+import { describePage, downloaded, unique, usePage } from './page-kit.ts';
 import { hexId } from './seed.ts';
 
 describePage('the other views of the page', () => {
@@ -30,19 +32,25 @@ describePage('the other views of the page', () => {
   });
 
   it('follows log records, and pauses them', async () => {
-    const page = await kit.open('/logs?q=follow');
+    const topic = unique('follow');
+    const later = `${topic} later`;
+    const page = await kit.open(`/logs?q=${topic}`);
     await page.getByText('0 log records').waitFor();
     const say = (body: string) =>
       kit.post('logs', logsJson({ service: 'web', tenant: 'acme' }, [{ body, at: Date.now() - T0 }]));
     await expect.poll(() => page.locator('.live').getAttribute('class')).toContain('live live');
-    await say('follow me');
-    await page.getByText('follow me').waitFor();
+    // What is shown may be of the first answer, or of the one after the stream began; the third was told, and all before it.
+    for (const body of ['first', 'second', 'third'].map((word) => `${topic} ${word}`)) {
+      await say(body);
+      await page.getByText(body).waitFor();
+    }
     await page.keyboard.press('p');
-    await say('follow later');
+    await say(later);
     await page.getByText('1 new').waitFor();
-    expect(await page.getByText('follow later').count()).toBe(0);
+    expect(await page.getByText(later).count()).toBe(0);
     await page.keyboard.press('p');
-    await page.getByText('follow later').waitFor();
+    await page.getByText(later).waitFor();
+    expect(await page.locator('#logs [role=row]').count()).toBe(4);
   });
 
   it('draws metrics by tenant, and an exemplar leads to its trace', async () => {
@@ -90,7 +98,7 @@ describePage('the other views of the page', () => {
     expect(text).toContain(part);
     expect(text).not.toContain('http.server.request.duration');
     expect(text).not.toContain('globex');
-    const foreign = `imported-${file.slice(0, 3)}`;
+    const foreign = unique('imported');
     await page.setInputFiles('input[type=file]', {
       name: file,
       mimeType: 'application/json',
@@ -166,6 +174,57 @@ describePage('the other views of the page', () => {
     await expect.poll(() => page.locator('#spans-0 .usage').innerText()).toMatch(/Σ \d/);
   });
 
+  it('adds up also where traces come faster than they are read, and reads again only what has changed', async () => {
+    const tenant = unique('usage');
+    const attributes = {
+      'gen_ai.request.model': 'gpt-5',
+      'gen_ai.usage.input_tokens': 10,
+      'gen_ai.usage.output_tokens': 5,
+    };
+    const call = (traceId: string) =>
+      kit.post(
+        'traces',
+        tracesJson({ service: 'agent', tenant }, [
+          { traceId, spanId: randomBytes(8).toString('hex'), at: Date.now() - T0, attributes },
+        ]),
+      );
+    const [slow, other] = [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')];
+    await call(slow);
+    const page = await kit.open('/tenants');
+    const steps = new EventEmitter();
+    const released = once(steps, 'released');
+    let lists = 0;
+    const read: string[] = [];
+    await page.route('**/api/v1/traces?*', async (route) => {
+      await route.continue();
+      lists += 1;
+      steps.emit('listed');
+    });
+    await page.route('**/api/v1/traces/*', async (route) => {
+      const traceId = /traces\/(\w+)/.exec(route.request().url())?.[1] as string;
+      read.push(traceId);
+      if (traceId === slow && read.length === 1) await released;
+      await route.continue();
+    });
+    await page.goto(`${kit.dashboard.url}/usage?tenant=${tenant}`);
+    await expect.poll(() => read, { timeout: 15_000 }).toEqual([slow]);
+    await expect.poll(() => page.locator('.live').getAttribute('class')).toContain('live live');
+    let calls = 1;
+    // Each list would have had the reading begin anew.
+    while (lists < 3) {
+      const listed = once(steps, 'listed');
+      await call(other);
+      calls += 1;
+      await listed;
+    }
+    steps.emit('released');
+    await expect
+      .poll(() => page.locator('table').first().innerText(), { timeout: 15_000 })
+      .toMatch(new RegExp(`gpt-5\\s+${calls}\\s`));
+    expect(new Set(read)).toEqual(new Set([slow, other]));
+    expect(read.filter((traceId) => traceId === slow)).toHaveLength(1);
+  });
+
   it('shows what is kept of each tenant', async () => {
     const page = await kit.open('/tenants');
     const stored = page.getByRole('region', { name: 'Stored telemetry' });
@@ -204,23 +263,24 @@ describePage('the other views of the page', () => {
       logger: pino({ level: 'silent' }),
       configure,
     });
+    const [tenant, objective] = [unique('down'), unique('attached works')];
     const attachment = kit.dashboard.attach(registry);
-    kit.dashboard.registerSlo({ name: 'attached works', indicator: 'availability', target: 0.99, tenants: ['down'] });
+    kit.dashboard.registerSlo({ name: objective, indicator: 'availability', target: 0.99, tenants: [tenant] });
     onTestFinished(async () => {
       await registry.shutdown({ timeoutMillis: 0 });
       attachment.detach();
     });
-    const tracer = registry.get('down');
+    const tracer = registry.get(tenant);
     tracer.startSpan('over').end();
     const open = tracer.startSpan('still open');
-    const page = await kit.open('/tenants?tenant=down');
+    const page = await kit.open(`/tenants?tenant=${tenant}`);
     const health = page.getByRole('region', { name: 'Health' });
     await expect.poll(() => health.innerText(), { timeout: 10_000 }).toMatch(/down[\s\S]*breaker open/);
     await health.getByText('Open spans').click();
     await health.getByRole('link', { name: 'still open' }).waitFor();
     await expect
       .poll(() => page.getByRole('region', { name: 'Objectives' }).innerText(), { timeout: 10_000 })
-      .toMatch(/attached works[\s\S]*down[\s\S]*100%/);
+      .toMatch(new RegExp(`${objective}[\\s\\S]*${tenant}[\\s\\S]*100%`));
     open.end();
     await page.getByRole('link', { name: 'Traces', exact: true }).first().click();
     await page.getByRole('link', { name: 'still open' }).waitFor();

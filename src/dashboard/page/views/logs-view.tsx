@@ -1,8 +1,9 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { addTerm } from '../model/complete-query.ts';
+import { FollowedLogs } from '../model/followed-logs.ts';
 import { formatCount } from '../model/format.ts';
-import { logMillis, type WireLog, type WireLogPage } from '../model/wire.ts';
+import type { WireLog, WireLogPage } from '../model/wire.ts';
 import { Badge } from '../parts/badge.tsx';
 import { GetStarted, NothingFound, Problem } from '../parts/empty-state.tsx';
 import { ExportButton } from '../parts/export-button.tsx';
@@ -24,23 +25,21 @@ export function LogsView(): JSX.Element {
   const least = LEVELS.find((level) => level === param('level'));
   const whole = least === undefined ? query : addTerm(query, `severity>=${least}`);
   const path = apiPath('logs', { ...scopeValues(), query: whole, limit: ASKED });
-  const since = useRef<readonly WireLog[]>([]);
+  const [followed] = useState(() => new FollowedLogs(MOST));
   const { value, error } = useQuestion<WireLogPage>(path, { subject: 'logs', beat: gap.value });
   const [logs, setLogs] = useState<readonly WireLog[]>();
   useEffect(() => {
     interest.value = { query: NO_MATCH, logs: whole };
   }, [whole]);
   const missed = gap.value;
+  useEffect(() => followed.ask(), [path, missed]);
   useEffect(() => {
-    since.current = [];
-  }, [path, missed]);
-  useEffect(() => setLogs(value && mergeLogs(value.logs, notAmong(since.current, value.logs))), [value]);
+    if (value !== undefined) setLogs(followed.answer(value.logs));
+  }, [value]);
   useEffect(() => {
     if (!isRolling()) return undefined;
     return onLive((update) => {
-      if (update.logs.length === 0) return;
-      since.current = [...update.logs, ...since.current].slice(0, MOST);
-      setLogs((known) => mergeLogs(known ?? [], update.logs));
+      if (update.logs.length > 0) setLogs(followed.tell(update.logs));
     });
   }, [path]);
   return (
@@ -84,26 +83,4 @@ export function LogsView(): JSX.Element {
       )}
     </div>
   );
-}
-
-/** Those that came in after the answer was made. Records have no id: of equal ones as many are left as are too many. */
-function notAmong(fresh: readonly WireLog[], answered: readonly WireLog[]): readonly WireLog[] {
-  if (fresh.length === 0) return fresh;
-  const counts = new Map<string, number>();
-  for (const log of answered) counts.set(textOfLog(log), (counts.get(textOfLog(log)) ?? 0) + 1);
-  return fresh.filter((log) => {
-    const key = textOfLog(log);
-    const left = counts.get(key) ?? 0;
-    counts.set(key, left - 1);
-    return left <= 0;
-  });
-}
-
-function textOfLog({ timeUnixNano, observedTimeUnixNano, tenant, spanId, body }: WireLog): string {
-  return JSON.stringify([timeUnixNano, observedTimeUnixNano, tenant, spanId, body]);
-}
-
-/** Newest first; those that came in are told newest first too. */
-function mergeLogs(known: readonly WireLog[], fresh: readonly WireLog[]): readonly WireLog[] {
-  return [...fresh, ...known].sort((left, right) => logMillis(right) - logMillis(left)).slice(0, MOST);
 }

@@ -3,30 +3,19 @@ import { useEffect, useState } from 'preact/hooks';
 import type { TracePage } from '../../store/telemetry-store.ts';
 import { addTerm } from '../model/complete-query.ts';
 import { formatCost, formatCount, formatTime } from '../model/format.ts';
-import { buildSpanTree } from '../model/span-tree.ts';
-import { type ModelUsage, plus, rollUpUsage, type UsageSum, usageByModel } from '../model/usage-rollup.ts';
-import { expandTrace, type WireCompactTrace } from '../model/wire.ts';
+import { type ModelUsage, plus } from '../model/usage-rollup.ts';
 import { Badge, TenantName } from '../parts/badge.tsx';
 import { EmptyState } from '../parts/empty-state.tsx';
 import { SpanSearch } from '../parts/span-search.tsx';
 import { UsageTable } from '../parts/usage-table.tsx';
 import { hrefTo, param } from '../state/address.ts';
-import { apiPath, ask } from '../state/api.ts';
+import { apiPath } from '../state/api.ts';
 import { scopeValues } from '../state/scope.ts';
+import { UsageReader, type UsedTrace } from '../state/usage-reader.ts';
 import { useQuestion } from '../state/use-question.ts';
 
 const MOST_TRACES = 100;
-const AT_A_TIME = 6;
 const HAS_TOKENS = 'attr.gen_ai.usage.input_tokens:*';
-
-interface UsedTrace {
-  readonly traceId: string;
-  readonly tenant: string;
-  readonly name: string;
-  readonly startMillis: number;
-  readonly sum: UsageSum;
-  readonly models: readonly ModelUsage[];
-}
 
 /** Tokens and cost of the newest traces that used a model, by tenant and model and by trace. */
 export function UsageView(): JSX.Element {
@@ -34,15 +23,13 @@ export function UsageView(): JSX.Element {
   const path = apiPath('traces', { ...scopeValues(), query: addTerm(query, HAS_TOKENS), limit: MOST_TRACES });
   const { value, error } = useQuestion<TracePage>(path, { follow: true, subject: 'usage' });
   const [used, setUsed] = useState<readonly UsedTrace[]>();
-  useEffect(() => {
-    if (value === undefined) return undefined;
-    const abort = new AbortController();
-    readAll(value, abort.signal).then(setUsed, () => {});
-    return () => abort.abort();
-  }, [value]);
+  const [reader] = useState(() => new UsageReader(setUsed));
+  useEffect(() => () => reader.stop(), []);
+  useEffect(() => value && reader.read(value.traces), [value]);
   return (
     <div class="stack">
       <SpanSearch placeholder="service:agent attr.gen_ai.request.model=*" error={error} />
+      {used === undefined && !error && <p class="summary">Adding up …</p>}
       {used?.length === 0 && (
         <EmptyState icon="usage" title="No tokens in this time">
           <p>
@@ -94,26 +81,6 @@ export function UsageView(): JSX.Element {
       )}
     </div>
   );
-}
-
-async function readAll({ traces }: TracePage, abort: AbortSignal): Promise<readonly UsedTrace[]> {
-  const used: UsedTrace[] = [];
-  for (let at = 0; at < traces.length; at += AT_A_TIME) {
-    const answers = await Promise.all(
-      traces.slice(at, at + AT_A_TIME).map(async (summary): Promise<UsedTrace | undefined> => {
-        const { traceId, tenant, name, startMillis } = summary;
-        const answer = await ask<WireCompactTrace>(apiPath(`traces/${traceId}`, { tenant, format: 'compact' }), abort);
-        if (!('value' in answer)) return undefined;
-        const tree = buildSpanTree(expandTrace(traceId, answer.value).spans);
-        const sums = rollUpUsage(tree);
-        const roots = tree.roots.flatMap((root) => sums.get(root) ?? []);
-        if (roots.length === 0) return undefined;
-        return { traceId, tenant, name, startMillis, sum: roots.reduce(plus), models: usageByModel(tree) };
-      }),
-    );
-    used.push(...answers.filter((trace) => trace !== undefined));
-  }
-  return used;
 }
 
 function sumModels(used: readonly UsedTrace[]): readonly ModelUsage[] {
