@@ -286,6 +286,7 @@ async function useApp({
 
 let first: OtlpReceiver;
 let second: OtlpReceiver;
+let attempts = 0;
 
 beforeAll(async () => {
   first = await startReceiver();
@@ -364,7 +365,10 @@ describe('the documentation', () => {
     const before = [first.spans().length, second.spans().length];
     let outcome: unknown;
     try {
-      const exported = (await import(new URL(`${id}.ts`, snippets).pathname)) as Record<string, never>;
+      // What was imported once does not run again.
+      attempts += 1;
+      const { pathname, search } = new URL(`${id}.ts?attempt=${attempts}`, snippets);
+      const exported = (await import(pathname + search)) as Record<string, never>;
       outcome = await expectations[id]?.use?.(exported);
     } finally {
       log.mockRestore();

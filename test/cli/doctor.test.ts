@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -270,7 +270,11 @@ describe('isotrace doctor', () => {
     );
     vi.stubEnv('TEST_DOCTOR_ENDPOINT', receiver.url);
     onTestFinished(() => void vi.unstubAllEnvs());
-    const module = fileURLToPath(new URL('fixtures/telemetry.ts', import.meta.url));
+    // A copy for this attempt: what was imported once does not run again.
+    const fixture = fileURLToPath(new URL('fixtures/telemetry.ts', import.meta.url));
+    const module = fixture.replace('telemetry.ts', `.telemetry-${Date.now()}.ts`);
+    copyFileSync(fixture, module);
+    onTestFinished(() => rmSync(module));
     const tenants = ['acme', 'refused', 'nobody', 'broken', 'sampled', 'silent', 'half', 'nowhere'].flatMap(
       (tenant) => ['--tenant', tenant],
     );

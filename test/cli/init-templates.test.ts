@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -43,6 +43,8 @@ const cases: readonly Case[] = keysOf(FRAMEWORKS).flatMap((framework) =>
 const folder = path.join(root, 'test', '.templates');
 const homeOf = ({ framework, tenant, destination }: Case): string =>
   path.join(folder, `${framework}-${tenant}-${destination}`);
+
+let attempts = 0;
 
 beforeAll(() => {
   // Each registry has its hooks, as it has in a process of its own.
@@ -91,7 +93,11 @@ describe('what isotrace init writes', () => {
       apiKey: `key-of-${tenant}`,
     });
     vi.stubEnv('TELEMETRY_ACCOUNTS', JSON.stringify({ acme: account('acme'), globex: account('globex') }));
-    const { open, registry } = (await import(pathToFileURL(path.join(homeOf(given), 'app.ts')).href)) as {
+    // In a folder of this attempt: what was imported once does not run again.
+    attempts += 1;
+    const home = path.join(folder, `attempt-${attempts}`);
+    cpSync(homeOf(given), home, { recursive: true });
+    const { open, registry } = (await import(pathToFileURL(path.join(home, 'app.ts')).href)) as {
       readonly open: () => Promise<StartedApp>;
       readonly registry: TracerRegistry;
     };

@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { resolveTracerSettings } from '../../src/core/config.ts';
 import { BUILT_IN_DEFAULTS } from '../../src/core/settings.ts';
 import { inbound, library, startWorld } from '../routing/routing-kit.ts';
@@ -27,6 +27,9 @@ async function world(propagateTo?: readonly string[]) {
     tenant: () => ({ propagation: { baggage: ['plan'], ...(propagateTo && { propagateTo }) } }),
   });
 }
+
+// Once for all attempts: a module that is loaded already is patched by what has seen it being loaded only.
+const instrumentation = new HttpInstrumentation();
 
 describe('propagateTo', () => {
   it('takes hosts and functions, and what the registry has where a tenant says nothing', () => {
@@ -154,8 +157,8 @@ describe('propagateTo', () => {
 
   it('holds for node:http under its instrumentation', async () => {
     const [friend, stranger] = [await startPeer(), await startPeer()];
-    const instrumentation = new HttpInstrumentation();
     instrumentation.enable();
+    onTestFinished(() => instrumentation.disable());
     const { request } = createRequire(import.meta.url)('http') as typeof http;
     const { registry, delivered } = await startWorld(['a'], {
       tenant: () => ({ propagation: { baggage: ['plan'], propagateTo: [friend.host] } }),
