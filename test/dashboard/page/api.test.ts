@@ -80,7 +80,11 @@ describe('a session of the page', () => {
   it('goes on when a question from before it is refused afterwards', async () => {
     const steps = new EventEmitter();
     const refused = once(steps, 'refused').then(() => response(401));
-    answer({ '/api/v1/stats': () => refused, '/api/v1/tenants': () => response(401), '/api/v1/session': () => response(204) });
+    answer({
+      '/api/v1/stats': () => refused,
+      '/api/v1/tenants': () => response(401),
+      '/api/v1/session': () => response(204),
+    });
     const before = ask('/api/v1/stats');
     expect(await startSession('a-token')).toBeUndefined();
     steps.emit('refused');

@@ -4,7 +4,13 @@ import { FollowedTraces } from '../../../src/dashboard/page/model/followed-trace
 import type { TraceSummary } from '../../../src/dashboard/store/telemetry-store.ts';
 
 function traceAt(startMillis: number, spans = 1): TraceSummary {
-  return { traceId: String(startMillis), tenant: 'acme', startMillis, durationNanos: 1_000 - startMillis, spans } as TraceSummary;
+  return {
+    traceId: String(startMillis),
+    tenant: 'acme',
+    startMillis,
+    durationNanos: 1_000 - startMillis,
+    spans,
+  } as TraceSummary;
 }
 
 const whole = (...traces: readonly TraceSummary[]) => ({ traces, more: false, partial: false });
@@ -33,7 +39,10 @@ describe('traces that are followed', () => {
             stored.delete(id);
             untold.delete(id);
           } else if (does === 'tell') {
-            shown = followed.tell([...untold].map((one) => stored.get(one) as TraceSummary), 'newest');
+            shown = followed.tell(
+              [...untold].map((one) => stored.get(one) as TraceSummary),
+              'newest',
+            );
             untold.clear();
           } else if (does === 'ask' && !isAsked) {
             isAsked = true;
@@ -62,7 +71,9 @@ describe('traces that are followed', () => {
     followed.ask('traces');
     followed.tell([traceAt(1), traceAt(2), traceAt(4), traceAt(7)], 'newest');
     followed.ask('traces');
-    expect(idsOf(followed.answer({ traces: [traceAt(7)], more: false, partial: true }, 'newest'))).toEqual([7, 4, 2, 1]);
+    expect(idsOf(followed.answer({ traces: [traceAt(7)], more: false, partial: true }, 'newest'))).toEqual([
+      7, 4, 2, 1,
+    ]);
     followed.ask('traces');
     const page = { traces: [traceAt(7), traceAt(3)], more: true, partial: false };
     expect(idsOf(followed.answer(page, 'newest'))).toEqual([7, 3, 2, 1]);

@@ -28,7 +28,9 @@ function TenantChoice({
   readonly chosen: readonly string[];
   readonly close: () => void;
 }): JSX.Element {
-  const { value, error } = useQuestion<{ readonly tenants: readonly TenantSummary[] }>(apiPath('tenants'), { follow: true });
+  const { value, error } = useQuestion<{ readonly tenants: readonly TenantSummary[] }>(apiPath('tenants'), {
+    follow: true,
+  });
   const [filter, setFilter] = useState('');
   const known = value?.tenants ?? [];
   const others = chosen.filter((name) => !known.some(({ tenant }) => tenant === name));

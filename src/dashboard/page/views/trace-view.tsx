@@ -139,7 +139,10 @@ function LoadedTrace(props: {
       {error && <Problem error={error.status === 404 ? { ...error, message: GONE } : error} />}
       <TraceToolbar tree={tree} matches={matches.size} actions={actions} />
       {tab === 'logs' && (
-        <TraceLogs traceId={traceId} onSelect={(spanId) => setParams({ tab: undefined, span: spanId, in: undefined })} />
+        <TraceLogs
+          traceId={traceId}
+          onSelect={(spanId) => setParams({ tab: undefined, span: spanId, in: undefined })}
+        />
       )}
       {tab === 'usage' && (
         <TraceUsage
@@ -178,7 +181,9 @@ function LoadedTrace(props: {
 function selectedNode(tree: SpanTree): SpanNode | undefined {
   const spanId = param('span');
   if (spanId === '') return undefined;
-  return tree.byId.get(`${spanId} ${param('in') || param('of')}`) ?? tree.nodes.find(({ span }) => span.spanId === spanId);
+  return (
+    tree.byId.get(`${spanId} ${param('in') || param('of')}`) ?? tree.nodes.find(({ span }) => span.spanId === spanId)
+  );
 }
 
 /** The stretches of each span that the trace waited for, by the longest root. */

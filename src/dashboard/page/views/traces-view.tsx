@@ -110,7 +110,7 @@ export function TracesView(): JSX.Element {
         </button>
         <ExportButton what="traces" disabled={list.length === 0} onExport={() => exportTraces(list)} />
       </div>
-      {isVirgin && list.length === 0 && query === '' ? (
+      {isVirgin && list.length === 0 && query === '' && error === undefined ? (
         <GetStarted icon="traces" title="Waiting for the first span" />
       ) : (
         <>
