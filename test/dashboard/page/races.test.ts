@@ -188,7 +188,7 @@ describePage('the page when answers and events come in an odd order', () => {
     await expect.poll(() => search.inputValue()).toBe('');
   });
 
-  it('takes the same file twice', async () => {
+  it('takes the same file twice, and says what it could not take', async () => {
     const page = await kit.open(`/logs?q=${unique('twice')}`);
     const file = { name: 'x.jsonl', mimeType: 'application/json', buffer: Buffer.from('{"resourceLogs":[]}') };
     const input = page.locator('input[type=file]');
@@ -197,6 +197,8 @@ describePage('the page when answers and events come in an odd order', () => {
       await page.getByText('Imported 1 request').waitFor();
       expect(await input.evaluate((element: HTMLInputElement) => element.value)).toBe('');
     }
+    await input.setInputFiles([file, { ...file, name: 'y.jsonl', buffer: Buffer.from('{}') }]);
+    await page.getByText('Imported 1 request, but not all of it: y.jsonl holds no OTLP').waitFor();
   });
 
   it('keeps a record open while others come in and the list is asked for again', async () => {
@@ -244,5 +246,78 @@ describePage('the page when answers and events come in an odd order', () => {
     await expect.poll(() => page.locator('table').first().innerText()).toContain(other);
     expect(await page.getByText('could not be read').count()).toBe(0);
     steps.emit('released');
+  });
+
+  it('does not ask again for what it shows while it is paused', async () => {
+    const topic = unique('hold');
+    await say('acme', `${topic} first`);
+    const page = await kit.open('/tenants');
+    await page.clock.install();
+    await page.goto(`${kit.dashboard.url}/logs?q=${topic}`);
+    await page.getByText(`${topic} first`).waitFor();
+    await streams(page);
+    await page.route('**/api/v1/logs?*', (route) => route.fulfill(BUSY));
+    await page.keyboard.press('p');
+    await page.keyboard.press('p');
+    await page.getByRole('alert').getByText('the store is busy').waitFor();
+    await page.keyboard.press('p');
+    await page.unroute('**/api/v1/logs?*');
+    let asked = 0;
+    page.on('request', (request) => {
+      if (request.url().includes('/api/v1/logs')) asked += 1;
+    });
+    for (const news of [1, 2]) {
+      await page.clock.fastForward(10_000);
+      await say('acme', `${topic} later`);
+      await page.getByText(`${news} new`).waitFor();
+    }
+    expect(asked).toBe(0);
+    await page.keyboard.press('p');
+    await expect.poll(() => page.locator('#logs [role=row]').count()).toBe(3);
+    expect(await page.getByRole('alert').count()).toBe(0);
+  });
+
+  it('takes the completion that was chosen, also when others are found meanwhile', async () => {
+    const page = await kit.open(`/logs?q=${unique('chosen')}`);
+    const steps = new EventEmitter();
+    const released = once(steps, 'released');
+    const valuesOf = (...values: readonly string[]) => ({
+      json: { values: values.map((value) => ({ value, count: 1 })) },
+    });
+    await page.route('**/api/v1/facets?*', async (route) => {
+      const isLater = new URL(route.request().url()).searchParams.get('prefix') === 'a';
+      if (isLater) await released;
+      await route.fulfill(isLater ? valuesOf('a3', 'a4') : valuesOf('a1', 'a2', 'a3'));
+    });
+    const search = page.getByRole('combobox', { name: 'Search logs' });
+    await search.fill('service:');
+    await page.getByRole('option', { name: 'a3' }).waitFor();
+    const asked = page.waitForRequest((request) => request.url().includes('prefix=a'));
+    await search.pressSequentially('a');
+    await asked;
+    for (let presses = 0; presses < 3; presses += 1) await page.keyboard.press('ArrowDown');
+    steps.emit('released');
+    await page.getByRole('option', { name: 'a4' }).waitFor();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => search.inputValue()).toBe('service:a3 ');
+  });
+
+  it('says that tenants and their health could not be asked for, and not that there are none', async () => {
+    const page = await kit.open('/logs');
+    await page.route('**/api/v1/tenants?*', (route) => route.continue());
+    await page.route('**/api/v1/tenants', (route) => route.fulfill(BUSY));
+    await page.getByRole('button', { name: 'Choose tenants' }).click();
+    const choice = page.getByRole('dialog', { name: 'Choose tenants' });
+    await choice.getByRole('alert').getByText('the store is busy').waitFor();
+    expect(await choice.getByText('No tenant has sent anything yet').count()).toBe(0);
+    await page.keyboard.press('Escape');
+    await page.unroute('**/api/v1/tenants');
+    let asked = 0;
+    await page.route('**/api/v1/health*', (route) => {
+      asked += 1;
+      return route.fulfill(asked === 1 ? { json: { attached: 1, more: 0, tenants: [] } } : BUSY);
+    });
+    await page.getByRole('link', { name: 'Tenants' }).click();
+    await page.getByRole('region', { name: 'Health' }).getByRole('alert').getByText('the store is busy').waitFor();
   });
 });
