@@ -38,6 +38,7 @@ const history = {
 describe('the stream of what comes in', () => {
   const page = async () => ({
     ...(await import('../../../src/dashboard/page/state/address.ts')),
+    ...(await import('../../../src/dashboard/page/state/api.ts')),
     ...(await import('../../../src/dashboard/page/state/live.ts')),
   });
   let state: Awaited<ReturnType<typeof page>>;
@@ -74,6 +75,16 @@ describe('the stream of what comes in', () => {
     state.setParams({ tenant: 'acme' }, { replace: true });
     expect(before.readyState).toBe(FakeSource.CLOSED);
     expect(current().url).toContain('tenant=acme');
+  });
+
+  it('waits for the token where one is needed, and begins as soon as there is one', () => {
+    const before = current();
+    state.tokenNeeded.value = true;
+    expect(before.readyState).toBe(FakeSource.CLOSED);
+    vi.advanceTimersByTime(10_000);
+    expect(current()).toBe(before);
+    state.tokenNeeded.value = false;
+    expect(current()).not.toBe(before);
   });
 
   it('has sums asked for once more when it begins: what came in before is not told', () => {

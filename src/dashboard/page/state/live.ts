@@ -3,7 +3,7 @@ import type { TenantArrivals } from '../../store/store-figures.ts';
 import type { TraceSummary } from '../../store/telemetry-store.ts';
 import type { WireLog } from '../model/wire.ts';
 import { param } from './address.ts';
-import { apiPath, ask } from './api.ts';
+import { apiPath, ask, tokenNeeded } from './api.ts';
 import { isRolling } from './scope.ts';
 
 export interface LiveUpdate {
@@ -54,7 +54,7 @@ export function onLive(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
-/** Follows what comes in as long as the page is seen, one stream at a time. */
+/** Follows what comes in as long as the page is seen and may see it, one stream at a time. */
 export function startLive(): void {
   const hidden = signal(document.hidden);
   document.addEventListener('visibilitychange', () => {
@@ -63,7 +63,7 @@ export function startLive(): void {
   // What else changes in the address is nothing to the stream: it goes on.
   const path = computed(() => {
     const { query, logs } = interest.value;
-    if (hidden.value || !isRolling()) return undefined;
+    if (hidden.value || tokenNeeded.value || !isRolling()) return undefined;
     return apiPath('live', { tenant: param('tenant'), query, logs, limit: 200 });
   });
   effect(() => {
