@@ -30,7 +30,7 @@ describe('traces that are followed', () => {
         let isAsked = false;
         let seen: readonly TraceSummary[] | undefined;
         let shown: readonly TraceSummary[] = [];
-        const end = ['answer', 'tell', 'ask', 'look', 'answer'].map((does) => ({ does, id: 0 }));
+        const end = ['look', 'answer', 'tell', 'ask', 'look', 'answer'].map((does) => ({ does, id: 0 }));
         for (const { does, id } of [...steps, ...end]) {
           if (does === 'store') {
             stored.set(id, traceAt(id, (stored.get(id)?.spans ?? 0) + 1));
