@@ -333,7 +333,7 @@ describe('log records that are followed', () => {
           else if (next === 'tell') tell();
           else if (next === 'ask' && !isAsked) {
             isAsked = true;
-            followed.ask();
+            followed.ask('logs');
           } else if (next === 'look' && isAsked) seen ??= stored.toReversed();
           else if (next === 'answer' && seen !== undefined) {
             shown = followed.answer(seen);
@@ -348,12 +348,24 @@ describe('log records that are followed', () => {
 
   it('are as many as there are, also where they are the same, and the newest of too many', () => {
     const followed = new FollowedLogs(3);
-    followed.ask();
+    followed.ask('logs');
     followed.tell([logAt(5, 'same')]);
     expect(followed.answer([logAt(5, 'same'), logAt(5, 'same')])).toHaveLength(2);
     expect(followed.tell([logAt(5, 'same')])).toHaveLength(2);
     expect(followed.tell([logAt(5, 'same')])).toHaveLength(3);
     expect(followed.tell([logAt(6), logAt(4)]).map(({ body }) => body)).toEqual(['6', 'same', 'same']);
+  });
+
+  it('begin anew with another search, and are the very same objects as long as they are shown', () => {
+    const followed = new FollowedLogs(9);
+    followed.ask('one');
+    followed.answer([logAt(2), logAt(1)]);
+    const [told] = followed.tell([logAt(3)]);
+    followed.ask('one');
+    expect(followed.answer([logAt(3), logAt(2)])[0]).toBe(told);
+    followed.ask('other');
+    expect(followed.tell([logAt(2)]).map(({ body }) => body)).toEqual(['2']);
+    expect(followed.answer([logAt(2), logAt(0)]).map(({ body }) => body)).toEqual(['2', '0']);
   });
 });
 

@@ -4,11 +4,12 @@ import { logMillis, type WireLog } from './wire.ts';
 type Counts = Map<string, number>;
 
 /**
- * A list of log records that is asked for once and told of what comes in: each record once, whether it was told before or
- * after the answer that has it too.
+ * A list of log records that is asked for and told of what comes in: each record once, whether it was told before or after
+ * the answer that has it too, and the very same object as long as it is shown.
  */
 export class FollowedLogs {
   readonly #most: number;
+  #path = '';
   /** Of the answer, those that have not been told yet. */
   #untold: Counts = new Map();
   /** What was told since it was asked for. */
@@ -20,16 +21,31 @@ export class FollowedLogs {
     this.#most = most;
   }
 
-  /** The list is asked for, once more. */
-  ask(): void {
+  /** The list is asked for: with another path it begins anew. */
+  ask(path: string): void {
+    if (path !== this.#path) {
+      this.#shown = [];
+      this.#untold = new Map();
+    }
+    this.#path = path;
     this.#told = [];
   }
 
   answer(logs: readonly WireLog[]): readonly WireLog[] {
     this.#untold = new Map();
-    for (const log of logs) this.#untold.set(keyOf(log), (this.#untold.get(keyOf(log)) ?? 0) + 1);
+    const known = new Map<string, WireLog[]>();
+    for (const log of this.#shown) {
+      const same = known.get(keyOf(log));
+      if (same === undefined) known.set(keyOf(log), [log]);
+      else same.push(log);
+    }
+    const kept = logs.map((log) => {
+      const key = keyOf(log);
+      this.#untold.set(key, (this.#untold.get(key) ?? 0) + 1);
+      return known.get(key)?.shift() ?? log;
+    });
     this.#shown = [];
-    return this.#add([...this.#told.filter((log) => !this.#wasAnswered(log)), ...logs]);
+    return this.#add([...this.#told.filter((log) => !this.#wasAnswered(log)), ...kept]);
   }
 
   tell(logs: readonly WireLog[]): readonly WireLog[] {
@@ -54,6 +70,6 @@ export class FollowedLogs {
   }
 }
 
-function keyOf({ timeUnixNano, observedTimeUnixNano, tenant, spanId, body }: WireLog): string {
-  return JSON.stringify([timeUnixNano, observedTimeUnixNano, tenant, spanId, body]);
+function keyOf({ timeUnixNano, observedTimeUnixNano, tenant, spanId, body, attributes }: WireLog): string {
+  return JSON.stringify([timeUnixNano, observedTimeUnixNano, tenant, spanId, body, attributes]);
 }

@@ -1,13 +1,14 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { announce } from '../state/announce.ts';
+import type { Answer } from '../state/api.ts';
 import { Icon, type IconName } from './icon.tsx';
 
 export interface CopyButtonProps {
   /** What it copies, in words: the button is called `Copy …`. */
   readonly what: string;
   /** Read when it is pressed. */
-  readonly text: () => string | Promise<string>;
+  readonly text: () => string | Promise<Answer<string>>;
   readonly words?: string;
   readonly icon?: IconName;
 }
@@ -18,7 +19,13 @@ export function CopyButton({ what, text, words, icon = 'copy' }: CopyButtonProps
   const [done, setDone] = useState(false);
   const copy = async (event: MouseEvent): Promise<void> => {
     event.stopPropagation();
-    const copied = await copyText(await text());
+    const given = await text();
+    const answer = typeof given === 'string' ? { value: given } : given;
+    if ('error' in answer) {
+      announce(answer.error.message);
+      return;
+    }
+    const copied = await copyText(answer.value);
     announce(copied ? `Copied ${what}` : 'The browser does not let this page copy');
     setDone(copied);
     setTimeout(() => setDone(false), DONE_MILLIS);

@@ -50,7 +50,8 @@ export function Histogram({ answer }: { readonly answer: RedAnswer | undefined }
           const x = shareOf(timeMillis);
           const width = `${Math.max(shareOf(timeMillis + step) - x - 0.15, 0.15)}%`;
           const height = Math.max((HEIGHT * count) / most, 2);
-          const failed = count === 0 ? 0 : errors === 0 ? 0 : Math.max((height * errors) / count, 2);
+          // Where all failed the division may come out a little higher than the whole.
+          const failed = errors === 0 ? 0 : Math.min(Math.max(height * (errors / count), 2), height);
           return (
             <g key={timeMillis}>
               <title>{`${formatTime(timeMillis)}: ${formatCount(count)} spans, ${formatCount(errors)} failed`}</title>

@@ -22,11 +22,13 @@ const ROW_HEIGHT = 32;
 const LEVELS = ['', 'trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
 export function LogList({ id, logs, onSearch, onSpan }: LogListProps): JSX.Element {
-  const [active, setActive] = useState(-1);
+  const [chosen, setChosen] = useState<WireLog>();
   const [reveal, setReveal] = useState(0);
   const [open, setOpen] = useState<ReadonlySet<WireLog>>(new Set());
+  // The record, wherever it is once others have come in.
+  const active = chosen === undefined ? -1 : logs.indexOf(chosen);
   const move = (by: number): void => {
-    setActive(Math.min(Math.max(active + by, 0), logs.length - 1));
+    setChosen(logs[Math.min(Math.max(active + by, 0), logs.length - 1)]);
     setReveal((number) => number + 1);
   };
   const toggle = (log: WireLog | undefined): void => {
@@ -70,7 +72,7 @@ export function LogList({ id, logs, onSearch, onSpan }: LogListProps): JSX.Eleme
               aria-expanded={isOpen}
               class="log-row"
               onClick={() => {
-                setActive(index);
+                setChosen(log);
                 toggle(log);
               }}
               onKeyDown={(event) => event.key === 'Enter' && toggle(log)}

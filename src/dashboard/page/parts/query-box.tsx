@@ -31,13 +31,22 @@ export function QueryBox({ signal, value, placeholder, onSearch }: QueryBoxProps
   const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(value);
   const [place, setPlace] = useState<CompletionPlace>();
-  const [found, setFound] = useState<readonly Completion[]>([]);
-  const [chosen, setChosen] = useState(-1);
+  const [answer, setAnswer] = useState<{ readonly place: CompletionPlace; readonly values: readonly Completion[] }>();
+  const [chosen, setChosen] = useState<string>();
+  // What was found for another place of the text is nothing to this one.
+  const isSamePlace = place?.field === answer?.place.field && place?.start === answer?.place.start;
+  const found = isSamePlace ? (answer?.values ?? []) : [];
+  const at = found.findIndex(({ value: completion }) => completion === chosen);
   useEffect(() => setText(value), [value]);
   useEffect(() => {
-    if (place === undefined) return setFound([]);
+    if (place === undefined) return setAnswer(undefined);
     const abort = new AbortController();
-    const timer = setTimeout(() => void complete(signal, place, abort.signal).then(setFound, () => {}), ASK_MILLIS);
+    const timer = setTimeout(() => {
+      complete(signal, place, abort.signal).then(
+        (values) => setAnswer({ place, values }),
+        () => {},
+      );
+    }, ASK_MILLIS);
     return () => {
       clearTimeout(timer);
       abort.abort();
@@ -46,15 +55,16 @@ export function QueryBox({ signal, value, placeholder, onSearch }: QueryBoxProps
   const parsed = parseQuery(text, signal);
   const close = (): void => {
     setPlace(undefined);
-    setChosen(-1);
+    setChosen(undefined);
   };
   const lookAround = (): void => {
-    const at = input.current?.selectionStart ?? null;
-    setPlace(at === null ? undefined : completionPlace(input.current?.value ?? '', at));
-    setChosen(-1);
+    const caret = input.current?.selectionStart ?? null;
+    setPlace(caret === null ? undefined : completionPlace(input.current?.value ?? '', caret));
+    setChosen(undefined);
   };
   const search = (query: string): void => {
     close();
+    setText(query);
     if (parseQuery(query, signal).ok) onSearch(query.trim());
   };
   const take = ({ value: completion }: Completion): void => {
@@ -68,13 +78,13 @@ export function QueryBox({ signal, value, placeholder, onSearch }: QueryBoxProps
     else close();
   };
   const onKeyDown = (event: KeyboardEvent): void => {
-    const candidate = found[chosen];
+    const candidate = found[at];
     const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (move !== undefined) {
       event.preventDefault();
       if (place === undefined) lookAround();
       else if (found.length > 0)
-        setChosen((chosen + move + found.length + (chosen < 0 && move < 0 ? 1 : 0)) % found.length);
+        setChosen(found[(at + move + found.length + (at < 0 && move < 0 ? 1 : 0)) % found.length]?.value);
     } else if ((event.key === 'Enter' || event.key === 'Tab') && place !== undefined && candidate !== undefined) {
       event.preventDefault();
       take(candidate);
@@ -96,7 +106,7 @@ export function QueryBox({ signal, value, placeholder, onSearch }: QueryBoxProps
         aria-expanded={isOpen}
         aria-controls={LIST_ID}
         aria-autocomplete="list"
-        aria-activedescendant={isOpen && chosen >= 0 ? `${LIST_ID}-${chosen}` : undefined}
+        aria-activedescendant={isOpen && at >= 0 ? `${LIST_ID}-${at}` : undefined}
         aria-invalid={!parsed.ok}
         data-key="/"
         spellcheck={false}
@@ -119,13 +129,13 @@ export function QueryBox({ signal, value, placeholder, onSearch }: QueryBoxProps
       )}
       <kbd>/</kbd>
       <div id={LIST_ID} role="listbox" aria-label="Completions" class="completions" hidden={!isOpen}>
-        {found.map((completion, at) => (
+        {found.map((completion, index) => (
           <div
             key={completion.value}
-            id={`${LIST_ID}-${at}`}
+            id={`${LIST_ID}-${index}`}
             role="option"
             tabIndex={-1}
-            aria-selected={at === chosen}
+            aria-selected={index === at}
             onMouseDown={(event) => {
               event.preventDefault();
               take(completion);

@@ -29,17 +29,26 @@ export function ImportButton(): JSX.Element {
         hidden
         aria-label="OTLP files"
         accept=".json,.jsonl,.ndjson,.pb,.bin,.otlp"
-        onChange={(event) => void takeFiles(event.currentTarget.files)}
+        onChange={(event) => {
+          void takeFiles([...(event.currentTarget.files ?? [])]);
+          // So that the same file can be chosen again.
+          event.currentTarget.value = '';
+        }}
       />
       {over && <div class="drop">Drop files with OTLP: JSON, JSON lines or protobuf</div>}
     </>
   );
 }
 
-async function takeFiles(files: FileList | null): Promise<void> {
+async function takeFiles(files: readonly File[]): Promise<void> {
   const counts = { sent: 0, failed: '' };
-  for (const file of files ?? []) {
-    const requests = importRequests(file.name, new Uint8Array(await file.arrayBuffer()));
+  for (const file of files) {
+    const bytes = await file.arrayBuffer().catch(() => undefined);
+    if (bytes === undefined) {
+      counts.failed ||= `${file.name} cannot be read`;
+      continue;
+    }
+    const requests = importRequests(file.name, new Uint8Array(bytes));
     if (requests.length === 0) counts.failed ||= `${file.name} holds no OTLP`;
     for (const { signal, contentType, body } of requests) {
       const response = await fetch(`/v1/${signal}`, {
@@ -51,8 +60,10 @@ async function takeFiles(files: FileList | null): Promise<void> {
       else counts.failed ||= `${file.name}: ${await reasonOf(response)}`;
     }
   }
-  if (counts.failed !== '') announce(counts.failed);
-  else announce(`Imported ${formatCount(counts.sent)} ${counts.sent === 1 ? 'request' : 'requests'}`);
+  const sent = `Imported ${formatCount(counts.sent)} ${counts.sent === 1 ? 'request' : 'requests'}`;
+  announce(
+    counts.failed === '' ? sent : counts.sent === 0 ? counts.failed : `${sent}, but not all of it: ${counts.failed}`,
+  );
   // What a file holds is seldom of the last hour.
   if (counts.sent > 0) setParams({ last: undefined, from: '0', to: undefined });
 }
@@ -75,7 +86,7 @@ function listenForDrops(setOver: (over: boolean) => void): () => void {
   const drop = (event: DragEvent): void => {
     event.preventDefault();
     setOver(false);
-    void takeFiles(event.dataTransfer?.files ?? null);
+    void takeFiles([...(event.dataTransfer?.files ?? [])]);
   };
   document.addEventListener('dragover', over);
   document.addEventListener('dragleave', leave);

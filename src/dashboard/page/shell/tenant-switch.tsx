@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { TenantSummary } from '../../store/store-figures.ts';
 import { formatCompact } from '../model/format.ts';
 import { Badge } from '../parts/badge.tsx';
+import { Problem } from '../parts/empty-state.tsx';
 import { Popover } from '../parts/popover.tsx';
 import { apiPath } from '../state/api.ts';
 import { chooseTenants, chosenTenants } from '../state/scope.ts';
@@ -27,10 +28,12 @@ function TenantChoice({
   readonly chosen: readonly string[];
   readonly close: () => void;
 }): JSX.Element {
-  const { value } = useQuestion<{ readonly tenants: readonly TenantSummary[] }>(apiPath('tenants'), { follow: true });
+  const { value, error } = useQuestion<{ readonly tenants: readonly TenantSummary[] }>(apiPath('tenants'), {
+    follow: true,
+  });
   const [filter, setFilter] = useState('');
   const known = value?.tenants ?? [];
-  const gone = chosen.filter((name) => !known.some(({ tenant }) => tenant === name));
+  const others = chosen.filter((name) => !known.some(({ tenant }) => tenant === name));
   const toggle = (tenant: string): void =>
     chooseTenants(chosen.includes(tenant) ? chosen.filter((other) => other !== tenant) : [...chosen, tenant]);
   return (
@@ -47,11 +50,11 @@ function TenantChoice({
           <input type="checkbox" checked={chosen.length === 0} onChange={() => chooseTenants([])} />
           <span>All tenants</span>
         </label>
-        {gone.map((tenant) => (
+        {others.map((tenant) => (
           <label class="choice" key={tenant}>
             <input type="checkbox" checked onChange={() => toggle(tenant)} />
             <span>{tenant}</span>
-            <small>nothing stored</small>
+            {value !== undefined && <small>nothing stored</small>}
           </label>
         ))}
         {known
@@ -82,7 +85,8 @@ function TenantChoice({
               </button>
             </div>
           ))}
-        {known.length === 0 && <p class="hint">No tenant has sent anything yet.</p>}
+        {error && <Problem error={error} />}
+        {value?.tenants.length === 0 && <p class="hint">No tenant has sent anything yet.</p>}
       </div>
     </>
   );

@@ -5,8 +5,8 @@ import { startSession } from '../state/api.ts';
 /** Shown where the dashboard wants a token. */
 export function TokenForm(): JSX.Element {
   const [token, setToken] = useState('');
-  const [refused, setRefused] = useState(false);
-  const send = async (): Promise<void> => setRefused(!(await startSession(token.trim())));
+  const [refusal, setRefusal] = useState<string>();
+  const send = async (): Promise<void> => setRefusal(await startSession(token.trim()));
   return (
     <main class="token">
       <form
@@ -24,13 +24,13 @@ export function TokenForm(): JSX.Element {
             type="password"
             autocomplete="current-password"
             value={token}
-            aria-invalid={refused}
+            aria-invalid={refusal !== undefined}
             onInput={(event) => setToken(event.currentTarget.value)}
           />
         </label>
-        {refused && (
+        {refusal !== undefined && (
           <p class="problem" role="alert">
-            The dashboard does not know this token.
+            {refusal}
           </p>
         )}
         <button type="submit" class="button primary">

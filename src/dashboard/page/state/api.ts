@@ -14,6 +14,7 @@ export type Values = Readonly<Record<string, string | number | undefined>>;
 export const tokenNeeded = signal(false);
 
 const early = new Map<string, Promise<Response>>();
+const sessions = { started: 0 };
 
 export function apiPath(path: string, values: Values = {}): string {
   const params = new URLSearchParams();
@@ -35,17 +36,21 @@ export function askEarly(path: string): void {
 /** What an answer has when its connection failed, before it came or on the way. */
 const NO_CONNECTION = 0;
 
-/** Whether the same question may be answered when it is asked again. */
-export function isConnectionError({ status }: ApiError): boolean {
-  return status === NO_CONNECTION;
+/** Whether the same question may be answered when it is asked again: nobody could answer, or was too busy. */
+export function isPassing({ status }: ApiError): boolean {
+  return status === NO_CONNECTION || status === 429 || status >= 500;
 }
+
+const TOKEN_UNKNOWN = 'The dashboard does not know this token.';
 
 /** Never rejects, unless it was aborted. */
 export async function ask<T>(path: string, abort?: AbortSignal): Promise<Answer<T>> {
+  const session = sessions.started;
   const response = await responseTo(path, abort).catch(() => undefined);
   abort?.throwIfAborted();
   if (response === undefined) return brokenOff('the dashboard does not answer');
-  if (response.status === 401) tokenNeeded.value = true;
+  // Of before the session it says nothing about the session.
+  if (response.status === 401 && session === sessions.started) tokenNeeded.value = true;
   const body = (await response.json().catch(() => undefined)) as
     | { readonly error?: Omit<ApiError, 'status'> }
     | undefined;
@@ -66,10 +71,16 @@ function brokenOff(message: string): { readonly error: ApiError } {
   return { error: { status: NO_CONNECTION, message } };
 }
 
-/** Exchanges a token for a cookie, which `EventSource` sends too. False when the token is not known. */
-export async function startSession(token: string): Promise<boolean> {
+/** Exchanges a token for a cookie, which `EventSource` sends too. Says why not, where it could not. */
+export async function startSession(token: string): Promise<string | undefined> {
+  // A token has no other characters, and a header must not have all of them.
+  if (!/^[\x21-\x7e]+$/.test(token)) return TOKEN_UNKNOWN;
   const headers = { authorization: `Bearer ${token}` };
-  const { ok } = await fetch('/api/v1/session', { method: 'POST', headers }).catch(() => ({ ok: false }));
-  if (ok) tokenNeeded.value = false;
-  return ok;
+  const response = await fetch('/api/v1/session', { method: 'POST', headers }).catch(() => undefined);
+  if (response === undefined) return 'The dashboard does not answer.';
+  if (response.status === 401) return TOKEN_UNKNOWN;
+  if (!response.ok) return `The dashboard answered ${response.status}.`;
+  sessions.started += 1;
+  tokenNeeded.value = false;
+  return undefined;
 }

@@ -1,9 +1,11 @@
 import { formatCount } from '../model/format.ts';
 import { countRecords, type OtlpPage } from '../model/otlp-file.ts';
 import { announce } from './announce.ts';
-import { apiPath, ask, type Values } from './api.ts';
+import { type Answer, apiPath, ask, type Values } from './api.ts';
 
 const AT_A_TIME = 8;
+/** The status of a trace that had to make room. */
+const GONE = 404;
 /** Of one request to the dashboard. */
 const MOST_RECORDS = 10_000;
 
@@ -11,13 +13,22 @@ const MOST_RECORDS = 10_000;
 export async function exportTraces(
   traces: readonly { readonly traceId: string; readonly tenant: string }[],
 ): Promise<void> {
-  const lines: string[] = [];
+  const answers: Answer<string>[] = [];
   for (let at = 0; at < traces.length; at += AT_A_TIME) {
-    lines.push(...(await Promise.all(traces.slice(at, at + AT_A_TIME).map(traceAsOtlp))).filter((line) => line !== ''));
+    answers.push(...(await Promise.all(traces.slice(at, at + AT_A_TIME).map(traceAsOtlp))));
   }
-  saveFile('traces.jsonl', `${lines.join('\n')}\n`);
-  const lost = traces.length - lines.length;
-  announce(`Exported ${formatCount(lines.length)} traces${lost > 0 ? `; ${formatCount(lost)} are gone already` : ''}`);
+  const lines = answers.flatMap((answer) => ('value' in answer ? answer.value : []));
+  const errors = answers.flatMap((answer) => ('error' in answer ? answer.error : []));
+  const failed = errors.filter(({ status }) => status !== GONE);
+  const gone = errors.length - failed.length;
+  if (lines.length > 0) saveFile('traces.jsonl', `${lines.join('\n')}\n`);
+  announce(
+    [
+      `Exported ${formatCount(lines.length)} traces`,
+      ...(gone > 0 ? [`${formatCount(gone)} are gone already`] : []),
+      ...(failed[0] === undefined ? [] : [`${formatCount(failed.length)} failed: ${failed[0].message}`]),
+    ].join('; '),
+  );
 }
 
 /** The newest log records, or data points, that match: one request of OTLP. */
@@ -33,17 +44,26 @@ export async function exportPage(signal: 'logs' | 'metrics', values: Values): Pr
   announce(`Exported ${count < MOST_RECORDS ? '' : 'the newest '}${formatCount(count)} ${what}`);
 }
 
-/** Empty when it is gone. */
-export async function traceAsOtlp(trace: { readonly traceId: string; readonly tenant: string }): Promise<string> {
+/** One trace, as a file. */
+export async function exportTrace(trace: { readonly traceId: string; readonly tenant: string }): Promise<void> {
+  const answer = await traceAsOtlp(trace);
+  if ('error' in answer) announce(answer.error.message);
+  else saveFile(`trace-${trace.traceId}.json`, answer.value);
+}
+
+export async function traceAsOtlp(trace: {
+  readonly traceId: string;
+  readonly tenant: string;
+}): Promise<Answer<string>> {
   const answer = await ask<unknown>(otlpPath(trace));
-  return 'value' in answer ? JSON.stringify(answer.value) : '';
+  return 'value' in answer ? { value: JSON.stringify(answer.value) } : answer;
 }
 
 export function otlpPath({ traceId, tenant }: { readonly traceId: string; readonly tenant: string }): string {
   return apiPath(`traces/${traceId}`, { tenant, format: 'otlp', limit: 100_000 });
 }
 
-export function saveFile(name: string, text: string): void {
+function saveFile(name: string, text: string): void {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
   link.download = name;

@@ -1,9 +1,9 @@
-import { batch, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import type { TenantArrivals } from '../../store/store-figures.ts';
 import type { TraceSummary } from '../../store/telemetry-store.ts';
 import type { WireLog } from '../model/wire.ts';
 import { param } from './address.ts';
-import { apiPath, ask } from './api.ts';
+import { apiPath, ask, tokenNeeded } from './api.ts';
 import { isRolling } from './scope.ts';
 
 export interface LiveUpdate {
@@ -54,20 +54,22 @@ export function onLive(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
-/** Follows what comes in as long as the page is seen, one stream at a time. */
+/** Follows what comes in as long as the page is seen and may see it, one stream at a time. */
 export function startLive(): void {
   const hidden = signal(document.hidden);
   document.addEventListener('visibilitychange', () => {
     hidden.value = document.hidden;
   });
-  effect(() => {
+  // What else changes in the address is nothing to the stream: it goes on.
+  const path = computed(() => {
     const { query, logs } = interest.value;
-    const path = apiPath('live', { tenant: param('tenant'), query, logs, limit: 200 });
-    if (hidden.value || !isRolling()) {
-      liveState.value = 'off';
-      return undefined;
-    }
-    return follow(path);
+    if (hidden.value || tokenNeeded.value || !isRolling()) return undefined;
+    return apiPath('live', { tenant: param('tenant'), query, logs, limit: 200 });
+  });
+  effect(() => {
+    if (path.value !== undefined) return follow(path.value);
+    liveState.value = 'off';
+    return undefined;
   });
   setInterval(tick, PULSE_MILLIS);
 }
@@ -80,12 +82,14 @@ function follow(path: string): () => void {
   const connect = (): void => {
     source = new EventSource(path);
     source.addEventListener('open', () => {
+      // What the dashboard knew before it was away may be gone.
+      if (liveState.value === 'broken') missed();
       liveState.value = 'live';
     });
     const first = { now: true };
     source.addEventListener('update', (event) => {
       // It follows from here on; what came in since the list was read is in neither.
-      if (first.now) gap.value += 1;
+      if (first.now) missed();
       first.now = false;
       receive(JSON.parse(String(event.data)) as LiveUpdate);
     });
@@ -102,6 +106,13 @@ function follow(path: string): () => void {
     clearTimeout(retry);
     source?.close();
   };
+}
+
+/** All that is shown has to be asked for once more: lists at once, sums at the next beat, and neither while it is paused. */
+function missed(): void {
+  counters.changed = true;
+  if (paused.value) counters.gap = true;
+  else gap.value += 1;
 }
 
 function receive(update: LiveUpdate): void {
@@ -133,7 +144,10 @@ function tick(): void {
 export function togglePause(): void {
   batch(() => {
     paused.value = !paused.value;
-    if (!paused.value) gap.value += 1;
+    if (!paused.value) {
+      gap.value += 1;
+      counters.gap = false;
+    }
     waiting.value = 0;
     skipped.value = 0;
   });

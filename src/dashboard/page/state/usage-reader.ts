@@ -1,11 +1,13 @@
 import type { TraceSummary } from '../../store/telemetry-store.ts';
+import { traceKey } from '../model/followed-traces.ts';
 import { buildSpanTree } from '../model/span-tree.ts';
 import { type ModelUsage, plus, rollUpUsage, type UsageSum, usageByModel } from '../model/usage-rollup.ts';
 import { expandTrace, type WireCompactTrace } from '../model/wire.ts';
 import { apiPath, ask } from './api.ts';
-import { traceKey } from './use-live-traces.ts';
 
 const AT_A_TIME = 6;
+/** How long after traces that could not be read the list is read again. */
+const RETRY_MILLIS = 2_000;
 
 export interface UsedTrace {
   readonly traceId: string;
@@ -16,10 +18,17 @@ export interface UsedTrace {
   readonly models: readonly ModelUsage[];
 }
 
+/** What a list of traces used. */
+export interface UsedTraces {
+  readonly used: readonly UsedTrace[];
+  /** How many could not be read: they are missing, or as they were before. */
+  readonly unread: number;
+}
+
 /** A trace that was read. */
 interface ReadTrace {
-  /** What it was then. */
-  readonly summary: TraceSummary;
+  /** What it was then; absent when it could not be read. */
+  readonly summary: TraceSummary | undefined;
   /** Absent when nothing in it used a model. */
   readonly used: UsedTrace | undefined;
 }
@@ -29,22 +38,25 @@ interface ReadTrace {
  * while it reads the newest is next: a list that takes longer to read than the next one takes to come is told all the same.
  */
 export class UsageReader {
-  readonly #found: (used: readonly UsedTrace[]) => void;
+  readonly #found: (used: UsedTraces) => void;
   readonly #abort = new AbortController();
   #known: ReadonlyMap<string, ReadTrace> = new Map();
   #next: readonly TraceSummary[] | undefined;
   #reading = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(found: (used: readonly UsedTrace[]) => void) {
+  constructor(found: (used: UsedTraces) => void) {
     this.#found = found;
   }
 
   read(traces: readonly TraceSummary[]): void {
+    clearTimeout(this.#retry);
     this.#next = traces;
     if (!this.#reading) void this.#readLists();
   }
 
   stop(): void {
+    clearTimeout(this.#retry);
     this.#next = undefined;
     this.#abort.abort();
   }
@@ -56,7 +68,10 @@ export class UsageReader {
       this.#next = undefined;
       this.#known = await this.#readList(traces);
       if (this.#abort.signal.aborted) return;
-      this.#found([...this.#known.values()].flatMap(({ used }) => used ?? []));
+      const read = [...this.#known.values()];
+      const unread = read.filter(({ summary }) => summary === undefined).length;
+      this.#found({ used: read.flatMap(({ used }) => used ?? []), unread });
+      if (unread > 0 && this.#next === undefined) this.#retry = setTimeout(() => this.read(traces), RETRY_MILLIS);
     }
     this.#reading = false;
   }
@@ -75,12 +90,13 @@ export class UsageReader {
 
   async #readTrace(summary: TraceSummary): Promise<ReadTrace | undefined> {
     const known = this.#known.get(traceKey(summary));
-    if (known !== undefined && isSame(known.summary, summary)) return known;
+    if (known?.summary !== undefined && isSame(known.summary, summary)) return known;
     const { traceId, tenant } = summary;
     const path = apiPath(`traces/${traceId}`, { tenant, format: 'compact' });
     const answer = await ask<WireCompactTrace>(path, this.#abort.signal);
-    // As it was, until it can be read.
-    return 'value' in answer ? { summary, used: usedBy(summary, answer.value) } : known;
+    if ('value' in answer) return { summary, used: usedBy(summary, answer.value) };
+    // It had to make room, or is as it was until it can be read.
+    return answer.error.status === 404 ? undefined : { summary: undefined, used: known?.used };
   }
 }
 

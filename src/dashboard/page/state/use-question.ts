@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Answer, type ApiError, ask, isConnectionError } from './api.ts';
-import { pulse } from './live.ts';
+import { type Answer, type ApiError, ask, isPassing } from './api.ts';
+import { paused, pulse } from './live.ts';
 
 export interface Question<T> {
   /** Of the last answer, also while the next one is on its way. */
@@ -17,27 +17,36 @@ interface QuestionOptions {
   /** Ask again when it changes. */
   readonly beat?: number;
   readonly subject?: string;
+  /** Ask again when it changes, and at once after an answer that was on its way then: what it has may be from before. */
+  readonly missed?: number;
+  /** Told each time that it is asked, of what. */
+  readonly onAsk?: (path: string) => void;
 }
 
-/** How long after a connection that failed the same is asked again. */
+/** How long after a failure that may pass the same is asked again. */
 const RETRY_MILLIS = 2_000;
+/** How long after an answer that took longer than a beat. */
+const BREATH_MILLIS = 1_000;
 
 /** A question that is under way. */
 interface Asking {
   readonly path: string;
   readonly subject: string;
+  readonly missed: number;
   readonly abort: AbortController;
-  stale: boolean;
+  /** How long after its answer it is asked once more. */
+  againMillis: number | undefined;
 }
 
 /**
  * Asks the API, again whenever the path changes, and by its options when it may be answered otherwise. What was shown stays
  * until the new answer is there, so that nothing flickers; a question that is about something else, by its `subject`,
- * starts empty. When the connection fails it asks again until there is an answer.
+ * starts empty. When the connection or the dashboard fails it asks again until there is an answer; while it is paused only
+ * when there is none yet.
  */
 export function useQuestion<T>(
   path: string | undefined,
-  { follow = false, subject = '', beat: given = 0 }: QuestionOptions = {},
+  { follow = false, subject = '', beat: given = 0, missed = 0, onAsk }: QuestionOptions = {},
 ): Question<T> {
   const [state, setState] = useState<Question<T> & { readonly subject: string }>({
     value: undefined,
@@ -49,30 +58,40 @@ export function useQuestion<T>(
   const beat = follow ? pulse.value : given;
   const asking = useRef<Asking | undefined>(undefined);
   const retry = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const shown = useRef<string | undefined>(undefined);
   const [repeat, setRepeat] = useState(0);
   useEffect(() => {
     if (path === undefined) return;
-    // One that takes longer than a beat is not asked again before it has answered; what is about something else by
-    // then is asked once more afterwards, because the answer may be from before.
-    if (asking.current?.path === path) {
-      asking.current.stale ||= asking.current.subject !== subject;
+    // One that takes longer than a beat is not asked again before it has answered, but then once more: the answer may be
+    // from before, and the last beat would be lost.
+    const before = asking.current;
+    if (before?.path === path) {
+      const isStale = before.subject !== subject || before.missed !== missed;
+      before.againMillis = isStale || before.againMillis === 0 ? 0 : BREATH_MILLIS;
       return;
     }
-    asking.current?.abort.abort();
+    before?.abort.abort();
     clearTimeout(retry.current);
     const abort = new AbortController();
-    const own: Asking = { path, subject, abort, stale: false };
+    const own: Asking = { path, subject, missed, abort, againMillis: undefined };
     asking.current = own;
+    onAsk?.(path);
     setState((old) => ({
       ...old,
       loading: true,
       ...(old.subject !== subject && { value: undefined, error: undefined, subject }),
     }));
-    const askAgain = (): void => setRepeat((count) => count + 1);
+    const askIn = (millis: number): void => {
+      retry.current = setTimeout(() => {
+        if (millis > 0 && paused.peek() && shown.current === path) askIn(millis);
+        else setRepeat((count) => count + 1);
+      }, millis);
+    };
     const done = (answer: Answer<T>): void => {
       asking.current = undefined;
-      if (own.stale) askAgain();
-      else if ('error' in answer && isConnectionError(answer.error)) retry.current = setTimeout(askAgain, RETRY_MILLIS);
+      if ('value' in answer) shown.current = path;
+      const againMillis = 'error' in answer && isPassing(answer.error) ? RETRY_MILLIS : own.againMillis;
+      if (againMillis !== undefined) askIn(againMillis);
       setState((old) =>
         'value' in answer
           ? { subject, value: answer.value, error: undefined, loading: false, answered: path }
@@ -80,7 +99,7 @@ export function useQuestion<T>(
       );
     };
     ask<T>(path, abort.signal).then(done, () => {});
-  }, [path, beat, subject, repeat]);
+  }, [path, beat, subject, missed, repeat]);
   useEffect(
     () => () => {
       asking.current?.abort.abort();

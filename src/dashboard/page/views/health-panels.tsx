@@ -18,6 +18,7 @@ import type {
   WireSlos,
 } from '../model/health.ts';
 import { Badge, TenantName, type Tone } from '../parts/badge.tsx';
+import { Problem } from '../parts/empty-state.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { hrefTo } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
@@ -28,7 +29,7 @@ import { useQuestion } from '../state/use-question.ts';
 /** How the tenants of registries of this very process do. Nothing where none is attached. */
 export function HealthPanel(): JSX.Element | null {
   const beat = useHealthBeat();
-  const { value } = useQuestion<WireHealth>(apiPath('health', tenantValues()), { beat });
+  const { value, error } = useQuestion<WireHealth>(apiPath('health', tenantValues()), { beat });
   const pending = useQuestion<WirePending>(apiPath('pending', { ...tenantValues(), limit: 20 }), { beat });
   if (value === undefined || value.attached === 0) return null;
   return (
@@ -40,6 +41,7 @@ export function HealthPanel(): JSX.Element | null {
           {formatCount(value.tenants.filter(({ ok }) => !ok).length)} in trouble
         </small>
       </header>
+      {error && <Problem error={error} />}
       <table class="table">
         <thead>
           <tr>

@@ -26,16 +26,17 @@ export function LogsView(): JSX.Element {
   const whole = least === undefined ? query : addTerm(query, `severity>=${least}`);
   const path = apiPath('logs', { ...scopeValues(), query: whole, limit: ASKED });
   const [followed] = useState(() => new FollowedLogs(MOST));
-  const { value, error } = useQuestion<WireLogPage>(path, { subject: 'logs', beat: gap.value });
+  const { value, error, answered } = useQuestion<WireLogPage>(path, {
+    ...{ subject: 'logs', missed: gap.value },
+    onAsk: (asked) => followed.ask(asked),
+  });
   const [logs, setLogs] = useState<readonly WireLog[]>();
   useEffect(() => {
     interest.value = { query: NO_MATCH, logs: whole };
   }, [whole]);
-  const missed = gap.value;
-  useEffect(() => followed.ask(), [path, missed]);
   useEffect(() => {
-    if (value !== undefined) setLogs(followed.answer(value.logs));
-  }, [value]);
+    if (value !== undefined && answered === path) setLogs(followed.answer(value.logs));
+  }, [value, answered]);
   useEffect(() => {
     if (!isRolling()) return undefined;
     return onLive((update) => {

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { MetricSummary } from '../../store/telemetry-store.ts';
 import { addTerm, quoteValue } from '../model/complete-query.ts';
 import { formatCompact } from '../model/format.ts';
@@ -9,6 +9,7 @@ import { QueryBox } from '../parts/query-box.tsx';
 import { param, setParams } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
 import { exportPage } from '../state/export-otlp.ts';
+import { interest, NO_MATCH } from '../state/live.ts';
 import { scopeValues } from '../state/scope.ts';
 import { useQuestion } from '../state/use-question.ts';
 import { MetricPanel, type ViewChart } from './metric-panel.tsx';
@@ -28,6 +29,9 @@ export function MetricsView(): JSX.Element {
   );
   const views = useQuestion<Views>(apiPath('views'));
   const [filter, setFilter] = useState('');
+  useEffect(() => {
+    interest.value = { query: NO_MATCH, logs: NO_MATCH };
+  }, []);
   const metrics = list.value?.metrics ?? [];
   const registered = views.value?.views ?? [];
   const chosen = param('name').split(',').filter(Boolean);

@@ -8,7 +8,7 @@ import { CopyButton } from '../parts/copy-button.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { UsageBadge } from '../parts/usage-badge.tsx';
 import { hrefTo } from '../state/address.ts';
-import { otlpPath, saveFile, traceAsOtlp } from '../state/export-otlp.ts';
+import { exportTrace, otlpPath, traceAsOtlp } from '../state/export-otlp.ts';
 
 export function TraceHeader(props: {
   readonly traceId: string;
@@ -96,7 +96,7 @@ export function TraceHeader(props: {
           class="icon-button"
           aria-label="Export as an OTLP file"
           title="Export as an OTLP file"
-          onClick={() => void traceAsOtlp({ traceId, tenant }).then((text) => saveFile(`trace-${traceId}.json`, text))}
+          onClick={() => void exportTrace({ traceId, tenant })}
         >
           <Icon name="download" />
         </button>

@@ -9,6 +9,7 @@ import { expandTrace, type WireCompactTrace, type WireSpan, type WireTrace } fro
 import { EmptyState, Problem } from '../parts/empty-state.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
 import { announce } from '../state/announce.ts';
+import type { ApiError } from '../state/api.ts';
 import { gap, interest, NO_MATCH, onLive } from '../state/live.ts';
 import { tracePath, traceTenant } from '../state/trace-path.ts';
 import { useKeys } from '../state/use-keys.ts';
@@ -27,7 +28,7 @@ export function TraceView({ traceId }: { readonly traceId: string }): JSX.Elemen
     if (error?.status === 404) return <GoneTrace traceId={traceId} />;
     return error === undefined ? <p class="summary">Reading the trace …</p> : <Problem error={error} />;
   }
-  return <LoadedTrace traceId={traceId} trace={value} reload={reload} />;
+  return <LoadedTrace traceId={traceId} trace={value} error={error} reload={reload} />;
 }
 
 /** The spans, and again whenever some of them come in late. */
@@ -50,12 +51,16 @@ function useTrace(traceId: string, tenant: string | number | undefined) {
   return { value: kept.current, error, reload: () => setVersion((number) => number + 1) };
 }
 
+const GONE = 'This trace is not stored any more: what was read of it before is shown.';
+
 function LoadedTrace(props: {
   readonly traceId: string;
   readonly trace: WireTrace;
+  /** Why it could not be read again. */
+  readonly error: ApiError | undefined;
   readonly reload: () => void;
 }): JSX.Element {
-  const { traceId, trace, reload } = props;
+  const { traceId, trace, error, reload } = props;
   const tree = useMemo(() => buildSpanTree(trace.spans), [trace]);
   const usage = useMemo(() => rollUpUsage(tree), [tree]);
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
@@ -74,7 +79,7 @@ function LoadedTrace(props: {
   const select = (node: SpanNode | undefined): void => {
     if (node === undefined) return;
     openAncestors(node, closed, setClosed);
-    setParams({ span: node.span.spanId, of: node.span.tenant }, { replace: true });
+    setParams({ span: node.span.spanId, in: node.span.tenant }, { replace: true });
     setReveal((number) => number + 1);
   };
   const toggle = (node: SpanNode, open?: boolean): void => {
@@ -131,15 +136,19 @@ function LoadedTrace(props: {
   return (
     <div class="stack trace">
       <TraceHeader traceId={traceId} tree={tree} more={trace.more} usage={usage} reload={reload} />
+      {error && <Problem error={error.status === 404 ? { ...error, message: GONE } : error} />}
       <TraceToolbar tree={tree} matches={matches.size} actions={actions} />
       {tab === 'logs' && (
-        <TraceLogs traceId={traceId} onSelect={(spanId) => setParams({ tab: undefined, span: spanId })} />
+        <TraceLogs
+          traceId={traceId}
+          onSelect={(spanId) => setParams({ tab: undefined, span: spanId, in: undefined })}
+        />
       )}
       {tab === 'usage' && (
         <TraceUsage
           tree={tree}
           usage={usage}
-          onSelect={(node) => setParams({ tab: undefined, span: node.span.spanId })}
+          onSelect={(node) => setParams({ tab: undefined, span: node.span.spanId, in: node.span.tenant })}
         />
       )}
       {tab === 'waterfall' && (
@@ -172,7 +181,9 @@ function LoadedTrace(props: {
 function selectedNode(tree: SpanTree): SpanNode | undefined {
   const spanId = param('span');
   if (spanId === '') return undefined;
-  return tree.byId.get(`${spanId} ${param('of')}`) ?? tree.nodes.find(({ span }) => span.spanId === spanId);
+  return (
+    tree.byId.get(`${spanId} ${param('in') || param('of')}`) ?? tree.nodes.find(({ span }) => span.spanId === spanId)
+  );
 }
 
 /** The stretches of each span that the trace waited for, by the longest root. */

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { StoreStats } from '../../store/store-figures.ts';
 import type { RedAnswer, TraceSummary } from '../../store/telemetry-store.ts';
+import { traceKey } from '../model/followed-traces.ts';
 import { formatAgo, formatCompact, formatCount, formatDuration, formatTime } from '../model/format.ts';
 import { Badge, ServiceName, TenantName } from '../parts/badge.tsx';
 import { GetStarted, NothingFound, Problem } from '../parts/empty-state.tsx';
@@ -16,7 +17,7 @@ import { apiPath } from '../state/api.ts';
 import { exportTraces } from '../state/export-otlp.ts';
 import { scopeValues, tenantValues } from '../state/scope.ts';
 import { useKeys } from '../state/use-keys.ts';
-import { traceKey, useLiveTraces } from '../state/use-live-traces.ts';
+import { useLiveTraces } from '../state/use-live-traces.ts';
 import { useQuestion } from '../state/use-question.ts';
 
 const ROW_HEIGHT = 44;
@@ -109,7 +110,7 @@ export function TracesView(): JSX.Element {
         </button>
         <ExportButton what="traces" disabled={list.length === 0} onExport={() => exportTraces(list)} />
       </div>
-      {isVirgin && list.length === 0 && query === '' ? (
+      {isVirgin && list.length === 0 && query === '' && error === undefined ? (
         <GetStarted icon="traces" title="Waiting for the first span" />
       ) : (
         <>

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { TracePage } from '../../store/telemetry-store.ts';
 import { addTerm } from '../model/complete-query.ts';
 import { formatCost, formatCount, formatTime } from '../model/format.ts';
@@ -11,7 +11,7 @@ import { UsageTable } from '../parts/usage-table.tsx';
 import { hrefTo, param } from '../state/address.ts';
 import { apiPath } from '../state/api.ts';
 import { scopeValues } from '../state/scope.ts';
-import { UsageReader, type UsedTrace } from '../state/usage-reader.ts';
+import { UsageReader, type UsedTrace, type UsedTraces } from '../state/usage-reader.ts';
 import { useQuestion } from '../state/use-question.ts';
 
 const MOST_TRACES = 100;
@@ -21,16 +21,25 @@ const HAS_TOKENS = 'attr.gen_ai.usage.input_tokens:*';
 export function UsageView(): JSX.Element {
   const query = param('q');
   const path = apiPath('traces', { ...scopeValues(), query: addTerm(query, HAS_TOKENS), limit: MOST_TRACES });
-  const { value, error } = useQuestion<TracePage>(path, { follow: true, subject: 'usage' });
-  const [used, setUsed] = useState<readonly UsedTrace[]>();
-  const [reader] = useState(() => new UsageReader(setUsed));
-  useEffect(() => () => reader.stop(), []);
-  useEffect(() => value && reader.read(value.traces), [value]);
+  const { value, error, answered } = useQuestion<TracePage>(path, { follow: true, subject: 'usage' });
+  const [found, setFound] = useState<UsedTraces & { readonly path: string }>();
+  const reader = useRef<UsageReader | undefined>(undefined);
+  useEffect(() => {
+    const own = new UsageReader((used) => setFound({ ...used, path }));
+    reader.current = own;
+    return () => own.stop();
+  }, [path]);
+  useEffect(() => {
+    if (value !== undefined && answered === path) reader.current?.read(value.traces);
+  }, [value, answered]);
+  // What another search used is not what this one did.
+  const { used, unread } = found?.path === path ? found : { used: undefined, unread: 0 };
   return (
     <div class="stack">
       <SpanSearch placeholder="service:agent attr.gen_ai.request.model=*" error={error} />
       {used === undefined && !error && <p class="summary">Adding up …</p>}
-      {used?.length === 0 && (
+      {unread > 0 && <Badge tone="warn">{formatCount(unread)} traces could not be read yet</Badge>}
+      {used?.length === 0 && unread === 0 && (
         <EmptyState icon="usage" title="No tokens in this time">
           <p>
             Spans with <code>gen_ai.usage.input_tokens</code> and <code>gen_ai.usage.output_tokens</code> are added up
