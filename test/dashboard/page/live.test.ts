@@ -64,6 +64,7 @@ describe('the stream of what comes in', () => {
 
   beforeEach(() => {
     if (state.paused.value) state.togglePause();
+    state.setParams({ tenant: undefined, find: undefined, span: undefined }, { replace: true });
     vi.advanceTimersByTime(1_000);
   });
 
