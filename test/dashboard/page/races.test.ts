@@ -22,17 +22,12 @@ describePage('the page when answers and events come in an odd order', () => {
     kit.post('logs', logsJson({ service: 'web', tenant }, [{ body, at: Date.now() - T0 }]));
   const streams = (page: Page) => expect.poll(() => page.locator('.live').getAttribute('class')).toContain('live live');
 
-  it('shows what came in between a slow answer and the beginning of the stream', async () => {
-    const topic = unique('between');
-    const page = await kit.open('/tenants');
+  /** Holds the first answer: `answered` when the dashboard has made it; it arrives once `release` is called. */
+  const holdFirst = async (page: Page, address: string) => {
     const steps = new EventEmitter();
-    const [answered, said, released] = ['answered', 'said', 'released'].map((name) => once(steps, name));
-    await page.route('**/api/v1/live?*', async (route) => {
-      if (route.request().url().includes(topic)) await said;
-      await route.continue();
-    });
+    const [answered, released] = [once(steps, 'answered'), once(steps, 'released')];
     let asked = 0;
-    await page.route('**/api/v1/logs?*', async (route) => {
+    await page.route(address, async (route) => {
       asked += 1;
       const isFirst = asked === 1;
       const response = await route.fetch();
@@ -40,6 +35,19 @@ describePage('the page when answers and events come in an odd order', () => {
       if (isFirst) await released;
       await route.fulfill({ response });
     });
+    return { answered, release: () => void steps.emit('released') };
+  };
+
+  it('shows what came in between a slow answer and the beginning of the stream', async () => {
+    const topic = unique('between');
+    const page = await kit.open('/tenants');
+    const steps = new EventEmitter();
+    const said = once(steps, 'said');
+    await page.route('**/api/v1/live?*', async (route) => {
+      if (route.request().url().includes(topic)) await said;
+      await route.continue();
+    });
+    const { answered, release } = await holdFirst(page, '**/api/v1/logs?*');
     const devtools = await page.context().newCDPSession(page);
     await devtools.send('Network.enable');
     const begun = new Promise<void>((resolve) => {
@@ -56,7 +64,7 @@ describePage('the page when answers and events come in an odd order', () => {
     await say('acme', `${topic} early`);
     steps.emit('said');
     await begun;
-    steps.emit('released');
+    release();
     await page.getByText(`${topic} early`).waitFor();
     expect(await page.locator('#logs [role=row]').count()).toBe(1);
   });
@@ -68,17 +76,7 @@ describePage('the page when answers and events come in an odd order', () => {
     const row = (name: string) => page.locator('tbody tr', { hasText: name });
     await row('before').waitFor();
     await streams(page);
-    const steps = new EventEmitter();
-    const [answered, released] = [once(steps, 'answered'), once(steps, 'released')];
-    let asked = 0;
-    await page.route('**/api/v1/red?*', async (route) => {
-      asked += 1;
-      const isFirst = asked === 1;
-      const response = await route.fetch();
-      steps.emit('answered');
-      if (isFirst) await released;
-      await route.fulfill({ response });
-    });
+    const { answered, release } = await holdFirst(page, '**/api/v1/red?*');
     await send(tenant, 'one');
     await answered;
     // The beat that this one makes comes while the answer is on its way: what is not slow has it.
@@ -87,7 +85,7 @@ describePage('the page when answers and events come in an odd order', () => {
     );
     await send(tenant, 'two');
     await beat;
-    steps.emit('released');
+    release();
     await row('two').waitFor();
   });
 

@@ -279,7 +279,7 @@ describePage('the traces on the page', () => {
 
   it('says what is missing: spans, a trace that is gone, clocks that differ', async () => {
     const at = Date.now() - T0 - 5_000;
-    const [traceId, tenant] = [randomBytes(16).toString('hex'), `torn ${randomBytes(4).toString('hex')}`];
+    const [traceId, tenant] = [randomBytes(16).toString('hex'), unique('torn')];
     await kit.post(
       'traces',
       tracesJson({ service: 'web', tenant }, [
@@ -308,7 +308,7 @@ describePage('the traces on the page', () => {
 
   it('reads a trace once more when some of it comes in while it is being read', async () => {
     const at = Date.now() - T0 - 5_000;
-    const [traceId, tenant] = [randomBytes(16).toString('hex'), `late ${randomBytes(4).toString('hex')}`];
+    const [traceId, tenant] = [randomBytes(16).toString('hex'), unique('late')];
     const spans = (spanId: number, parentSpanId: string, name: string) =>
       tracesJson({ service: 'web', tenant }, [{ traceId, spanId: hexId(spanId, 16), parentSpanId, name, at }]);
     await kit.post('traces', spans(2, hexId(1, 16), 'first child'));

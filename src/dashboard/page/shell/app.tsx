@@ -85,7 +85,7 @@ function Guarded({ children }: { readonly children: ComponentChildren }): JSX.El
 
 function CurrentView({ path }: { readonly path: string }): JSX.Element {
   const traceId = traceOf(path);
-  if (traceId !== undefined) return <TraceView key={path} traceId={traceId} />;
+  if (traceId !== undefined) return <TraceView traceId={traceId} />;
   switch (path) {
     case '/logs':
       return <LogsView />;

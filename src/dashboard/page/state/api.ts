@@ -41,6 +41,14 @@ export function isPassing({ status }: ApiError): boolean {
   return status === NO_CONNECTION || status === 429 || status >= 500;
 }
 
+/** How long after a failure that may pass the same is asked again. */
+export const RETRY_MILLIS = 2_000;
+
+/** Whether what was asked for had to make room, or is for nobody with this session. */
+export function isGone({ status }: ApiError): boolean {
+  return status === 404;
+}
+
 const TOKEN_UNKNOWN = 'The dashboard does not know this token.';
 
 /** Never rejects, unless it was aborted. */

@@ -1,11 +1,9 @@
 import { formatCount } from '../model/format.ts';
 import { countRecords, type OtlpPage } from '../model/otlp-file.ts';
 import { announce } from './announce.ts';
-import { type Answer, apiPath, ask, type Values } from './api.ts';
+import { type Answer, apiPath, ask, isGone, type Values } from './api.ts';
 
 const AT_A_TIME = 8;
-/** The status of a trace that had to make room. */
-const GONE = 404;
 /** Of one request to the dashboard. */
 const MOST_RECORDS = 10_000;
 
@@ -19,7 +17,7 @@ export async function exportTraces(
   }
   const lines = answers.flatMap((answer) => ('value' in answer ? answer.value : []));
   const errors = answers.flatMap((answer) => ('error' in answer ? answer.error : []));
-  const failed = errors.filter(({ status }) => status !== GONE);
+  const failed = errors.filter((error) => !isGone(error));
   const gone = errors.length - failed.length;
   if (lines.length > 0) saveFile('traces.jsonl', `${lines.join('\n')}\n`);
   announce(

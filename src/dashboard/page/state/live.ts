@@ -3,7 +3,7 @@ import type { TenantArrivals } from '../../store/store-figures.ts';
 import type { TraceSummary } from '../../store/telemetry-store.ts';
 import type { WireLog } from '../model/wire.ts';
 import { param } from './address.ts';
-import { apiPath, ask, tokenNeeded } from './api.ts';
+import { apiPath, ask, RETRY_MILLIS, tokenNeeded } from './api.ts';
 import { isRolling } from './scope.ts';
 
 export interface LiveUpdate {
@@ -41,7 +41,6 @@ export const interest = signal<Interest>({ query: NO_MATCH, logs: NO_MATCH });
 const RATE_SECONDS = 30;
 /** So that what follows is shown before a slow answer is asked for again. */
 const PULSE_MILLIS = 1_000;
-const RETRY_MILLIS = 2_000;
 
 type Listener = (update: LiveUpdate) => void;
 

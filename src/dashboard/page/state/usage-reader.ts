@@ -3,17 +3,11 @@ import { traceKey } from '../model/followed-traces.ts';
 import { buildSpanTree } from '../model/span-tree.ts';
 import { type ModelUsage, plus, rollUpUsage, type UsageSum, usageByModel } from '../model/usage-rollup.ts';
 import { expandTrace, type WireCompactTrace } from '../model/wire.ts';
-import { apiPath, ask } from './api.ts';
+import { apiPath, ask, isGone, RETRY_MILLIS } from './api.ts';
 
 const AT_A_TIME = 6;
-/** How long after traces that could not be read the list is read again. */
-const RETRY_MILLIS = 2_000;
 
-export interface UsedTrace {
-  readonly traceId: string;
-  readonly tenant: string;
-  readonly name: string;
-  readonly startMillis: number;
+export interface UsedTrace extends Pick<TraceSummary, 'traceId' | 'tenant' | 'name' | 'startMillis'> {
   readonly sum: UsageSum;
   readonly models: readonly ModelUsage[];
 }
@@ -81,8 +75,9 @@ export class UsageReader {
     for (let at = 0; at < traces.length; at += AT_A_TIME) {
       const some = traces.slice(at, at + AT_A_TIME);
       const found = await Promise.all(some.map((summary) => this.#readTrace(summary).catch(() => undefined)));
-      for (const [index, trace] of found.entries()) {
-        if (trace !== undefined) read.set(traceKey(some[index] as TraceSummary), trace);
+      for (const [index, summary] of some.entries()) {
+        const trace = found[index];
+        if (trace !== undefined) read.set(traceKey(summary), trace);
       }
     }
     return read;
@@ -96,7 +91,7 @@ export class UsageReader {
     const answer = await ask<WireCompactTrace>(path, this.#abort.signal);
     if ('value' in answer) return { summary, used: usedBy(summary, answer.value) };
     // It had to make room, or is as it was until it can be read.
-    return answer.error.status === 404 ? undefined : { summary: undefined, used: known?.used };
+    return isGone(answer.error) ? undefined : { summary: undefined, used: known?.used };
   }
 }
 

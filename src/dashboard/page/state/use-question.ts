@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Answer, type ApiError, ask, isPassing } from './api.ts';
+import { type Answer, type ApiError, ask, isPassing, RETRY_MILLIS } from './api.ts';
 import { paused, pulse } from './live.ts';
 
 export interface Question<T> {
@@ -23,8 +23,6 @@ interface QuestionOptions {
   readonly onAsk?: (path: string) => void;
 }
 
-/** How long after a failure that may pass the same is asked again. */
-const RETRY_MILLIS = 2_000;
 /** How long after an answer that took longer than a beat. */
 const BREATH_MILLIS = 1_000;
 

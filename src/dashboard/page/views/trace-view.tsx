@@ -9,7 +9,7 @@ import { expandTrace, type WireCompactTrace, type WireSpan, type WireTrace } fro
 import { EmptyState, Problem } from '../parts/empty-state.tsx';
 import { hrefTo, param, setParams } from '../state/address.ts';
 import { announce } from '../state/announce.ts';
-import type { ApiError } from '../state/api.ts';
+import { type ApiError, isGone } from '../state/api.ts';
 import { gap, interest, NO_MATCH, onLive } from '../state/live.ts';
 import { tracePath, traceTenant } from '../state/trace-path.ts';
 import { useKeys } from '../state/use-keys.ts';
@@ -25,7 +25,7 @@ import { Waterfall } from './waterfall.tsx';
 export function TraceView({ traceId }: { readonly traceId: string }): JSX.Element {
   const { value, error, reload } = useTrace(traceId, traceTenant());
   if (value === undefined) {
-    if (error?.status === 404) return <GoneTrace traceId={traceId} />;
+    if (error !== undefined && isGone(error)) return <GoneTrace traceId={traceId} />;
     return error === undefined ? <p class="summary">Reading the trace …</p> : <Problem error={error} />;
   }
   return <LoadedTrace traceId={traceId} trace={value} error={error} reload={reload} />;
@@ -136,7 +136,7 @@ function LoadedTrace(props: {
   return (
     <div class="stack trace">
       <TraceHeader traceId={traceId} tree={tree} more={trace.more} usage={usage} reload={reload} />
-      {error && <Problem error={error.status === 404 ? { ...error, message: GONE } : error} />}
+      {error && <Problem error={isGone(error) ? { ...error, message: GONE } : error} />}
       <TraceToolbar tree={tree} matches={matches.size} actions={actions} />
       {tab === 'logs' && (
         <TraceLogs
